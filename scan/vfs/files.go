@@ -1,0 +1,153 @@
+// Package vfs is the only door to a share's files: reads, the holding area,
+// and the five verbs that change a tree. Every operation works on descriptors
+// relative to the root, follows no symlink, and cannot leave the root or cross
+// a mount point.
+package vfs
+
+import (
+	"errors"
+	"io"
+
+	"duet/store/index"
+)
+
+// Errors that callers act on. Everything else is an ordinary I/O error of one
+// path.
+var (
+	// ErrMount means that the path is, or is below, another filesystem.
+	ErrMount = errors.New("is on another filesystem")
+	// ErrChanged means that what is at the path is not what was expected.
+	ErrChanged = errors.New("changed on disk meanwhile")
+	// ErrSpecial means that the path is a FIFO, a socket or a device.
+	ErrSpecial = errors.New("is not a regular file, directory or symlink")
+)
+
+// Type is what lstat found.
+type Type uint8
+
+// The types that a walk tells apart.
+const (
+	Regular Type = iota + 1
+	Directory
+	Link
+	Special // FIFO, socket, device
+)
+
+// Info is what lstat said of one path.
+type Info struct {
+	Name  string // last component
+	Type  Type
+	Mount bool // the path is a mount point, or on another device than the root
+	Stamp index.Stamp
+}
+
+// Area is one of the two folders of the holding area.
+type Area string
+
+// The two folders of the holding area.
+const (
+	Stage Area = "stage" // being built, or about to be installed
+	Kept  Area = "kept"  // displaced
+)
+
+// Held names something in the holding area. Name is one component.
+type Held struct {
+	Area Area
+	Name string
+}
+
+// Meta is the metadata that an install sets.
+type Meta struct {
+	Mode    uint32 // permission bits, 07777
+	ModTime int64  // ns since 1970; 0: leave it
+	UID     int64  // -1: leave it
+	GID     int64  // -1: leave it
+}
+
+// Files is the door to one share's root and its holding area. Implementations
+// may be used from several goroutines. A path that is not there is reported
+// as fs.ErrNotExist, and nothing else is.
+type Files interface {
+	// Identity looks the root up by its path again and says which directory
+	// it finds. Compare with Opened to learn that the root was replaced.
+	Identity() (index.Identity, error)
+	// Opened is the identity of the root that this Files works on.
+	Opened() index.Identity
+
+	Lstat(p index.Path) (Info, error)
+	// OpenDir opens a directory (Root too) for a walk.
+	OpenDir(p index.Path) (Dir, error)
+	// Open opens a regular file for reading.
+	Open(p index.Path) (Content, error)
+	Readlink(p index.Path) (string, error)
+
+	// Create makes an empty file, mode 0600, or truncates the one there.
+	Create(h Held) (Draft, error)
+	// Append opens a staged file to go on where it stopped, creating it if need be.
+	Append(h Held) (Draft, error)
+	OpenHeld(h Held) (Content, error)
+	LstatHeld(h Held) (Info, error)
+	ListHeld(a Area) ([]Info, error)
+	// Snapshot copies a regular file of the tree to h (reflink where the
+	// filesystem can), and returns the stamp that it had before and after;
+	// ErrChanged if the two differ.
+	Snapshot(p index.Path, h Held) (index.Stamp, error)
+	// CopyHeld copies one held file to another name (reflink where possible).
+	CopyHeld(from, to Held) error
+	StageDir(h Held, m Meta) (index.Stamp, error)
+	StageLink(h Held, target string, m Meta) (index.Stamp, error)
+	RenameHeld(from, to Held) error
+	// RemoveHeld destroys. It is for leftovers of the stage and for expired
+	// kept versions, never for anything that a person may want.
+	RemoveHeld(h Held) error
+
+	// The five verbs. Place, Move and Shelve fail with fs.ErrExist when the
+	// target name is taken.
+	Place(h Held, p index.Path) error
+	Swap(h Held, p index.Path) error // h then names what was at p
+	Move(from, to index.Path) error
+	Shelve(p index.Path, h Held) error
+	// SetMeta sets metadata on what is at p if it is still expect (SameBytes),
+	// else ErrChanged; it returns the new stamp.
+	SetMeta(p index.Path, m Meta, expect index.Stamp) (index.Stamp, error)
+	// Rmdir shelves an empty directory: it destroys no bytes, so it is removed.
+	Rmdir(p index.Path) error
+
+	// SyncDirs puts the names in these directories, and in the holding
+	// area's folders, on stable storage.
+	SyncDirs(dirs []index.Path) error
+	// Free returns the bytes that this user may still write.
+	Free() (int64, error)
+	Close() error
+}
+
+// Dir is an open directory.
+type Dir interface {
+	// Names returns the names in byte order, without "." and "..".
+	Names() ([]string, error)
+	Lstat(name string) (Info, error)
+	Close() error
+}
+
+// Content is an open regular file, for reading.
+type Content interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+	Stat() (Info, error)
+	// Writers reports whether a process has the file open for writing, by
+	// trying a read lease (fcntl(2), F_SETLEASE). known is false where this
+	// user or filesystem cannot tell.
+	Writers() (writers, known bool)
+}
+
+// Draft is a staged file being written.
+type Draft interface {
+	io.Writer
+	io.Closer
+	// Size is the number of bytes written so far, those of an earlier run included.
+	Size() int64
+	Truncate(size int64) error
+	// Finish sets the metadata and fsyncs; it returns the stamp.
+	Finish(m Meta) (index.Stamp, error)
+}

@@ -1,0 +1,187 @@
+package index
+
+// Next says who has to move before the two nodes agree on a path.
+type Next uint8
+
+const (
+	Nothing Next = iota // agreed, or nothing known of the peer yet to act on
+	Take                // this node has to act
+	Wait                // the peer has to act
+	Held                // a person has to decide
+)
+
+func (n Next) String() string { return [...]string{"nothing", "take", "wait", "held"}[n] }
+
+// Record is all that the index holds of one path. In a synced path Base and
+// Theirs are the same *Entry as Ours, or equal to it, and take no room on disk.
+type Record struct {
+	Path   Path
+	Ours   *Entry // the state here; nil: only heard of from the peer
+	Base   *Entry // what both last agreed on; nil: never agreed
+	Theirs *Entry // the peer's state as last heard; nil: never heard
+	Stamp  Stamp  // of what Ours describes; zero when nothing is there
+	Pos    Seq    // journal position that last carried Ours; 0 if Ours is nil
+	Heard  Seq    // the peer's journal position that carried Theirs; 0 if none
+	Next   Next
+}
+
+// Agreed reports whether both nodes are known to have the same version.
+func (r *Record) Agreed() bool {
+	return r.Ours != nil && r.Theirs != nil && r.Ours.Version.Compare(r.Theirs.Version) == Equal
+}
+
+// What is what an Event says happened to a path.
+type What uint8
+
+// What can happen to a path.
+const (
+	Created   What = iota + 1 // own edit: new here
+	Changed                   // own edit: content
+	Touched                   // own edit: metadata only
+	Deleted                   // own edit
+	Adopted                   // the peer's state was taken over
+	Merged                    // both sides had the same; versions were joined
+	Settled                   // a conflict was settled, see Event.Note for the rule
+	Revived                   // kept alive against a delete
+	Restored                  // brought back by a person from a kept version
+	Withheld                  // a delete waits for approval
+	Forgotten                 // index lost or rolled back: a new epoch began
+)
+
+func (w What) String() string {
+	names := [...]string{"created", "changed", "touched", "deleted", "adopted", "merged",
+		"settled", "revived", "restored", "withheld", "forgotten"}
+	if w < 1 || int(w) > len(names) {
+		return "unknown"
+	}
+	return names[w-1]
+}
+
+// How is how an Event was noticed.
+type How uint8
+
+// How a change can be noticed.
+const (
+	ByWatch    How = iota + 1 // the kernel reported it
+	ByScan                    // found by the scan at start
+	ByRescan                  // found by a later scan
+	ByPeer                    // the peer announced it
+	ByRecovery                // found when an interrupted install was replayed
+	ByUser                    // a command
+)
+
+func (h How) String() string {
+	names := [...]string{"watch", "scan", "rescan", "peer", "recovery", "user"}
+	if h < 1 || int(h) > len(names) {
+		return "unknown"
+	}
+	return names[h-1]
+}
+
+// Event is one line of the journal.
+type Event struct {
+	Pos   Seq
+	Path  Path
+	What  What
+	How   How
+	Node  NodeID // whose edit it was
+	Time  int64  // ns since 1970, this node's clock
+	From  Path   // moved from there; "" if not
+	Entry *Entry // the state after
+	Note  string // the rule that decided, for people
+}
+
+// Verb is one of the ways in which a tree is changed.
+type Verb uint8
+
+// The five verbs of a tree.
+const (
+	Place   Verb = iota + 1 // something new, where nothing is
+	Swap                    // exchange with what is there
+	Move                    // own path to own path
+	Shelve                  // away to the holding area
+	SetMeta                 // metadata in place
+)
+
+func (v Verb) String() string {
+	names := [...]string{"place", "swap", "move", "shelve", "set metadata"}
+	if v < 1 || int(v) > len(names) {
+		return "unknown"
+	}
+	return names[v-1]
+}
+
+// Intent is the note "about to do this", committed before the tree is touched.
+// After a crash, inode numbers tell whether it was done.
+type Intent struct {
+	ID     uint64
+	Verb   Verb
+	Path   Path
+	From   Path   // Move: the source
+	Held   string // Place, Swap: the staged name; Shelve: the name it gets in the holding area
+	Ino    uint64 // Place, Swap: of what is staged; Move: of what is moved
+	Expect Stamp  // Swap, Shelve, SetMeta, Move (of From): what is there before; zero: nothing
+	Entry  *Entry // ours once it is done
+	Reason Reason // of the kept version, for Swap and Shelve
+}
+
+// Reason is why something was displaced.
+type Reason uint8
+
+// Why something was displaced.
+const (
+	Overwritten  Reason = iota + 1 // the peer's newer version took its place
+	Removed                        // the peer deleted it
+	LostConflict                   // both changed it, the other won
+	Raced                          // it appeared in the instant of an install
+	Found                          // found in the holding area without a record
+)
+
+func (r Reason) String() string {
+	names := [...]string{"overwritten", "deleted", "conflict", "raced", "found"}
+	if r < 1 || int(r) > len(names) {
+		return "unknown"
+	}
+	return names[r-1]
+}
+
+// Kept is a displaced version, restorable.
+type Kept struct {
+	ID     uint64
+	Path   Path
+	Entry  *Entry // what it was
+	Reason Reason
+	By     NodeID // whose change displaced it
+	Time   int64  // ns since 1970
+	Held   string // its name in the holding area; "" for an empty directory, which needs none
+}
+
+// Conflict is a conflict that a policy settled, or that waits for a person.
+type Conflict struct {
+	ID     uint64
+	Path   Path
+	Time   int64  // ns since 1970
+	Winner *Entry // nil while it is held
+	Loser  *Entry
+	Rule   string // the line of the decision table
+	Kept   uint64 // Kept.ID of the loser; 0: it is kept on the peer
+}
+
+// Identity tells a share's root from another directory at the same path.
+type Identity struct {
+	Dev  uint64 // st_dev; may change with a reboot
+	Fsid uint64 // statfs f_fsid; survives a reboot on most filesystems
+	Ino  uint64
+}
+
+// Same reports whether i and j are one directory.
+func (i Identity) Same(j Identity) bool {
+	return i.Ino == j.Ino && (i.Dev == j.Dev || i.Fsid == j.Fsid && i.Fsid != 0)
+}
+
+// Run marks where in the journal a process began to write. A node restored
+// from a snapshot has another Run at the same position, and so is found out.
+type Run struct {
+	From Seq // its positions are greater than From
+	ID   uint64
+}
