@@ -1,0 +1,56 @@
+package replicate
+
+import (
+	"log/slog"
+	"time"
+
+	"duet/store/index"
+)
+
+// Config is one share on one node.
+type Config struct {
+	Name    string
+	Path    string // absolute
+	Holding string // "": chosen, see vfs.Options
+	Owner   string // user[:group] that what lands here belongs to; "": as on the peer, if permitted
+
+	Conflict    string   // newer, older, larger, smaller, hold, or a node's name; "": newer
+	Deletes     string   // track, running or never; "": track
+	MaxDelete   string   // a count or a percentage; "": 50%
+	Ignore      []string // gitignore syntax
+	SpecialBits bool     // sync setuid, setgid and sticky
+
+	Settle    time.Duration // quiet time before a touched file is read; 0: 5 ms
+	MaxSettle time.Duration // longest wait for a file that stays open for writing; 0: 10 s
+	Rescan    time.Duration // back-stop scan; 0: 1 h, negative: never
+	Hashers   int           // 0: one per core
+
+	OnReconnect string // auto or hold; "": auto
+
+	NodeName, PeerName string
+	Node, Peer         index.NodeID
+	File               string // the index file
+	Version            string // of the program, for the peer's log
+	Log                *slog.Logger
+	Verbose            bool // a log line per file
+}
+
+func (c Config) withDefaults() Config {
+	def := func(p *time.Duration, d time.Duration) {
+		if *p == 0 {
+			*p = d
+		}
+	}
+	def(&c.Settle, 5*time.Millisecond)
+	def(&c.MaxSettle, 10*time.Second)
+	def(&c.Rescan, time.Hour)
+	for p, d := range map[*string]string{&c.Conflict: "newer", &c.Deletes: "track", &c.MaxDelete: "50%", &c.OnReconnect: "auto"} {
+		if *p == "" {
+			*p = d
+		}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
