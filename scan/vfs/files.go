@@ -20,6 +20,9 @@ var (
 	ErrChanged = errors.New("changed on disk meanwhile")
 	// ErrSpecial means that the path is a FIFO, a socket or a device.
 	ErrSpecial = errors.New("is not a regular file, directory or symlink")
+	// ErrReserved means that the path is, or is below, the holding area, which
+	// is then inside the root. No caller may name it, whatever a peer says.
+	ErrReserved = errors.New("is the holding area of Duet")
 )
 
 // Type is what lstat found.
