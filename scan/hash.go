@@ -1,0 +1,82 @@
+package scan
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/zeebo/blake3"
+
+	"duet/store/index"
+)
+
+// Hasher computes the index.Hash of what is written to it. It is the only way
+// to BLAKE3 in Duet. Not for use from several goroutines.
+type Hasher struct{ sum *blake3.Hasher }
+
+// NewHasher returns the Hasher of nothing yet.
+func NewHasher() *Hasher { return &Hasher{blake3.New()} }
+
+// Write adds p; it never fails.
+func (h *Hasher) Write(p []byte) (int, error) { return h.sum.Write(p) }
+
+// Sum returns the hash of what was written so far; more may be written after it.
+func (h *Hasher) Sum() index.Hash {
+	var out index.Hash
+	h.sum.Sum(out[:0])
+	return out
+}
+
+// Reset forgets what was written.
+func (h *Hasher) Reset() { h.sum.Reset() }
+
+// readSize is how much is read at a time: large enough for BLAKE3's vector
+// code and for few system calls.
+const readSize = 1 << 20
+
+// reader is what hashing one file after another needs, reused.
+type reader struct {
+	*Hasher
+	buf []byte
+}
+
+var readers = sync.Pool{New: func() any { return &reader{NewHasher(), make([]byte, readSize)} }}
+
+// Sum reads r to its end and returns the hash and the number of bytes.
+func Sum(r io.Reader) (index.Hash, int64, error) {
+	h, _, n, err := sum(context.Background(), r, 0, func(int64) {})
+	return h, n, err
+}
+
+// SumBytes returns the hash of p.
+func SumBytes(p []byte) index.Hash { return blake3.Sum256(p) }
+
+// sum reads r to its end. The bytes are returned too if they are at most keep,
+// never nil in that case; read is called with the size of each piece.
+func sum(ctx context.Context, r io.Reader, keep int, read func(int64)) (h index.Hash, content []byte, n int64, err error) {
+	w := readers.Get().(*reader)
+	defer readers.Put(w)
+	w.Reset()
+	for {
+		if err := ctx.Err(); err != nil {
+			return h, nil, n, err
+		}
+		got, err := io.ReadFull(r, w.buf)
+		if got > 0 {
+			w.Write(w.buf[:got])
+			read(int64(got))
+		}
+		// One piece was the whole file: its bytes are still in the buffer.
+		if n == 0 && err != nil && got <= keep {
+			content = append(make([]byte, 0, got), w.buf[:got]...)
+		}
+		n += int64(got)
+		switch err {
+		case nil:
+		case io.EOF, io.ErrUnexpectedEOF:
+			return w.Sum(), content, n, nil
+		default:
+			return h, nil, n, err
+		}
+	}
+}
