@@ -1,0 +1,121 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+
+	"duet/replicate/wire/wirepb"
+	"duet/store/index"
+)
+
+// Changes is a part of the sender's journal: the latest state of every path
+// whose position lies after that of the Changes before, up to Through.
+type Changes struct {
+	Changes []Change  // increasing Pos, at most MaxChanges
+	Through index.Seq // nothing is missing up to here; at least the last Pos
+	Head    index.Seq // the sender's last position when it sent this; at least Through
+	Run     uint64    // the run that wrote Through
+}
+
+// Change is the state of one path at the sender.
+type Change struct {
+	Pos   index.Seq // where the sender's journal last carried it; never 0
+	Path  index.Path
+	Entry *index.Entry
+	// Content is the file's whole content, if it is small and worth sending
+	// along: empty, or Entry.Size bytes, at most MaxContent. Nobody has
+	// compared it with Entry.Hash yet.
+	Content []byte
+	// Agreed, if not 0, says: the state of this path is what you announced at
+	// this position of yours. Path, Entry and Content are then absent.
+	Agreed index.Seq
+}
+
+func (m *Changes) check() error {
+	if len(m.Changes) > MaxChanges {
+		return fmt.Errorf("%d changes: the limit is %d", len(m.Changes), MaxChanges)
+	}
+	var last index.Seq
+	for i := range m.Changes {
+		c := &m.Changes[i]
+		if c.Pos <= last {
+			return fmt.Errorf("change %d is at position %d after %d", i, c.Pos, last)
+		}
+		last = c.Pos
+		if err := c.check(); err != nil {
+			return fmt.Errorf("change at position %d: %w", c.Pos, err)
+		}
+	}
+	if m.Through < last || m.Head < m.Through {
+		return fmt.Errorf("last change %d, through %d, head %d: out of order", last, m.Through, m.Head)
+	}
+	return nil
+}
+
+func (c *Change) check() error {
+	if c.Agreed != 0 {
+		if c.Path != "" || c.Entry != nil || len(c.Content) > 0 {
+			return errors.New("has both a state and an agreed position")
+		}
+		return nil
+	}
+	if _, err := index.ParsePath(string(c.Path)); err != nil {
+		return err
+	}
+	if c.Entry == nil {
+		return errors.New("has no entry")
+	}
+	switch {
+	case len(c.Content) == 0:
+		return nil
+	case c.Entry.Kind != index.File:
+		return fmt.Errorf("content for a %v", c.Entry.Kind)
+	case len(c.Content) > MaxContent:
+		return fmt.Errorf("content of %d bytes: the limit is %d", len(c.Content), MaxContent)
+	case int64(len(c.Content)) != c.Entry.Size:
+		return fmt.Errorf("content of %d bytes for a file of %d", len(c.Content), c.Entry.Size)
+	}
+	return nil
+}
+
+func (m *Changes) proto() *wirepb.Changes {
+	p := &wirepb.Changes{Through: uint64(m.Through), Head: uint64(m.Head), Run: m.Run}
+	p.Changes = make([]*wirepb.Change, len(m.Changes))
+	for i := range m.Changes {
+		p.Changes[i] = m.Changes[i].proto()
+	}
+	return p
+}
+
+func changesFrom(p *wirepb.Changes) (*Changes, error) {
+	m := &Changes{Through: index.Seq(p.Through), Head: index.Seq(p.Head), Run: p.Run}
+	m.Changes = make([]Change, len(p.Changes))
+	for i, pc := range p.Changes {
+		c, err := changeFrom(pc)
+		if err != nil {
+			return nil, fmt.Errorf("change at position %d: %w", pc.GetPos(), err)
+		}
+		m.Changes[i] = c
+	}
+	return m, nil
+}
+
+func (c *Change) proto() *wirepb.Change {
+	p := &wirepb.Change{Pos: uint64(c.Pos), Agreed: uint64(c.Agreed), Path: []byte(c.Path), Content: c.Content}
+	if c.Entry != nil {
+		p.Entry = index.EntryToProto(c.Entry)
+	}
+	return p
+}
+
+func changeFrom(p *wirepb.Change) (Change, error) {
+	c := Change{Pos: index.Seq(p.Pos), Agreed: index.Seq(p.Agreed), Path: index.Path(p.Path), Content: p.Content}
+	if p.Entry != nil {
+		e, err := index.EntryFromProto(p.Entry)
+		if err != nil {
+			return c, err
+		}
+		c.Entry = e
+	}
+	return c, nil
+}

@@ -1,0 +1,76 @@
+package wire
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"duet/replicate/wire/wirepb"
+	"duet/store/index"
+)
+
+// Ack says that the sender has the receiver's journal on stable storage up to
+// a position.
+type Ack struct {
+	Heard index.Seq
+}
+
+// Control steers the session.
+type Control struct {
+	Kind ControlKind
+	Text string // says why, for people; printable, at most MaxText bytes
+}
+
+// ControlKind is what a Control says.
+type ControlKind uint8
+
+// What a Control can say.
+const (
+	Hold    ControlKind = iota + 1 // apply nothing of mine until Release
+	Release                        // go on
+	Bye                            // this node stops in an orderly way
+	Refuse                         // this node will not sync with the peer as things are
+)
+
+func (k ControlKind) String() string {
+	if k < Hold || k > Refuse {
+		return fmt.Sprintf("control(%d)", uint8(k))
+	}
+	return [...]string{"hold", "release", "bye", "refuse"}[k-1]
+}
+
+func (m *Ack) check() error { return nil }
+
+func (m *Control) check() error {
+	if m.Kind < Hold || m.Kind > Refuse {
+		return fmt.Errorf("unknown kind %d", m.Kind)
+	}
+	return nil
+}
+
+func (m *Control) proto() *wirepb.Control {
+	return &wirepb.Control{Kind: wirepb.Control_Kind(m.Kind), Text: Text(m.Text)}
+}
+
+func controlFrom(p *wirepb.Control) (*Control, error) {
+	if p.Kind < 0 || p.Kind > 255 {
+		return nil, fmt.Errorf("unknown kind %d", p.Kind)
+	}
+	return &Control{ControlKind(p.Kind), Text(p.Text)}, nil
+}
+
+// Text returns s as it may be sent and shown: one line, without anything that
+// could steer a terminal, at most MaxText bytes. Messages pass their texts
+// through it in both directions.
+func Text(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if strconv.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
+	if len(s) <= MaxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:MaxText-3], "") + "..."
+}

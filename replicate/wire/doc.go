@@ -1,0 +1,37 @@
+// Package wire is what two nodes say to each other: messages, their limits,
+// and their encoding. It is pure: it knows no clock, no log, no connection, only
+// an io.Reader and an io.Writer.
+//
+// A frame is a length (4 bytes, big-endian), a kind (1 byte) and a protobuf
+// message of that kind (see wirepb/wire.proto); the length counts kind and
+// message. Encoding is deterministic. What comes in is bounded before memory
+// is set aside for it and checked before it is returned: a message that
+// ReadMsg returned obeys every rule that its doc comment states. The same
+// checks hold for what goes out, so that a node finds its own mistakes before
+// its peer does.
+//
+// Fields that this version does not know are skipped, so that the peer may be
+// newer; a kind that it does not know is an error, because a node sends only
+// what the lower of the two protocol versions has (see Hello).
+package wire
+
+//go:generate protoc --proto_path=../.. --go_out=../.. --go_opt=paths=source_relative replicate/wire/wirepb/wire.proto
+
+// The protocol versions that this program speaks. Two nodes use the lower of
+// their two Protocols, if neither's Oldest is above it.
+const (
+	Protocol = 1
+	Oldest   = 1
+)
+
+// Limits. Both sides hold them; a message beyond one is an error.
+const (
+	MaxFrame    = 1 << 20   // bytes of kind and message
+	MaxChanges  = 4096      // changes in a message
+	MaxContent  = 32 << 10  // bytes of content that ride along with a change
+	MaxWants    = 1024      // contents asked for in a message
+	MaxPiece    = 256 << 10 // bytes of content in a piece, before compression
+	MaxText     = 1 << 10   // bytes of text for people
+	MaxName     = 255       // bytes of a share's or node's name
+	MaxFileSize = 1 << 53   // bytes of a file
+)

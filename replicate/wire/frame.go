@@ -1,0 +1,169 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/protobuf/proto"
+
+	"duet/replicate/wire/wirepb"
+	"duet/store/index"
+)
+
+// Msg is a message: *Hello, *Changes, *Ack, *Control, *Fetch or *Piece.
+type Msg interface {
+	check() error
+}
+
+var errEmpty = errors.New("empty frame")
+
+// WriteMsg checks m and writes it as one frame, with one Write.
+func WriteMsg(w io.Writer, m Msg) error {
+	b, err := Append(nil, m)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(b)
+	return err
+}
+
+// Append checks m and appends it to b as one frame.
+func Append(b []byte, m Msg) ([]byte, error) {
+	kind, body := encode(m)
+	if err := m.check(); err != nil {
+		return b, fmt.Errorf("send %s: %w", kindName(kind), err)
+	}
+	start := len(b)
+	b = append(b, 0, 0, 0, 0, byte(kind))
+	b, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(b, body)
+	if err != nil {
+		return b[:start], fmt.Errorf("send %s: %w", kindName(kind), err)
+	}
+	n := len(b) - start - 4
+	if n > MaxFrame {
+		return b[:start], fmt.Errorf("send %s: %d bytes: the limit is %d", kindName(kind), n, MaxFrame)
+	}
+	binary.BigEndian.PutUint32(b[start:], uint32(n))
+	return b, nil
+}
+
+// ReadMsg reads one frame and returns its message, checked. At the end of the
+// stream, between two frames, it returns io.EOF; inside one,
+// io.ErrUnexpectedEOF.
+func ReadMsg(r io.Reader) (Msg, error) {
+	m, _, err := ReadMsgBuf(r, nil)
+	return m, err
+}
+
+// ReadMsgBuf is ReadMsg with a buffer to read the frame into; it returns the
+// buffer, perhaps grown, for the next call. Messages do not point into it.
+func ReadMsgBuf(r io.Reader, buf []byte) (Msg, []byte, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, buf, err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	if n == 0 {
+		return nil, buf, errEmpty
+	}
+	if n > MaxFrame {
+		return nil, buf, fmt.Errorf("frame of %d bytes: the limit is %d", n, MaxFrame)
+	}
+	if uint32(cap(buf)) < n {
+		buf = make([]byte, n)
+	}
+	buf = buf[:n]
+	if _, err := io.ReadFull(r, buf); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, buf, err
+	}
+	m, err := Decode(buf)
+	return m, buf, err
+}
+
+// Decode decodes and checks what a frame holds: the kind and the message.
+func Decode(b []byte) (Msg, error) {
+	if len(b) == 0 {
+		return nil, errEmpty
+	}
+	kind := wirepb.Kind(b[0])
+	m, err := decode(kind, b[1:])
+	if err == nil {
+		err = m.check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("received %s: %w", kindName(kind), err)
+	}
+	return m, nil
+}
+
+func encode(m Msg) (wirepb.Kind, proto.Message) {
+	switch m := m.(type) {
+	case *Hello:
+		return wirepb.Kind_HELLO, m.proto()
+	case *Changes:
+		return wirepb.Kind_CHANGES, m.proto()
+	case *Ack:
+		return wirepb.Kind_ACK, &wirepb.Ack{Heard: uint64(m.Heard)}
+	case *Control:
+		return wirepb.Kind_CONTROL, m.proto()
+	case *Fetch:
+		return wirepb.Kind_FETCH, m.proto()
+	case *Piece:
+		return wirepb.Kind_PIECE, m.proto()
+	}
+	panic(fmt.Sprintf("wire: no encoding for %T", m))
+}
+
+func decode(kind wirepb.Kind, b []byte) (Msg, error) {
+	switch kind {
+	case wirepb.Kind_HELLO:
+		var p wirepb.Hello
+		if err := proto.Unmarshal(b, &p); err != nil {
+			return nil, err
+		}
+		return helloFrom(&p), nil
+	case wirepb.Kind_CHANGES:
+		var p wirepb.Changes
+		if err := unmarshalShaped(b, &p, changesShape); err != nil {
+			return nil, err
+		}
+		return changesFrom(&p)
+	case wirepb.Kind_ACK:
+		var p wirepb.Ack
+		if err := proto.Unmarshal(b, &p); err != nil {
+			return nil, err
+		}
+		return &Ack{index.Seq(p.Heard)}, nil
+	case wirepb.Kind_CONTROL:
+		var p wirepb.Control
+		if err := proto.Unmarshal(b, &p); err != nil {
+			return nil, err
+		}
+		return controlFrom(&p)
+	case wirepb.Kind_FETCH:
+		var p wirepb.Fetch
+		if err := unmarshalShaped(b, &p, fetchShape); err != nil {
+			return nil, err
+		}
+		return fetchFrom(&p)
+	case wirepb.Kind_PIECE:
+		var p wirepb.Piece
+		if err := proto.Unmarshal(b, &p); err != nil {
+			return nil, err
+		}
+		return pieceFrom(&p)
+	}
+	return nil, errors.New("not a message of this protocol version")
+}
+
+func kindName(k wirepb.Kind) string {
+	if name, ok := wirepb.Kind_name[int32(k)]; ok {
+		return name
+	}
+	return fmt.Sprintf("message of kind %d", k)
+}

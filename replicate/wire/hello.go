@@ -1,0 +1,114 @@
+package wire
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"duet/replicate/wire/wirepb"
+	"duet/store/index"
+)
+
+// Hello is the first message of a session, in both directions.
+type Hello struct {
+	Protocol uint32 // highest protocol version that the sender speaks
+	Oldest   uint32 // lowest
+	Version  string // of the program, for people
+
+	Share    string
+	NodeName string
+	Node     index.NodeID
+
+	// The sender's journal: which life it is in, its last position, and the
+	// run that writes it.
+	Epoch index.Epoch
+	Head  index.Seq
+	Run   uint64
+
+	// What the sender remembers of the receiver's journal; zero if nothing.
+	HeardEpoch index.Epoch
+	Heard      index.Seq
+	HeardRun   uint64
+
+	// What has to be known of each other's configuration.
+	Conflict    string // the conflict policy
+	Deletes     string // the delete policy
+	SpecialBits bool
+	SyncOwners  bool
+	Hold        bool // the sender wants nothing applied until a person has looked
+
+	Clock   int64  // ns since 1970, the sender's clock when it sent this
+	Records uint64 // paths in the sender's index, for progress
+}
+
+// Speak returns the protocol version that two nodes use, or an error that says
+// which of them is too old.
+func Speak(ours, theirs *Hello) (uint32, error) {
+	v := min(ours.Protocol, theirs.Protocol)
+	switch {
+	case v < ours.Oldest:
+		return 0, fmt.Errorf("%s runs duet %s with protocol %d, and this node needs at least %d: upgrade duet there",
+			theirs.NodeName, theirs.Version, theirs.Protocol, ours.Oldest)
+	case v < theirs.Oldest:
+		return 0, fmt.Errorf("%s runs duet %s, which needs at least protocol %d, and this node has %d: upgrade duet here",
+			theirs.NodeName, theirs.Version, theirs.Oldest, ours.Protocol)
+	}
+	return v, nil
+}
+
+func (m *Hello) check() error {
+	if m.Protocol == 0 || m.Oldest == 0 || m.Oldest > m.Protocol {
+		return fmt.Errorf("protocol versions %d to %d", m.Oldest, m.Protocol)
+	}
+	if m.Share == "" || m.NodeName == "" {
+		return fmt.Errorf("share %q of node %q: a name is missing", m.Share, m.NodeName)
+	}
+	for _, name := range []string{m.Version, m.Share, m.NodeName, m.Conflict, m.Deletes} {
+		if err := checkName(name); err != nil {
+			return err
+		}
+	}
+	if m.Epoch == 0 {
+		return fmt.Errorf("no epoch")
+	}
+	if m.HeardEpoch == 0 && (m.Heard != 0 || m.HeardRun != 0) {
+		return fmt.Errorf("remembers position %d of no epoch", m.Heard)
+	}
+	return nil
+}
+
+// checkName checks a name that a person will see and that may be compared.
+func checkName(s string) error {
+	if len(s) > MaxName {
+		return fmt.Errorf("name of %d bytes: the limit is %d", len(s), MaxName)
+	}
+	if !utf8.ValidString(s) || strings.IndexFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) >= 0 {
+		return fmt.Errorf("name %q is not printable", s)
+	}
+	return nil
+}
+
+func (m *Hello) proto() *wirepb.Hello {
+	return &wirepb.Hello{
+		Protocol: m.Protocol, Oldest: m.Oldest, Version: m.Version,
+		Share: m.Share, NodeName: m.NodeName, Node: uint64(m.Node),
+		Epoch: uint64(m.Epoch), Head: uint64(m.Head), Run: m.Run,
+		HeardEpoch: uint64(m.HeardEpoch), Heard: uint64(m.Heard), HeardRun: m.HeardRun,
+		Conflict: m.Conflict, Deletes: m.Deletes,
+		SpecialBits: m.SpecialBits, SyncOwners: m.SyncOwners, Hold: m.Hold,
+		ClockNs: m.Clock, Records: m.Records,
+	}
+}
+
+func helloFrom(p *wirepb.Hello) *Hello {
+	return &Hello{
+		Protocol: p.Protocol, Oldest: p.Oldest, Version: p.Version,
+		Share: p.Share, NodeName: p.NodeName, Node: index.NodeID(p.Node),
+		Epoch: index.Epoch(p.Epoch), Head: index.Seq(p.Head), Run: p.Run,
+		HeardEpoch: index.Epoch(p.HeardEpoch), Heard: index.Seq(p.Heard), HeardRun: p.HeardRun,
+		Conflict: p.Conflict, Deletes: p.Deletes,
+		SpecialBits: p.SpecialBits, SyncOwners: p.SyncOwners, Hold: p.Hold,
+		Clock: p.ClockNs, Records: p.Records,
+	}
+}

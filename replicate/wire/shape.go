@@ -1,0 +1,62 @@
+package wire
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"duet/store/index"
+)
+
+// shape says how often a message may carry the fields that cost memory: two
+// bytes on the wire become a hundred once decoded, so they are counted before.
+type shape map[protowire.Number]struct {
+	max int
+	in  shape // of the field's own message
+}
+
+var (
+	fetchShape   = shape{1: {max: MaxWants}}
+	changesShape = shape{1: {max: MaxChanges, in: changeShape}}
+	changeShape  = shape{3: {max: 1, in: entryShape}}
+	entryShape   = shape{10: {max: index.MaxCounters}, 11: {max: index.MaxCounters}}
+)
+
+func (s shape) check(b []byte) error {
+	counts := make(map[protowire.Number]int, len(s))
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		b = b[n:]
+		if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
+			return protowire.ParseError(n)
+		}
+		value := b[:n]
+		b = b[n:]
+		limit, ok := s[num]
+		if !ok {
+			continue
+		}
+		if counts[num]++; counts[num] > limit.max {
+			return fmt.Errorf("field %d occurs more than %d times", num, limit.max)
+		}
+		if limit.in == nil || typ != protowire.BytesType {
+			continue
+		}
+		inner, _ := protowire.ConsumeBytes(value)
+		if err := limit.in.check(inner); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unmarshalShaped(b []byte, p proto.Message, s shape) error {
+	if err := s.check(b); err != nil {
+		return err
+	}
+	return proto.Unmarshal(b, p)
+}
