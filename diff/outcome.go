@@ -1,0 +1,74 @@
+package diff
+
+import (
+	"duet/store/index"
+)
+
+// joined is the outcome when winner beats a concurrent loser.
+func joined(winner, loser *index.Entry) *index.Entry {
+	out := *withOwner(winner, loser)
+	out.Version = winner.Version.Join(loser.Version)
+	out.Over = loser.Version
+	return &out
+}
+
+// agreed is the outcome when both sides have the same, at concurrent versions.
+func agreed(a, b *index.Entry) *index.Entry {
+	aSeen, bSeen := seenBy(a, b), seenBy(b, a)
+	switch {
+	case aSeen && !bSeen:
+		return agreement(b, a, a.Version)
+	case bSeen && !aSeen:
+		return agreement(a, b, b.Version)
+	case a.Origin < b.Origin || a.Origin == b.Origin && tie(a, b) >= 0:
+		return agreement(a, b, nil)
+	default:
+		return agreement(b, a, nil)
+	}
+}
+
+func agreement(first, second *index.Entry, over index.Version) *index.Entry {
+	out := *withOwner(first, second)
+	out.Version = first.Version.Join(second.Version)
+	out.Over = over
+	out.Apart = first.Apart || second.Apart
+	return &out
+}
+
+// Revived is ours, kept alive against the peer's delete, or against a file or
+// symlink that the peer put where this node has a directory with contents that
+// the peer had not seen. The caller adds its own counter to the version. Only
+// the node that has the live thing may do this.
+func Revived(ours, theirs *index.Entry) *index.Entry {
+	out := *ours
+	out.Version = ours.Version.Join(theirs.Version)
+	out.Over = nil
+	return &out
+}
+
+// Chosen is the outcome when a person, on either node, decides that winner is
+// to replace loser. The caller adds its own counter to the version; the other
+// node then simply follows, and lists its own as the loser if it was.
+func Chosen(winner, loser *index.Entry) *index.Entry {
+	return joined(winner, loser)
+}
+
+// withOwner returns e with the owner and group that it does not record filled
+// in from other, so that a node which records owners does not lose them to one
+// that does not.
+func withOwner(e, other *index.Entry) *index.Entry {
+	if !e.Live() || !other.Live() {
+		return e
+	}
+	if (e.Owner != "" || other.Owner == "") && (e.Group != "" || other.Group == "") {
+		return e
+	}
+	out := *e
+	if out.Owner == "" {
+		out.Owner = other.Owner
+	}
+	if out.Group == "" {
+		out.Group = other.Group
+	}
+	return &out
+}

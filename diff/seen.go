@@ -1,0 +1,45 @@
+package diff
+
+import "duet/store/index"
+
+// own returns the part of e's version that e's content stands for: what is
+// left after taking out the counters of the version that it beat. For an entry
+// that beat nothing that is the whole version.
+//
+// Example: A deletes (a1) what B changes (b1); A takes B's change, which is
+// then {a1 b1} over {a1}, own part {b1}. If B deletes it (b2) before hearing,
+// {b2} is concurrent with {a1 b1}, but has seen {b1}: so B's delete stands.
+func own(e *index.Entry) index.Version {
+	if len(e.Over) == 0 {
+		return e.Version
+	}
+	var part index.Version
+	for _, c := range e.Version {
+		if c.Seq > e.Over.At(c.Epoch) {
+			part = append(part, c)
+		}
+	}
+	if len(part) == 0 {
+		return e.Version
+	}
+	return part
+}
+
+// seenBy reports whether other was made, or settled, with knowledge of e's content.
+func seenBy(e, other *index.Entry) bool {
+	return covers(other.Version, own(e))
+}
+
+func covers(v, w index.Version) bool {
+	order := v.Compare(w)
+	return order == index.Equal || order == index.After
+}
+
+// lost reports whether theirs, which is ahead of ours, got there by beating
+// ours in a conflict that the peer has already settled.
+func lost(ours, theirs *index.Entry) bool {
+	return ours.Live() && theirs.Live() &&
+		theirs.Over.Compare(ours.Version) == index.Equal &&
+		!index.SameContent(ours, theirs) &&
+		!covers(own(theirs), own(ours))
+}
