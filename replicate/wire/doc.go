@@ -26,12 +26,11 @@ const (
 
 // Limits. Both sides hold them; a message beyond one is an error.
 const (
-	MaxFrame    = 1 << 20   // bytes of kind and message
-	MaxChanges  = 4096      // changes in a message
-	MaxContent  = 32 << 10  // bytes of content that ride along with a change
-	MaxWants    = 1024      // contents asked for in a message
-	MaxPiece    = 256 << 10 // bytes of content in a piece, before compression
-	MaxText     = 1 << 10   // bytes of text for people
-	MaxName     = 255       // bytes of a share's or node's name
-	MaxFileSize = 1 << 53   // bytes of a file
+	MaxFrame   = 1 << 20   // bytes of kind and message
+	MaxChanges = 4096      // changes in a message
+	MaxContent = 32 << 10  // bytes of content that ride along with a change
+	MaxWants   = 1024      // contents asked for in a message
+	MaxPiece   = 256 << 10 // bytes of content in a piece, before compression
+	MaxText    = 1 << 10   // bytes of text for people
+	MaxName    = 255       // bytes of a share's or node's name
 )

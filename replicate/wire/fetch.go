@@ -78,7 +78,7 @@ func (w *Want) check() error {
 	switch {
 	case w.Hash.IsZero():
 		return errors.New("no hash")
-	case w.Size < 0 || w.Size > MaxFileSize:
+	case w.Size < 0:
 		return fmt.Errorf("size %d", w.Size)
 	case w.Offset < 0 || w.Offset > w.Size:
 		return fmt.Errorf("offset %d of a content of %d bytes", w.Offset, w.Size)

@@ -24,7 +24,7 @@ var (
 )
 
 func (s shape) check(b []byte) error {
-	counts := make(map[protowire.Number]int, len(s))
+	var counts [16]int // no counted field has a higher number
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
 		if n < 0 {

@@ -1,0 +1,316 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"duet/replicate/wire/wirepb"
+	"duet/store/index"
+)
+
+var (
+	hashA = index.Hash{0xaa, 31: 0x01}
+
+	file = &index.Entry{
+		Kind: index.File, Hash: hashA, Size: 5, ModTime: 1_700_000_000_123_456_789, Mode: 0o644,
+		Owner: "webmgr", Group: "webmgr", Origin: 7, Version: index.Version{{Epoch: 3, Seq: 9}},
+	}
+	gone = &index.Entry{Kind: index.Gone, Origin: 8, Version: index.Version{{Epoch: 4, Seq: 2}}, Apart: true}
+)
+
+func hello() *Hello {
+	return &Hello{
+		Protocol: 1, Oldest: 1, Version: "1.2.3", Share: "images", NodeName: "tgt-a", Node: 0xa1,
+		Epoch: 3, Head: 100, Run: 0xbeef, HeardEpoch: 4, Heard: 50, HeardRun: 0xcafe,
+		Conflict: "newer", Deletes: "track", SpecialBits: true, SyncOwners: true, Hold: true,
+		Clock: 1_700_000_000_000_000_000, Records: 12,
+	}
+}
+
+// samples has one message of each kind, with every field set in one of them.
+var samples = []struct {
+	name string
+	msg  Msg
+}{
+	{"hello", hello()},
+	{"first hello", &Hello{Protocol: 2, Oldest: 1, Share: "s", NodeName: "n", Epoch: 1}},
+	{"changes", &Changes{
+		Changes: []Change{
+			{Pos: 3, Path: "a/b\xff", Entry: file, Content: []byte("hello")},
+			{Pos: 4, Path: "gone\n", Entry: gone},
+			{Pos: 9, Agreed: 17},
+		},
+		Through: 12, Head: 13, Run: 5,
+	}},
+	{"no changes", &Changes{Changes: []Change{}, Through: 12, Head: 12}},
+	{"ack", &Ack{Heard: 77}},
+	{"control", &Control{Kind: Refuse, Text: "the shares' policies differ"}},
+	{"fetch", &Fetch{Wants: []Want{{ID: 1, Path: "a", Hash: hashA, Size: 10, Offset: 4}, {ID: 2, Path: "b", Hash: hashA, Size: 10}}}},
+	{"piece", &Piece{ID: 3, Data: []byte("data"), Zstd: true, Last: true}},
+	{"refusal", &Piece{ID: 3, Last: true, Refusal: Busy, Text: "open for writing"}},
+}
+
+func TestEveryMessageSurvivesTheWire(t *testing.T) {
+	var stream bytes.Buffer
+	for _, s := range samples {
+		if err := WriteMsg(&stream, s.msg); err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+	}
+	for _, s := range samples {
+		got, err := ReadMsg(&stream)
+		if err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+		if !reflect.DeepEqual(got, s.msg) {
+			t.Errorf("%s:\n got %+v\nwant %+v", s.name, got, s.msg)
+		}
+	}
+	if _, err := ReadMsg(&stream); err != io.EOF {
+		t.Errorf("at the end: got %v, want io.EOF", err)
+	}
+}
+
+// The format is shared with nodes of other versions: it must not drift.
+func TestFormat(t *testing.T) {
+	for _, c := range []struct {
+		msg  Msg
+		want string
+	}{
+		{&Ack{Heard: 77}, "00000003" + "03" + "084d"},
+		{&Control{Kind: Hold, Text: "why"}, "00000008" + "04" + "0801" + "1203776879"},
+		{&Piece{ID: 3, Data: []byte("x"), Last: true}, "00000008" + "06" + "0803" + "120178" + "2001"},
+		{&Changes{Changes: []Change{{Pos: 9, Agreed: 17}}, Through: 9, Head: 9}, "0000000b" + "02" + "0a0408092811" + "1009" + "1809"},
+	} {
+		b, err := Append(nil, c.msg)
+		if got := hex.EncodeToString(b); got != c.want || err != nil {
+			t.Errorf("%T: got %s (%v), want %s", c.msg, got, err, c.want)
+		}
+	}
+}
+
+func with[M any](m M, change func(*M)) *M {
+	change(&m)
+	return &m
+}
+
+func TestRulesHoldInBothDirections(t *testing.T) {
+	one := Change{Pos: 3, Path: "a", Entry: file}
+	change := func(f func(*Change)) Msg {
+		return &Changes{Changes: []Change{*with(one, f)}, Through: 3, Head: 3}
+	}
+	want := func(f func(*Want)) Msg {
+		return &Fetch{Wants: []Want{*with(Want{ID: 1, Path: "a", Hash: hashA, Size: 10}, f)}}
+	}
+	for _, c := range []struct {
+		name string
+		msg  Msg
+		says string
+	}{
+		{"no protocol", with(*hello(), func(m *Hello) { m.Protocol = 0 }), "protocol versions 1 to 0"},
+		{"no share", with(*hello(), func(m *Hello) { m.Share = "" }), "a name is missing"},
+		{"long name", with(*hello(), func(m *Hello) { m.NodeName = strings.Repeat("n", 256) }), "limit is 255"},
+		{"escape in name", with(*hello(), func(m *Hello) { m.Version = "\x1b[2J" }), "not printable"},
+		{"no epoch", with(*hello(), func(m *Hello) { m.Epoch = 0 }), "no epoch"},
+		{"heard nobody", with(*hello(), func(m *Hello) { m.HeardEpoch = 0 }), "no epoch"},
+
+		{"out of order", &Changes{Changes: []Change{{Pos: 3, Agreed: 1}, {Pos: 3, Agreed: 2}}, Through: 3, Head: 3}, "position 3 after 3"},
+		{"position 0", change(func(c *Change) { c.Pos = 0 }), "position 0 after 0"},
+		{"through too low", &Changes{Changes: []Change{{Pos: 3, Agreed: 1}}, Through: 2, Head: 3}, "out of order"},
+		{"head too low", &Changes{Through: 4, Head: 3}, "out of order"},
+		{"leaves the root", change(func(c *Change) { c.Path = "a/../../b" }), `component ".."`},
+		{"absolute", change(func(c *Change) { c.Path = "/etc/passwd" }), "empty component"},
+		{"no path", change(func(c *Change) { c.Path = "" }), "empty path"},
+		{"no entry", change(func(c *Change) { c.Entry = nil }), "no entry"},
+		{"both", change(func(c *Change) { c.Agreed = 4 }), "both"},
+		{"content of another size", change(func(c *Change) { c.Content = []byte("four") }), "content of 4 bytes for a file of 5"},
+		{"content of a tombstone", change(func(c *Change) { c.Entry, c.Content = gone, []byte("x") }), "content for a gone"},
+		{"long content", change(func(c *Change) {
+			c.Entry = with(*file, func(e *index.Entry) { e.Size = MaxContent + 1 })
+			c.Content = make([]byte, MaxContent+1)
+		}), "limit is 32768"},
+		{"too many changes", &Changes{Changes: agreed(MaxChanges + 1), Through: 1 << 20, Head: 1 << 20}, "4096"},
+
+		{"control of no kind", &Control{}, "unknown kind 0"},
+		{"control of new kind", &Control{Kind: 99}, "unknown kind 99"},
+
+		{"wants nothing", &Fetch{}, "0 wants"},
+		{"wants too much", &Fetch{Wants: wants(MaxWants + 1)}, "1024"},
+		{"want twice", &Fetch{Wants: []Want{{ID: 5, Path: "a", Hash: hashA}, {ID: 5, Path: "a", Hash: hashA}}}, "want 5 after 5"},
+		{"want without id", want(func(w *Want) { w.ID = 0 }), "want 0 after 0"},
+		{"want without hash", want(func(w *Want) { w.Hash = index.Hash{} }), "no hash"},
+		{"want outside", want(func(w *Want) { w.Path = ".." }), `component ".."`},
+		{"want beyond the end", want(func(w *Want) { w.Offset = 11 }), "offset 11"},
+		{"negative offset", want(func(w *Want) { w.Offset = -1 }), "offset -1"},
+		{"negative size", want(func(w *Want) { w.Size = -1 }), "size -1"},
+
+		{"piece of nothing", &Piece{Data: []byte("x")}, "answers no want"},
+		{"long piece", &Piece{ID: 1, Data: make([]byte, MaxPiece+1)}, "limit is 262144"},
+		{"empty zstd", &Piece{ID: 1, Zstd: true, Last: true}, "compressed, but empty"},
+		{"empty, not last", &Piece{ID: 1}, "not the last"},
+		{"refuses and goes on", &Piece{ID: 1, Refusal: Gone}, "goes on"},
+		{"refuses with data", &Piece{ID: 1, Refusal: Gone, Last: true, Data: []byte("x")}, "goes on"},
+		{"new refusal", &Piece{ID: 1, Refusal: 9, Last: true}, "unknown refusal 9"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := Append(nil, c.msg); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("send: got %v, want an error with %q", err, c.says)
+			}
+			b := frame(t, c.msg)
+			if _, err := Decode(b); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("receive: got %v, want an error with %q", err, c.says)
+			}
+		})
+	}
+}
+
+func agreed(n int) []Change {
+	changes := make([]Change, n)
+	for i := range changes {
+		changes[i] = Change{Pos: index.Seq(i + 1), Agreed: 1}
+	}
+	return changes
+}
+
+func wants(n int) []Want {
+	wants := make([]Want, n)
+	for i := range wants {
+		wants[i] = Want{ID: uint64(i + 1), Path: "p", Hash: hashA}
+	}
+	return wants
+}
+
+// The counts of items are bounded before the items are decoded.
+func TestCountsAreCheckedBeforeDecoding(t *testing.T) {
+	many := func(field protowire.Number, value []byte, n int) (b []byte) {
+		for range n {
+			b = protowire.AppendTag(b, field, protowire.BytesType)
+			b = protowire.AppendBytes(b, value)
+		}
+		return b
+	}
+	counters := many(3, many(10, nil, 17), 1)
+	for _, c := range []struct {
+		name string
+		body []byte
+		kind wirepb.Kind
+	}{
+		{"changes", many(1, nil, MaxFrame/2-1), wirepb.Kind_CHANGES},
+		{"wants", many(1, nil, MaxFrame/2-1), wirepb.Kind_FETCH},
+		{"entries", many(1, many(3, nil, 2), 1), wirepb.Kind_CHANGES},
+		{"counters", many(1, counters, 1), wirepb.Kind_CHANGES},
+	} {
+		_, err := Decode(append([]byte{byte(c.kind)}, c.body...))
+		if err == nil || !strings.Contains(err.Error(), "occurs more than") {
+			t.Errorf("%s: got %v", c.name, err)
+		}
+		body := c.body
+		if n := testing.AllocsPerRun(5, func() { Decode(append([]byte{byte(c.kind)}, body...)) }); n > 20 {
+			t.Errorf("%s: %v allocations for what is refused", c.name, n)
+		}
+	}
+}
+
+func TestFrames(t *testing.T) {
+	ack := frame(t, &Ack{Heard: 1})
+	framed := func(n byte, b ...byte) []byte { return append([]byte{0, 0, 0, n}, b...) }
+	for _, c := range []struct {
+		name string
+		in   []byte
+		want string
+	}{
+		{"too long", []byte{0, 0x10, 0, 1}, "limit is 1048576"},
+		{"far too long", []byte{0xff, 0xff, 0xff, 0xff}, "limit is 1048576"},
+		{"empty", framed(0), "empty frame"},
+		{"cut in the length", []byte{0, 0}, io.ErrUnexpectedEOF.Error()},
+		{"cut after the length", framed(3), io.ErrUnexpectedEOF.Error()},
+		{"cut in the body", framed(byte(len(ack)+1), ack...), io.ErrUnexpectedEOF.Error()},
+		{"unknown kind", framed(1, 99), "not a message of this protocol version"},
+		{"kind 0", framed(1, 0), "not a message of this protocol version"},
+		{"not protobuf", framed(2, 3, 0xff), "received ACK"},
+	} {
+		_, err := ReadMsg(bytes.NewReader(c.in))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want an error with %q", c.name, err, c.want)
+		}
+	}
+	m, err := ReadMsg(bytes.NewReader(framed(byte(len(ack)), ack...)))
+	if err != nil || !reflect.DeepEqual(m, &Ack{Heard: 1}) {
+		t.Errorf("whole: got %v, %v", m, err)
+	}
+}
+
+// A node of a later version may say more in a message than we know.
+func TestUnknownFieldsAreSkipped(t *testing.T) {
+	b := frame(t, &Ack{Heard: 5})
+	b = protowire.AppendTag(b, 1000, protowire.BytesType)
+	b = protowire.AppendString(b, "news")
+	m, err := Decode(b)
+	if err != nil || !reflect.DeepEqual(m, &Ack{Heard: 5}) {
+		t.Errorf("got %v, %v", m, err)
+	}
+}
+
+func TestReadMsgBufReusesItsBuffer(t *testing.T) {
+	var stream bytes.Buffer
+	first := &Piece{ID: 1, Data: []byte("first")}
+	if err := errors.Join(WriteMsg(&stream, first), WriteMsg(&stream, &Piece{ID: 2, Data: []byte("other")})); err != nil {
+		t.Fatal(err)
+	}
+	m, buf, err := ReadMsgBuf(&stream, make([]byte, 0, 100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, again, err := ReadMsgBuf(&stream, buf); err != nil || &again[0] != &buf[0] {
+		t.Errorf("the buffer was not reused: %v", err)
+	}
+	if !reflect.DeepEqual(m, first) {
+		t.Errorf("the first message changed with the buffer: %+v", m)
+	}
+}
+
+func TestText(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain":                      "plain",
+		"two\nlines":                 "two lines",
+		"\x1b[31mred":                " [31mred",
+		"bad \xff utf8":              "bad \uFFFD utf8",
+		strings.Repeat("x", MaxText): strings.Repeat("x", MaxText),
+	} {
+		if got := Text(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+	if got := Text(strings.Repeat("ä", MaxText)); len(got) > MaxText || !strings.HasSuffix(got, "ä...") {
+		t.Errorf("long text: %d bytes, ends in %q", len(got), got[len(got)-8:])
+	}
+}
+
+func TestSpeak(t *testing.T) {
+	at := func(oldest, protocol uint32) *Hello {
+		return with(*hello(), func(m *Hello) { m.Oldest, m.Protocol = oldest, protocol })
+	}
+	for _, c := range []struct {
+		ours, theirs *Hello
+		want         uint32
+		says         string
+	}{
+		{at(1, 1), at(1, 1), 1, ""},
+		{at(1, 2), at(1, 1), 1, ""},
+		{at(2, 3), at(1, 5), 3, ""},
+		{at(2, 3), at(1, 1), 0, "upgrade duet there"},
+		{at(1, 1), at(2, 3), 0, "upgrade duet here"},
+	} {
+		got, err := Speak(c.ours, c.theirs)
+		if got != c.want || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%d-%d and %d-%d: got %d, %v", c.ours.Oldest, c.ours.Protocol, c.theirs.Oldest, c.theirs.Protocol, got, err)
+		}
+	}
+}
