@@ -1,0 +1,119 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"text/template"
+	"unicode/utf8"
+)
+
+// page is the documentation of the config, and what init writes. Every key
+// that it shows commented out stands there with its default.
+const page = `# Duet: two-way file synchroniser. Check it with: duet status
+# Every key is also an environment variable: peer.key is DUET_PEER_KEY.
+# Unknown keys are errors. Paths are absolute.
+
+# This host's name, for people. Its identity is its key: duet key
+node: {{.Node | yaml}}
+
+# Where to wait for the other host, "HOST:PORT" or ":PORT". Leave it out to only dial.
+{{if .Listen}}listen: {{.Listen | yaml}}{{else}}#listen: ":7722"{{end}}
+
+# Keys, indexes and journals. A local directory outside every share.
+{{if .State}}state: {{.State | yaml}}{{else}}#state: {{defaultState | yaml}}{{end}}
+
+# The other host.
+peer:
+  # As in the other host's 'node:'.
+  {{if .Peer.Name}}name: {{.Peer.Name | yaml}}{{else}}name:{{end}}
+  # Where to dial it. Leave it out to only be dialled; if both dial, one connection stays.
+  {{if .Peer.Address}}address: {{.Peer.Address | yaml}}{{else}}#address: HOST:7722{{end}}
+  # Its public key, as 'duet key' prints it there. Nothing else is let in.
+  {{if .Peer.Key}}key: {{.Peer.Key | yaml}}{{else}}key:{{end}}
+
+# What is synchronised: one item for each directory, with the same name on both hosts.
+shares:
+{{- range $i, $s := .Shares}}
+  - name: {{$s.Name | yaml}}
+    path: {{$s.Path | yaml}}
+{{- if eq $i 0}}
+
+    # What lands here belongs to USER or USER:GROUP.
+    # Left out: the same names as on the other host if permitted, else the user that runs duet.
+    #owner: USER:GROUP
+
+    # Which one wins when both sides changed a file: newer, older, larger, smaller, the name of
+    # one of the two nodes, or hold (ask). The loser is kept: duet kept ls
+    #conflict: newer
+
+    # track: deletes are carried over. running: none that happened while the hosts were apart
+    # (the lsyncd rule: the file comes back). never: none.
+    #deletes: track
+
+    # More deletes at once than this wait for: duet approve. A count, or a percentage of the
+    # share (which counts from 100 deletes on).
+    #max_delete: 50%
+
+    # What is left alone on both sides, in .gitignore syntax: ["*.tmp", "/cache/"]
+    #ignore: []
+
+    # A touched file is read when it was quiet this long; one that stays open for writing is
+    # sent as a snapshot after max_settle.
+    #settle: 5ms
+    #max_settle: 10s
+
+    # A full look at the tree, in case the kernel's reports missed something. 0s: never.
+    #rescan: 1h
+
+    # Files hashed at the same time. 0: one for each core.
+    #hashers: 0
+
+    # Also sync setuid, setgid and sticky bits.
+    #special_bits: false
+
+    # auto, or hold: after an outage wait for: duet recover
+    #on_reconnect: auto
+
+    # Where files are built and displaced ones kept, on the share's own filesystem.
+    # Left out: .duet-SHARE beside the directory if possible, else .duet inside it.
+    #holding: /DIRECTORY
+{{- end}}
+{{- end}}
+`
+
+var plain = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9/._+=@ -]*$`)
+
+// YAML writes s so that YAML reads it back as that string.
+func YAML(s string) string {
+	switch strings.ToLower(s) {
+	case "null", "true", "false", "yes", "no", "on", "off", "y", "n":
+		return strconv.Quote(s)
+	}
+	if plain.MatchString(s) && !strings.HasSuffix(s, " ") {
+		return s
+	}
+	return strconv.Quote(s)
+}
+
+// Write writes a commented config that says what c says.
+func Write(w io.Writer, c *Config) error {
+	for _, s := range c.Shares {
+		if !utf8.ValidString(s.Path) {
+			return fmt.Errorf("write config: path %q is not UTF-8, which YAML cannot hold: use a symlink-free path that is", s.Path)
+		}
+	}
+	if len(c.Shares) == 0 {
+		return errors.New("write config: no share given")
+	}
+	t := template.Must(template.New("duet.yaml").Funcs(template.FuncMap{
+		"yaml": YAML, "defaultState": DefaultState,
+	}).Parse(page))
+	if err := t.Execute(w, c); err != nil {
+		return fmt.Errorf("write config: %w", err)
+	}
+	return nil
+}
