@@ -1,0 +1,115 @@
+package vfs
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"duet/store/index"
+)
+
+// openDir is a directory of the tree, open for a walk.
+type openDir struct {
+	tree *Tree
+	path index.Path
+	file *os.File
+}
+
+// OpenDir opens a directory for a walk. ErrChanged: it is not a directory.
+func (t *Tree) OpenDir(p index.Path) (Dir, error) {
+	fd := -1
+	open := func(s spot) (err error) {
+		if fd, err = t.openFolder(s); err == nil {
+			return nil
+		}
+		if info, e := t.look(s.dir, s.leaf); e == nil && info.Mount {
+			return ErrMount
+		} else if e == nil && info.Type != Directory {
+			return unlike(info.Type)
+		}
+		return err
+	}
+	var err error
+	if p == index.Root {
+		if err := t.enter(); err != nil {
+			return nil, err
+		}
+		defer t.leave()
+		if fd, err = openat(t.root, ".", unix.O_RDONLY|unix.O_DIRECTORY); err != nil {
+			err = fmt.Errorf("open the root: %w", t.present(err))
+		}
+	} else {
+		err = t.at("open directory", p, open)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &openDir{tree: t, path: p, file: os.NewFile(uintptr(fd), p.String())}, nil
+}
+
+// openFolder opens the directory at s for reading its names.
+func (t *Tree) openFolder(s spot) (int, error) {
+	fd, err := t.openLeaf(s, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return -1, err
+	}
+	info, err := t.look(fd, "")
+	if err == nil && info.Mount {
+		err = ErrMount
+	}
+	if err != nil {
+		_ = unix.Close(fd) // nothing was written
+		return -1, err
+	}
+	return fd, nil
+}
+
+// Names returns the names in byte order. In the root, the holding area is not
+// among them.
+func (d *openDir) Names() ([]string, error) {
+	if _, err := d.file.Seek(0, 0); err != nil {
+		return nil, fmt.Errorf("list %v: %w", d.path, bare(err))
+	}
+	names, err := d.file.Readdirnames(-1)
+	if err != nil {
+		return nil, fmt.Errorf("list %v: %w", d.path, bare(err))
+	}
+	if d.path == index.Root && d.tree.inside {
+		names = slices.DeleteFunc(names, func(n string) bool { return n == insideName })
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Lstat looks at one name in the directory, wherever that has been moved to.
+func (d *openDir) Lstat(name string) (info Info, err error) {
+	if err := oneName(name); err != nil {
+		return Info{}, fmt.Errorf("lstat in %v: %w", d.path, err)
+	}
+	err = control(d.file, func(fd int) error {
+		info, err = d.tree.look(fd, name)
+		return err
+	})
+	if err != nil {
+		return Info{}, fmt.Errorf("lstat %s in %v: %w", index.Quote(name), d.path, err)
+	}
+	return info, nil
+}
+
+func (d *openDir) Close() error { return d.file.Close() }
+
+// control calls fn with f's descriptor, which a Close meanwhile leaves open
+// until fn has returned.
+func control(f *os.File, fn func(fd int) error) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var inner error
+	if err := raw.Control(func(fd uintptr) { inner = fn(int(fd)) }); err != nil {
+		return err
+	}
+	return inner
+}

@@ -1,0 +1,167 @@
+package vfs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"duet/store/index"
+)
+
+// draft is a held file being written.
+type draft struct {
+	file *os.File
+	tree *Tree
+	held Held
+	size int64
+	done bool // Finish was called
+}
+
+// Create makes an empty file. A staged leftover of that name is replaced, not
+// written over: what else has it open, or is a hard link to it, keeps its
+// bytes. A kept one never is: fs.ErrExist.
+func (t *Tree) Create(h Held) (Draft, error) {
+	var d *draft
+	err := t.held("create", h, func(s spot) (err error) {
+		d, err = t.create(h, s)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (t *Tree) create(h Held, s spot) (*draft, error) {
+	fd, err := makeFile(s)
+	if err == unix.EEXIST && h.Area == Stage {
+		if err := t.remove(s.dir, s.leaf); err != nil {
+			return nil, fmt.Errorf("remove the leftover: %w", err)
+		}
+		fd, err = makeFile(s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &draft{file: os.NewFile(uintptr(fd), h.String()), tree: t, held: h}, nil
+}
+
+func makeFile(s spot) (fd int, err error) {
+	// Not O_APPEND, which copy_file_range refuses.
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	err = again(func() error { fd, err = unix.Openat(s.dir, s.leaf, flags, 0o600); return err })
+	return fd, err
+}
+
+// Append opens a staged file to go on where it stopped.
+func (t *Tree) Append(h Held) (Draft, error) {
+	var d *draft
+	err := t.held("append", h, func(s spot) (err error) {
+		if h.Area != Stage {
+			return errors.New("only staged files are appended to")
+		}
+		d, err = t.resume(h, s)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (t *Tree) resume(h Held, s spot) (*draft, error) {
+	info, err := t.look(s.dir, s.leaf)
+	if errors.Is(err, fs.ErrNotExist) {
+		return t.create(h, s)
+	}
+	if err := onlyFile(info, err); err != nil {
+		return nil, err
+	}
+	fd, err := openat(s.dir, s.leaf, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	if st.Nlink != 1 {
+		// A crash between the two halves of a rename by hard link left the same
+		// file in the tree. Nothing is written to that.
+		return t.create(h, s)
+	}
+	if st.Mode&0o600 != 0o600 {
+		// It was finished with a mode that shuts its owner out.
+		if err := chmod(fd, 0o600); err != nil {
+			return nil, fmt.Errorf("make it writable: %w", err)
+		}
+	}
+	file, err := openat(s.dir, s.leaf, unix.O_RDWR|unix.O_NOFOLLOW)
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{file: os.NewFile(uintptr(file), h.String()), tree: t, held: h}
+	if d.size, err = d.file.Seek(0, 2); err != nil {
+		return nil, errors.Join(err, d.file.Close())
+	}
+	return d, nil
+}
+
+func (d *draft) Write(b []byte) (int, error) {
+	if d.done {
+		return 0, fmt.Errorf("write %v: it is finished", d.held)
+	}
+	n, err := d.file.Write(b)
+	d.size += int64(n)
+	if err != nil {
+		return n, fmt.Errorf("write %v: %w", d.held, bare(err))
+	}
+	return n, nil
+}
+
+func (d *draft) Size() int64 { return d.size }
+
+func (d *draft) Truncate(size int64) error {
+	if d.done {
+		return fmt.Errorf("truncate %v: it is finished", d.held)
+	}
+	if err := d.file.Truncate(size); err != nil {
+		return fmt.Errorf("truncate %v: %w", d.held, bare(err))
+	}
+	if _, err := d.file.Seek(size, 0); err != nil {
+		return fmt.Errorf("truncate %v: %w", d.held, bare(err))
+	}
+	d.size = size
+	return nil
+}
+
+// Finish sets the metadata, then puts all on stable storage. After it, nothing
+// more can be written.
+func (d *draft) Finish(m Meta) (stamp index.Stamp, err error) {
+	d.done = true
+	err = control(d.file, func(fd int) error {
+		if stamp, err = d.tree.dress(fd, m); err != nil {
+			return err
+		}
+		return again(func() error { return unix.Fsync(fd) })
+	})
+	if err != nil {
+		return index.Stamp{}, fmt.Errorf("finish %v: %w", d.held, err)
+	}
+	return stamp, nil
+}
+
+func (d *draft) Close() error { return d.file.Close() }
+
+// bare takes off what package os says of the operation and the file.
+func bare(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
