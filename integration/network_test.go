@@ -1,0 +1,85 @@
+package integration
+
+import (
+	"testing"
+	"time"
+
+	"duet/integration/rig"
+)
+
+// The link between two hosts is cut, both go on working, and it comes back:
+// the cut is noticed within 10 s, the reconnect takes at most 5 s, and every
+// delete is honoured, every conflict's loser kept.
+func TestLinkCut(t *testing.T) {
+	w := rig.NewNetwork(t)
+	p := rig.NewPair(t, w.Options())
+	seed := rig.Seed(t)
+	ledger := rig.NewLedger()
+	a, b := rig.NewHand(t, p.A, ledger, seed), rig.NewHand(t, p.B, ledger, seed+1)
+	p.Start()
+	a.Do(t.Context(), rig.Size(100, 400), 0)
+	p.Settle(scaled(patience))
+	for _, cut := range []struct {
+		name      string
+		cut, mend func()
+	}{
+		{"link down", w.Unplug, w.Plug},
+		{"packets swallowed", w.Swallow, w.Deliver},
+	} {
+		t.Run(cut.name, func(t *testing.T) {
+			before := p.A.Tree()
+			a.Forget()
+			b.Forget()
+			cut.cut()
+			began := time.Now()
+			for _, n := range p.Nodes() {
+				awaitConnected(t, n, false, 15*time.Second)
+				took := time.Since(began)
+				t.Logf("%s noticed after %v", n.Name, took.Round(10*time.Millisecond))
+				if took > 10500*time.Millisecond {
+					t.Errorf("%s noticed after %v, want 10s at most", n.Name, took)
+				}
+			}
+			rig.DoBoth(t.Context(), a, b, rig.Size(60, 200), time.Millisecond)
+			o := rig.Outage{Base: before, A: p.A.Tree(), B: p.B.Tree(), TouchedA: a.Touched, TouchedB: b.Touched}
+			cut.mend()
+			began = time.Now()
+			awaitConnected(t, p.A, true, 15*time.Second)
+			took := time.Since(began)
+			t.Logf("connected %v after the link is back", took.Round(10*time.Millisecond))
+			if took > 6*time.Second {
+				t.Errorf("connected after %v, want 5s at most", took)
+			}
+			p.Settle(scaled(patience))
+			t.Logf("in sync after %v, %d conflicts", time.Since(began).Round(10*time.Millisecond), o.Conflicts())
+			o.Check(t, p.A.Tree(), p.KeptContents())
+			ledger.Check(t, p)
+			p.CheckIndexes()
+		})
+	}
+}
+
+// The link is cut again and again in the middle of a large transfer: it goes
+// on where it stopped instead of starting over.
+func TestTransferResumes(t *testing.T) {
+	w := rig.NewNetwork(t)
+	p := rig.NewPair(t, w.Options())
+	p.Start()
+	plant(t, p, 5)
+	for i := range 3 {
+		writeBig(t, p.A.At("big"), int64(rig.Size(64, 256))<<20, uint64(i))
+		time.Sleep(time.Duration(200*(i+1)) * time.Millisecond) // somewhere in the middle
+		w.Swallow()
+		awaitConnected(t, p.B, false, 15*time.Second)
+		w.Deliver()
+	}
+	p.Settle(scaled(patience))
+	p.CheckIndexes()
+}
+
+func awaitConnected(t *testing.T, n *rig.Node, want bool, within time.Duration) {
+	t.Helper()
+	if !rig.Until(within, func() bool { s, err := n.Status(); return err == nil && s.Peer.Connected == want }) {
+		t.Fatalf("%s: connected is not %v within %v\n%s", n.Name, want, within, n.LogTail(20))
+	}
+}

@@ -1,0 +1,157 @@
+package rig
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Status is what `duet status --json` prints, as far as tests rely on it.
+type Status struct {
+	Node string `json:"node"`
+	Peer struct {
+		Name      string `json:"name"`
+		Connected bool   `json:"connected"`
+	} `json:"peer"`
+	Shares []ShareStatus `json:"shares"`
+	Code   int           `json:"-"` // the exit code
+	Text   string        `json:"-"` // all of it
+}
+
+// ShareStatus is one share of a Status.
+type ShareStatus struct {
+	Name       string          `json:"name"`
+	State      string          `json:"state"`
+	Reason     string          `json:"reason"`
+	Connected  bool            `json:"connected"`
+	Files      int64           `json:"files"`
+	Dirs       int64           `json:"dirs"`
+	Bytes      int64           `json:"bytes"`
+	PendingIn  int64           `json:"pending_in"`
+	PendingOut int64           `json:"pending_out"`
+	Conflicts  int64           `json:"conflicts"`
+	Kept       int64           `json:"kept"`
+	Skipped    int64           `json:"skipped"`
+	Position   json.RawMessage `json:"position"`
+	Progress   json.RawMessage `json:"progress"`
+	Problems   []struct {
+		Path  string `json:"path"`
+		Error string `json:"error"`
+	} `json:"problems"`
+}
+
+// Share returns the status of one share; its name is empty if there is none.
+func (s Status) Share(name string) ShareStatus {
+	for _, share := range s.Shares {
+		if share.Name == name {
+			return share
+		}
+	}
+	return ShareStatus{}
+}
+
+// Status asks n's daemon. The exit code of the command is not an error: it
+// says how the shares are.
+func (n *Node) Status() (Status, error) {
+	out, errs, code := n.Duet("status", "--json")
+	s := Status{Code: code, Text: out}
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		return s, fmt.Errorf("status of %s: %w (exit code %d, printed %q, %q)", n.Name, err, code, out, errs)
+	}
+	if len(s.Shares) == 0 {
+		return s, fmt.Errorf("status of %s: no shares (exit code %d, printed %q, %q)", n.Name, code, out, errs)
+	}
+	return s, nil
+}
+
+// busy says what n's daemon is still at, "" if it is in sync and idle.
+func (n *Node) busy() string {
+	s, err := n.Status()
+	if err != nil {
+		return err.Error()
+	}
+	for _, name := range n.Shares {
+		share := s.Share(name)
+		switch {
+		case !s.Peer.Connected:
+			return "not connected"
+		case share.State != "watching":
+			return fmt.Sprintf("%s is %q", name, share.State)
+		case share.PendingIn != 0 || share.PendingOut != 0:
+			return fmt.Sprintf("%s has %d to take, %d to send", name, share.PendingIn, share.PendingOut)
+		case len(share.Progress) > 0 && !bytes.Equal(share.Progress, []byte("null")):
+			return fmt.Sprintf("%s shows progress", name)
+		case len(share.Problems) > 0:
+			return fmt.Sprintf("%s has a problem with %s: %s", name, share.Problems[0].Path, share.Problems[0].Error)
+		}
+	}
+	return ""
+}
+
+// Await waits until ok is true of the status of n's first share.
+func (n *Node) Await(within time.Duration, what string, ok func(ShareStatus) bool) ShareStatus {
+	n.t.Helper()
+	var last Status
+	var err error
+	if !Until(within, func() bool {
+		last, err = n.Status()
+		return err == nil && ok(last.Share(n.Shares[0]))
+	}) {
+		n.t.Fatalf("%s: not %s within %v (%v)\n%s\n%s", n.Name, what, within, err, last.Text, n.LogTail(30))
+	}
+	return last.Share(n.Shares[0])
+}
+
+// AwaitState waits until the first share's state is one of states.
+func (n *Node) AwaitState(within time.Duration, states ...string) ShareStatus {
+	n.t.Helper()
+	return n.Await(within, strings.Join(states, " or "), func(s ShareStatus) bool {
+		for _, want := range states {
+			if s.State == want {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// Settle waits until both daemons say that they are in sync and idle and all
+// trees are equal, which they must become by the deadline.
+func (p *Pair) Settle(within time.Duration) {
+	p.t.Helper()
+	var why string
+	ok := Until(within, func() bool {
+		for _, n := range p.Nodes() {
+			if !n.Running() {
+				p.t.Fatalf("%s is not running\n%s", n.Name, n.LogTail(200))
+			}
+			if why = n.busy(); why != "" {
+				why = n.Name + ": " + why
+				return false
+			}
+		}
+		why = p.differences(20)
+		return why == ""
+	})
+	if !ok {
+		p.t.Fatalf("not in sync within %v: %s\n%s", within, why, p.dump())
+	}
+}
+
+func (p *Pair) dump() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "differences: %s\n", p.differences(20))
+	for _, n := range p.Nodes() {
+		s, err := n.Status()
+		fmt.Fprintf(&b, "%s says: %v\n%s\n%s", n.Name, err, s.Text, n.LogTail(60))
+	}
+	for _, path := range p.differing(3) {
+		for _, n := range p.Nodes() {
+			out, errs, _ := n.Duet("index", "show", path)
+			fmt.Fprintf(&b, "%s: index show %q\n%s%s", n.Name, path, out, errs)
+		}
+	}
+	return b.String()
+}
