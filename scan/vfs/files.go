@@ -41,6 +41,8 @@ type Info struct {
 	Name  string // last component
 	Type  Type
 	Mount bool // the path is a mount point, or on another device than the root
+	// Stamp.ModTime is never 0 but for directories: a file of exactly 1970
+	// is reported, and set, as one nanosecond later.
 	Stamp index.Stamp
 }
 
@@ -59,10 +61,11 @@ type Held struct {
 	Name string
 }
 
-// Meta is the metadata that an install sets.
+// Meta is the metadata that an install sets. Of directories the time is left
+// alone, of symlinks the mode.
 type Meta struct {
 	Mode    uint32 // permission bits, 07777
-	ModTime int64  // ns since 1970; 0: leave it
+	ModTime int64  // ns since 1970, as in a Stamp; 0: leave it
 	UID     int64  // -1: leave it
 	GID     int64  // -1: leave it
 }
@@ -81,15 +84,18 @@ type Files interface {
 	// OpenDir opens a directory (Root too) for a walk.
 	OpenDir(p index.Path) (Dir, error)
 	// Open opens a regular file for reading.
+	// A directory or symlink there is ErrChanged, a FIFO or device ErrSpecial.
 	Open(p index.Path) (Content, error)
 	Readlink(p index.Path) (string, error)
 
-	// Create makes an empty file, mode 0600, or truncates the one there.
+	// Create makes an empty file, mode 0600. A staged leftover of that name is
+	// replaced; a kept file never is (fs.ErrExist), here and below.
 	Create(h Held) (Draft, error)
 	// Append opens a staged file to go on where it stopped, creating it if need be.
 	Append(h Held) (Draft, error)
 	OpenHeld(h Held) (Content, error)
 	LstatHeld(h Held) (Info, error)
+	ReadlinkHeld(h Held) (string, error)
 	ListHeld(a Area) ([]Info, error)
 	// Snapshot copies a regular file of the tree to h (reflink where the
 	// filesystem can), and returns the stamp that it had before and after;
@@ -97,6 +103,9 @@ type Files interface {
 	Snapshot(p index.Path, h Held) (index.Stamp, error)
 	// CopyHeld copies one held file to another name (reflink where possible).
 	CopyHeld(from, to Held) error
+	// Inside opens a held directory as a tree of its own, with the same
+	// holding area, to look at what is in it and move that on.
+	Inside(h Held) (Files, error)
 	StageDir(h Held, m Meta) (index.Stamp, error)
 	StageLink(h Held, target string, m Meta) (index.Stamp, error)
 	RenameHeld(from, to Held) error
@@ -114,10 +123,12 @@ type Files interface {
 	// else ErrChanged; it returns the new stamp.
 	SetMeta(p index.Path, m Meta, expect index.Stamp) (index.Stamp, error)
 	// Rmdir shelves an empty directory: it destroys no bytes, so it is removed.
+	// One that is not empty is fs.ErrExist, anything else there ErrChanged.
 	Rmdir(p index.Path) error
 
 	// SyncDirs puts the names in these directories, and in the holding
-	// area's folders, on stable storage.
+	// area's folders, on stable storage. One that is not there any more is
+	// not an error.
 	SyncDirs(dirs []index.Path) error
 	// Free returns the bytes that this user may still write.
 	Free() (int64, error)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -81,6 +82,44 @@ func (t *Tree) LstatHeld(h Held) (info Info, err error) {
 		return err
 	})
 	return info, err
+}
+
+// ReadlinkHeld returns what a held symlink says.
+func (t *Tree) ReadlinkHeld(h Held) (target string, err error) {
+	err = t.held("readlink", h, func(s spot) (err error) {
+		target, err = t.readlink(s)
+		return err
+	})
+	return target, err
+}
+
+// Inside opens a held directory as a tree of its own, with the same holding
+// area. Closing one leaves the other open.
+func (t *Tree) Inside(h Held) (Files, error) {
+	in := &Tree{name: t.name, lacks: t.lacks, root: -1, stage: -1, kept: -1, dev: t.dev, holding: t.holding}
+	in.path = filepath.Join(t.holding, string(h.Area), h.Name)
+	err := t.held("open directory", h, func(s spot) error {
+		for _, f := range []struct {
+			fd   *int
+			dir  int
+			name string
+			mode int
+		}{{&in.root, s.dir, s.leaf, unix.O_PATH}, {&in.stage, t.stage, ".", unix.O_RDONLY}, {&in.kept, t.kept, ".", unix.O_RDONLY}} {
+			fd, err := openat(f.dir, f.name, f.mode|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+			if err == unix.ENOTDIR {
+				return ErrChanged
+			}
+			if err != nil {
+				return err
+			}
+			*f.fd = fd
+		}
+		return in.identify()
+	})
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return in, nil
 }
 
 // ListHeld returns what is in one folder of the holding area, in byte order of

@@ -85,7 +85,8 @@ func (t *Tree) openConfigured(configured, root, inside string) error {
 	if path != inside && within(path, root) {
 		return fmt.Errorf("holding area %s is inside the root, where only %s may be", index.Quote(path), index.Quote(inside))
 	}
-	if within(root, path) {
+	if within(root, path) && !within(root, filepath.Join(path, string(Stage))) && !within(root, filepath.Join(path, string(Kept))) {
+		// What is held can itself be opened as a tree.
 		return fmt.Errorf("holding area %s contains the root", index.Quote(path))
 	}
 	t.inside = path == inside

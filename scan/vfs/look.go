@@ -52,27 +52,27 @@ func (t *Tree) Lstat(p index.Path) (info Info, err error) {
 
 // Readlink returns what a symlink says, byte for byte.
 func (t *Tree) Readlink(p index.Path) (target string, err error) {
-	err = t.at("readlink", p, func(s spot) error {
-		target, err = readlink(s.dir, s.leaf)
-		if err != unix.EINVAL {
-			return err
-		}
-		info, err := t.look(s.dir, s.leaf)
-		if err != nil {
-			return err
-		}
-		return unlike(info.Type)
+	err = t.at("readlink", p, func(s spot) (err error) {
+		target, err = t.readlink(s)
+		return err
 	})
 	return target, err
 }
 
-func readlink(dir int, name string) (string, error) {
+func (t *Tree) readlink(s spot) (string, error) {
 	buf := make([]byte, unix.PathMax) // no symlink is longer
-	n, err := unix.Readlinkat(dir, name, buf)
+	n, err := unix.Readlinkat(s.dir, s.leaf, buf)
+	if err == nil {
+		return string(buf[:n]), nil
+	}
+	if err != unix.EINVAL {
+		return "", err
+	}
+	info, err := t.look(s.dir, s.leaf)
 	if err != nil {
 		return "", err
 	}
-	return string(buf[:n]), nil
+	return "", unlike(info.Type)
 }
 
 // look is lstat of name in dir, or of dir itself if name is empty.

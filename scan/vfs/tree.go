@@ -96,15 +96,21 @@ func (t *Tree) openRoot() error {
 		return err
 	}
 	t.root = fd
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return errors.Join(err, t.Close())
-	}
-	t.dev, t.counted = st.Dev, st.Nlink > 0
-	if t.opened, err = identity(fd); err != nil {
+	if err := t.identify(); err != nil {
 		return errors.Join(err, t.Close())
 	}
 	return nil
+}
+
+// identify notes what the open root is.
+func (t *Tree) identify() (err error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(t.root, &st); err != nil {
+		return fmt.Errorf("stat root: %w", err)
+	}
+	t.dev, t.counted = st.Dev, st.Nlink > 0
+	t.opened, err = identity(t.root)
+	return err
 }
 
 // Identity looks the root up by its path again.
