@@ -41,7 +41,7 @@ func TestBadInput(t *testing.T) {
 		"unknown flag":             {args: []string{"run", "--frobnicate"}, code: 2, says: []string{"frobnicate"}},
 		"unknown share":            {args: []string{"recover", "nowhere", "--dry-run"}, code: 2, says: []string{"nowhere", "data"}},
 		"init over a config":       {args: []string{"init", "--node", "x", "--share", "s=/tmp"}, code: 2, says: []string{"exists|already", `duet\.yaml`}},
-		"status without a daemon":  {args: []string{"status"}, code: 4, says: []string{"not running|no daemon", "duet run"}},
+		"status without a daemon":  {args: []string{"status"}, code: 7, says: []string{"not running|no daemon", "duet run"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -184,9 +184,9 @@ func TestUnreadableDirectory(t *testing.T) {
 	p.A.Start()
 	write(t, p.A.At("open"), "synced all the same")
 	give(t, o.User, p.A.At("open"))
-	s := p.A.Await(patience, "showing the problem", func(s rig.ShareStatus) bool { return len(s.Problems) > 0 })
-	if s.Problems[0].Path != "closed" || !strings.Contains(s.Problems[0].Error, "permission denied") {
-		t.Errorf("problem: %+v", s.Problems[0])
+	s := p.A.Await(patience, "showing the problem", func(s rig.ShareStatus) bool { return len(s.Trouble()) > 0 })
+	if problem := s.Trouble()[0]; problem.Path != "closed" || !strings.Contains(problem.Error, "permission denied") {
+		t.Errorf("problem: %+v", problem)
 	}
 	if !rig.Until(patience, func() bool { _, err := os.Stat(p.B.At("open")); return err == nil }) {
 		t.Errorf("one directory stops the others\n%s", p.A.LogTail(20))

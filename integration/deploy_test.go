@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,13 +119,13 @@ func awaitSilence(t *testing.T, p *rig.Pair) {
 		for _, n := range p.Nodes() {
 			s, err := n.Status()
 			must(t, err)
-			all += string(s.Share(n.Shares[0]).Position) + " "
+			all += fmt.Sprintf("%s at %d, ", n.Name, s.Share(n.Shares[0]).Head)
 		}
 		return all
 	}
 	before := position()
-	if before == "  " {
-		t.Fatal("status --json shows no journal position")
+	if strings.Contains(before, " 0,") {
+		t.Fatalf("status --json shows no journal position: %s", before)
 	}
 	time.Sleep(1500 * time.Millisecond) // silence has no event
 	if after := position(); after != before {

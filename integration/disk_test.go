@@ -33,7 +33,7 @@ func TestFullDisk(t *testing.T) {
 		write(t, p.A.At(fmt.Sprintf("big%d", i)), strings.Repeat(fmt.Sprintf("%07d\n", i), 200_000))
 	}
 	s := p.B.Await(patience, "showing the full disk", func(s rig.ShareStatus) bool {
-		return len(s.Problems) > 0 || s.State == "degraded"
+		return len(s.Trouble()) > 0 || s.State == "degraded"
 	})
 	if all := fmt.Sprint(s.Problems, s.Reason); !strings.Contains(all, "no space left") && !strings.Contains(all, "disk is full") {
 		t.Errorf("nothing says that the disk is full: %s", all)

@@ -4,14 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
 
 // Status is what `duet status --json` prints, as far as tests rely on it.
 type Status struct {
-	Node string `json:"node"`
-	Peer struct {
+	Node    string `json:"node"`
+	Running bool   `json:"running"`
+	Peer    struct {
 		Name      string `json:"name"`
 		Connected bool   `json:"connected"`
 	} `json:"peer"`
@@ -34,12 +36,25 @@ type ShareStatus struct {
 	Conflicts  int64           `json:"conflicts"`
 	Kept       int64           `json:"kept"`
 	Skipped    int64           `json:"skipped"`
-	Position   json.RawMessage `json:"position"`
+	Head       uint64          `json:"head"`
+	Heard      uint64          `json:"heard"`
+	Acked      uint64          `json:"acked"`
+	Behind     uint64          `json:"behind"`
+	Dirty      int64           `json:"dirty"`
 	Progress   json.RawMessage `json:"progress"`
-	Problems   []struct {
-		Path  string `json:"path"`
-		Error string `json:"error"`
-	} `json:"problems"`
+	Problems   []Problem       `json:"problems"`
+}
+
+// Problem is one path that does not work.
+type Problem struct {
+	Path    string `json:"path"`
+	Error   string `json:"error"`
+	Skipped bool   `json:"skipped"` // not an error: a FIFO, say
+}
+
+// Trouble returns the problems that are errors.
+func (s ShareStatus) Trouble() []Problem {
+	return slices.DeleteFunc(slices.Clone(s.Problems), func(p Problem) bool { return p.Skipped })
 }
 
 // Share returns the status of one share; its name is empty if there is none.
@@ -60,6 +75,9 @@ func (n *Node) Status() (Status, error) {
 	if err := json.Unmarshal([]byte(out), &s); err != nil {
 		return s, fmt.Errorf("status of %s: %w (exit code %d, printed %q, %q)", n.Name, err, code, out, errs)
 	}
+	if !s.Running {
+		return s, fmt.Errorf("%s is not running (exit code %d, printed %q)", n.Name, code, errs)
+	}
 	if len(s.Shares) == 0 {
 		return s, fmt.Errorf("status of %s: no shares (exit code %d, printed %q, %q)", n.Name, code, out, errs)
 	}
@@ -75,16 +93,18 @@ func (n *Node) busy() string {
 	for _, name := range n.Shares {
 		share := s.Share(name)
 		switch {
-		case !s.Peer.Connected:
-			return "not connected"
+		case !share.Connected:
+			return fmt.Sprintf("%s is not connected", name)
 		case share.State != "watching":
 			return fmt.Sprintf("%s is %q", name, share.State)
 		case share.PendingIn != 0 || share.PendingOut != 0:
 			return fmt.Sprintf("%s has %d to take, %d to send", name, share.PendingIn, share.PendingOut)
 		case len(share.Progress) > 0 && !bytes.Equal(share.Progress, []byte("null")):
 			return fmt.Sprintf("%s shows progress", name)
-		case len(share.Problems) > 0:
-			return fmt.Sprintf("%s has a problem with %s: %s", name, share.Problems[0].Path, share.Problems[0].Error)
+		case share.Dirty != 0 || share.Behind != 0 || share.Acked < share.Head:
+			return fmt.Sprintf("%s has %d dirty, is %d behind, %d of %d acknowledged", name, share.Dirty, share.Behind, share.Acked, share.Head)
+		case len(share.Trouble()) > 0:
+			return fmt.Sprintf("%s has a problem: %+v", name, share.Trouble()[0])
 		}
 	}
 	return ""
