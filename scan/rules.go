@@ -1,16 +1,129 @@
 package scan
 
-import "duet/store/index"
+import (
+	"errors"
+	"fmt"
+	"strings"
 
-// Rules say which paths are not synchronised.
-type Rules struct{}
+	"duet/store/index"
+)
 
-// ParseRules reads lines of gitignore(5). An error names the line.
-func ParseRules(lines []string) (*Rules, error) { return &Rules{}, nil }
+// Rules say which paths are not synchronised: never reported, never sent,
+// never deleted. A nil *Rules has the built-in ones only, see builtin.
+type Rules struct{ rules []rule }
+
+// rule is one line of gitignore(5).
+type rule struct {
+	line    string // as it was written
+	negate  bool
+	dirOnly bool
+	// parts are the components of a pattern with a slash, which is anchored at
+	// the root. A pattern without one has a single part, which any component
+	// of that name matches.
+	parts    []part
+	anchored bool
+}
+
+// ParseRules reads lines of gitignore(5), as of a .gitignore in the share's
+// root. Where git silently ignores a pattern that can never match, this is an
+// error; it names the line, the first is 1.
+func ParseRules(lines []string) (*Rules, error) {
+	rs := &Rules{}
+	for i, line := range lines {
+		r, ok, err := parseRule(line)
+		if err != nil {
+			return nil, fmt.Errorf("ignore line %d, %s: %w", i+1, index.Quote(line), err)
+		}
+		if ok {
+			rs.rules = append(rs.rules, r)
+		}
+	}
+	return rs, nil
+}
+
+func parseRule(line string) (r rule, ok bool, err error) {
+	text := trimSpaces(strings.TrimSuffix(line, "\r"))
+	if text == "" || text[0] == '#' {
+		return rule{}, false, nil
+	}
+	if strings.ContainsAny(text, "\n\x00") {
+		return rule{}, false, errors.New("more than one line")
+	}
+	r.line = text
+	text, r.negate = strings.CutPrefix(text, "!")
+	text, r.dirOnly = strings.CutSuffix(text, "/")
+	text, r.anchored = strings.CutPrefix(text, "/")
+	r.anchored = r.anchored || strings.Contains(text, "/")
+	for _, name := range strings.Split(text, "/") {
+		p, err := parsePart(name)
+		if err != nil {
+			return rule{}, false, err
+		}
+		// "a/**/**/b" is "a/**/b".
+		if n := len(r.parts); p.any && n > 0 && r.parts[n-1].any {
+			continue
+		}
+		r.parts = append(r.parts, p)
+	}
+	return r, true, nil
+}
+
+// trimSpaces removes trailing spaces, but not one that a backslash quotes.
+func trimSpaces(s string) string {
+	t := strings.TrimRight(s, " ")
+	slashes := len(t) - len(strings.TrimRight(t, `\`))
+	if slashes%2 == 1 && len(t) < len(s) {
+		return t + " "
+	}
+	return t
+}
+
+func (r *rule) match(names []string, dir bool) bool {
+	if r.dirOnly && !dir {
+		return false
+	}
+	if !r.anchored {
+		return r.parts[0].any || r.parts[0].match(names[len(names)-1])
+	}
+	return matchParts(r.parts, names)
+}
 
 // Ignored reports whether p, a directory or not, is left alone, for its own
 // name or for that of a directory that holds it.
-func (r *Rules) Ignored(p index.Path, dir bool) bool { return false }
+func (rs *Rules) Ignored(p index.Path, dir bool) bool {
+	_, ok := rs.Match(p, dir)
+	return ok
+}
 
-// Match returns the rule that makes p ignored.
-func (r *Rules) Match(p index.Path, dir bool) (rule string, ok bool) { return "", false }
+// Match returns the rule that makes p ignored: the line that was given, or a
+// description of a built-in rule.
+func (rs *Rules) Match(p index.Path, dir bool) (line string, ok bool) {
+	if p == index.Root {
+		return "", false
+	}
+	names := strings.Split(string(p), "/")
+	for i := range names {
+		last := i == len(names)-1
+		if line, ok := rs.own(names[:i+1], dir || !last); ok {
+			return line, true
+		}
+	}
+	return "", false
+}
+
+// own is Match without the directories above: what is ignored there cannot be
+// included again below, as in git, and a walk does not get below it.
+func (rs *Rules) own(names []string, dir bool) (line string, ok bool) {
+	leaf := names[len(names)-1]
+	if line, ok := reserved(leaf, dir); ok {
+		return line, true
+	}
+	if rs != nil {
+		for i := len(rs.rules) - 1; i >= 0; i-- {
+			if r := &rs.rules[i]; r.match(names, dir) {
+				return r.line, !r.negate
+			}
+		}
+	}
+	return temporary(leaf)
+}

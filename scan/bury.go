@@ -1,0 +1,140 @@
+package scan
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+
+	"duet/scan/vfs"
+	"duet/store/index"
+)
+
+// Bounds of what a walk remembers as missing; a deleted directory is one path.
+const (
+	maxGraves     = 8192
+	maxGraveBytes = 1 << 20
+)
+
+// graves are the places where something in the index was missing on disk.
+type graves struct {
+	spans []span
+	bytes int
+	full  index.Path // the walk whose last span goes to its end
+	isSet bool
+}
+
+// span is the records from one path on, as long as they are at or below bound.
+type span struct{ from, bound index.Path }
+
+// add remembers p, found missing by a walk of under, in walk order. Beyond the
+// bounds it remembers only where in the walk it was: the second pass then
+// looks every record up from there on.
+func (g *graves) add(p, under index.Path) {
+	if n := len(g.spans); n > 0 && p.Under(g.spans[n-1].from) && g.spans[n-1].bound == g.spans[n-1].from {
+		return
+	}
+	if g.isSet && g.full == under {
+		return
+	}
+	if len(g.spans) < maxGraves && g.bytes < maxGraveBytes {
+		g.spans = append(g.spans, span{p, p})
+		g.bytes += len(p)
+		return
+	}
+	g.spans = append(g.spans, span{p, under})
+	g.full, g.isSet = under, true
+}
+
+// bury emits the tombstones. Each path is looked up once more, after its
+// record was read, unless a directory above it is known to be missing.
+func (c *crew) bury(g *graves) error {
+	if len(g.spans) == 0 {
+		return nil
+	}
+	now, err := c.o.Files.Identity()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRootChanged, err)
+	}
+	if !now.Same(c.o.Files.Opened()) {
+		return ErrRootChanged
+	}
+	for _, s := range g.spans {
+		if err := c.burySpan(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *crew) burySpan(s span) error {
+	cur, err := newCursor(c.o, s.from, s.bound)
+	if err != nil {
+		return err
+	}
+	var gone, quiet index.Path // last found missing, last not to be known; Root: none
+	for {
+		r, err := cur.peek()
+		if err != nil || r == nil {
+			return err
+		}
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		cur.drop()
+		if !r.Ours.Live() || quiet != index.Root && r.Path.Under(quiet) ||
+			c.o.Facts.Rules.Ignored(r.Path, r.Ours.Kind == index.Dir) {
+			continue
+		}
+		if gone == index.Root || !r.Path.Under(gone) {
+			missing, err := c.missing(r.Path)
+			if err != nil {
+				c.problem(Problem{Path: r.Path, Err: err, Subtree: true})
+				quiet = r.Path
+			}
+			if err != nil || !missing {
+				continue
+			}
+			gone = r.Path
+		}
+		c.found(Finding{Path: r.Path, Was: r.Stamp, What: index.Deleted,
+			Entry: &index.Entry{Kind: index.Gone, Origin: c.o.Facts.Node}})
+	}
+}
+
+// missing reports whether nothing is at p, also because a directory above it
+// is something else now. An error means that nobody can tell.
+func (c *crew) missing(p index.Path) (bool, error) {
+	_, err := c.o.Files.Lstat(p)
+	if notThere(err) {
+		return true, c.above(p)
+	}
+	return false, err
+}
+
+// notThere reports whether err means that nothing is at a path, also because
+// something above it is not a directory.
+func notThere(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
+}
+
+// above returns an error if what is now in the place of a directory above p
+// keeps silent about everything below it: a mount point, a FIFO.
+func (c *crew) above(p index.Path) error {
+	for dir := p.Parent(); dir != index.Root; dir = dir.Parent() {
+		info, err := c.o.Files.Lstat(dir)
+		switch {
+		case notThere(err):
+			continue // missing as well, or below what is
+		case err != nil:
+			return err
+		case info.Mount:
+			return fmt.Errorf("%v: %w", dir, vfs.ErrMount)
+		case info.Type == vfs.Special:
+			return fmt.Errorf("%v: %w", dir, vfs.ErrSpecial)
+		}
+		return nil
+	}
+	return nil
+}
