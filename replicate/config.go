@@ -33,6 +33,7 @@ type Config struct {
 	Version            string // of the program, for the peer's log
 	Log                *slog.Logger
 	Verbose            bool // a log line per file
+	Doors              Doors
 }
 
 func (c Config) withDefaults() Config {

@@ -1,54 +1,163 @@
 package replicate
 
 import (
-	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
 
+	"duet/diff"
+	"duet/recovery"
+	"duet/scan"
+	"duet/scan/vfs"
 	"duet/store"
+	"duet/store/index"
 )
 
-// Share is one share of one node. Open, then Run; the other methods may be
-// called from any goroutine at any time.
-type Share struct{ cfg Config }
+// Share is one share of one node. Open, then Run, then Close; the other
+// methods may be called from any goroutine in between.
+type Share struct {
+	cfg    Config
+	log    *slog.Logger
+	doors  Doors
+	st     *store.Store // nil: the index could not be opened
+	broken error        // why
+	policy diff.Policy
+	limit  recovery.Limit
+	rules  *scan.Rules
+	facts  scan.Facts
+	owner  ownership
+	boot   uint64 // random: names in the stage of one process never meet another's
 
-// Open opens the share's index and settles what a crash left.
-func Open(cfg Config) (*Share, error) { return &Share{cfg: cfg.withDefaults()}, nil }
+	mail    chan func()
+	stopped chan struct{}
+	loop    *loop
+	status  atomic.Pointer[Status]
+}
+
+// Doors are where a share meets the world. The zero Doors are the real ones; a
+// simulator sets its own.
+type Doors struct {
+	Files  func() (vfs.Files, error)
+	Watch  func(*scan.Rules) (scan.Watcher, error)
+	Commit func(stage string) error // see store.Options
+}
+
+func (d Doors) orReal(cfg Config) Doors {
+	if d.Files == nil {
+		d.Files = func() (vfs.Files, error) {
+			t, err := vfs.Open(cfg.Path, vfs.Options{Holding: cfg.Holding, Name: cfg.Name})
+			if err != nil {
+				return nil, err
+			}
+			return t, nil
+		}
+	}
+	if d.Watch == nil {
+		d.Watch = func(rules *scan.Rules) (scan.Watcher, error) { return scan.Watch(cfg.Path, rules) }
+	}
+	return d
+}
+
+// Open opens the share's index. An index that is damaged is no error here: the
+// share says so in its Status and does nothing, and the other shares go on. A
+// wrong configuration is an error, and so is an index that another process
+// has in use.
+func Open(cfg Config) (*Share, error) {
+	cfg = cfg.withDefaults()
+	s := &Share{
+		cfg: cfg, log: cfg.Log.With("share", cfg.Name), doors: cfg.Doors.orReal(cfg),
+		mail: make(chan func(), mailbox), stopped: make(chan struct{}),
+	}
+	if err := s.configure(); err != nil {
+		return nil, fmt.Errorf("share %q: %w", cfg.Name, err)
+	}
+	st, err := store.Open(cfg.File, store.Options{Share: cfg.Name, Node: cfg.Node, Commit: s.doors.Commit})
+	switch {
+	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrFormat):
+		s.broken = err
+	case err != nil:
+		return nil, fmt.Errorf("share %q: %w", cfg.Name, err)
+	}
+	s.st = st
+	s.loop = newLoop(s)
+	s.loop.publishNow(time.Now())
+	return s, nil
+}
+
+// configure reads what the configuration says in words.
+func (s *Share) configure() error {
+	var b [8]byte
+	rand.Read(b[:])
+	s.boot = binary.BigEndian.Uint64(b[:])
+	cfg := s.cfg
+	nodes := map[string]index.NodeID{cfg.NodeName: cfg.Node, cfg.PeerName: cfg.Peer}
+	rule, winner, err := diff.ParseConflict(cfg.Conflict, nodes)
+	if err != nil {
+		return err
+	}
+	deletes, err := diff.ParseDeletes(cfg.Deletes)
+	if err != nil {
+		return err
+	}
+	s.policy = diff.Policy{Conflict: rule, Winner: winner, Self: cfg.Node, Peer: cfg.Peer, Deletes: deletes}
+	if s.limit, err = recovery.ParseLimit(cfg.MaxDelete); err != nil {
+		return err
+	}
+	if s.rules, err = scan.ParseRules(cfg.Ignore); err != nil {
+		return err
+	}
+	owners := vfs.NewOwners()
+	if s.owner, err = parseOwner(owners, cfg.Owner); err != nil {
+		return err
+	}
+	s.facts = scan.Facts{
+		Owners: owners, SyncOwners: cfg.Owner == "" && mayChown(), SpecialBits: cfg.SpecialBits,
+		Node: cfg.Node, Rules: s.rules,
+	}
+	return nil
+}
+
+// Close lets the index go. Call it after Run has returned, or instead of Run.
+func (s *Share) Close() error {
+	if s.st == nil {
+		return nil
+	}
+	return s.st.Close()
+}
+
+// Name returns the share's name.
+func (s *Share) Name() string { return s.cfg.Name }
+
+// Config returns the configuration with its defaults filled in.
+func (s *Share) Config() Config { return s.cfg }
+
+// Rules returns what the share ignores.
+func (s *Share) Rules() *scan.Rules { return s.rules }
 
 // Status returns what the share last said of itself.
-func (s *Share) Status() Status { return Status{Name: s.cfg.Name} }
+func (s *Share) Status() Status { return *s.status.Load() }
 
 // View runs a query on the index.
-func (s *Share) View(f func(*store.Tx) error) error { return nil }
+func (s *Share) View(f func(*store.Tx) error) error {
+	if s.st == nil {
+		return s.broken
+	}
+	return s.st.View(f)
+}
 
-// CopyTo writes a clean copy of the index.
-func (s *Share) CopyTo(w io.Writer) (int64, error) { return 0, nil }
+// CopyTo writes a clean copy of the index and returns its size in bytes.
+func (s *Share) CopyTo(w io.Writer) (int64, error) {
+	if s.st == nil {
+		return 0, s.broken
+	}
+	return s.st.CopyTo(w)
+}
 
-// Plan says what would be done, on both sides, from what is known now.
-func (s *Share) Plan(ctx context.Context) (*Plan, error) { return nil, nil }
-
-// Apply releases what is held, if the plan is still the one with this id.
-func (s *Share) Apply(ctx context.Context, id string) error { return nil }
-
-// Approve lets deletes that wait for approval happen; id "" is whatever waits.
-func (s *Share) Approve(ctx context.Context, id string) error { return nil }
-
-// Pause stops writing to the tree until Resume, also across restarts.
-func (s *Share) Pause(ctx context.Context) error { return nil }
-
-// Resume ends Pause.
-func (s *Share) Resume(ctx context.Context) error { return nil }
-
-// AcceptRoot takes the directory now at the share's path as its root.
-func (s *Share) AcceptRoot(ctx context.Context) error { return nil }
-
-// Flush returns when both sides have everything that was there when it was
-// called, or ctx ends.
-func (s *Share) Flush(ctx context.Context) error { return nil }
-
-// Restore brings a kept version back: to its place, where it is synced like
-// any edit, or to a file or directory outside the share.
-func (s *Share) Restore(ctx context.Context, kept uint64, to string) error { return nil }
-
-// Run runs the share until ctx ends: it scans, watches, and talks to the peer
-// over each connection that conns delivers.
-func (s *Share) Run(ctx context.Context, peer Peer) error { return nil }
+func unknownOwner(what, name string) error {
+	return fmt.Errorf("owner: this host has no %s %q: create it, or correct `owner`", what, name)
+}

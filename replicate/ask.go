@@ -1,0 +1,202 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"duet/replicate/wire"
+	"duet/store"
+	"duet/store/index"
+)
+
+// ErrStopped means that the share is not running.
+var ErrStopped = errors.New("the share is not running")
+
+// do runs f in the loop and waits for what it sends to done.
+func (s *Share) do(ctx context.Context, f func(l *loop, done chan<- error)) error {
+	done := make(chan error, 1)
+	select {
+	case s.mail <- func() { f(s.loop, done) }:
+	case <-s.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-s.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Apply releases a held session on both nodes, if the plan is still the one
+// with this id.
+func (s *Share) Apply(ctx context.Context, id string) error {
+	plan, err := s.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	if plan.ID != id {
+		return fmt.Errorf("plan %s is out of date, things have moved since: it is %s now; look at it again with `duet recover %s`", id, plan.ID, s.cfg.Name)
+	}
+	return s.do(ctx, func(l *loop, done chan<- error) {
+		t := &l.talk
+		if t.sess == nil || !t.greeted {
+			done <- fmt.Errorf("%s is not connected: a plan needs both sides", s.cfg.PeerName)
+			return
+		}
+		if !t.held {
+			done <- nil
+			return
+		}
+		select {
+		case t.sess.say <- &wire.Control{Kind: wire.Release, Text: "released on " + s.cfg.NodeName}:
+			l.released()
+			done <- nil
+		default:
+			done <- errors.New("too much is being said to the peer: try again")
+		}
+	})
+}
+
+// released lets a held session go on.
+func (l *loop) released() {
+	if l.talk.held {
+		l.log.Info("released", "peer", l.s.cfg.PeerName)
+	}
+	l.talk.held = false
+	l.rounds.kick = true
+}
+
+// Approve lets deletes that wait for approval happen. id is that of the
+// waiting deletes, "" for whatever waits now.
+func (s *Share) Approve(ctx context.Context, id string) error {
+	return s.do(ctx, func(l *loop, done chan<- error) {
+		if l.root.emptied {
+			if id != "" && id != emptiedID {
+				done <- fmt.Errorf("%s does not wait for approval; what waits is %s", id, emptiedID)
+				return
+			}
+			l.root.acceptGap, l.root.emptied = true, false
+			done <- nil
+			return
+		}
+		w := l.rounds.waiting
+		switch {
+		case w == nil:
+			done <- errors.New("nothing waits for approval")
+		case id != "" && id != w.ID:
+			done <- fmt.Errorf("%s does not wait any more; what waits now is %s: %s", id, w.ID, w.Reason)
+		default:
+			l.approve(done)
+		}
+	})
+}
+
+// approve writes the approval down, so that a restart does not ask again.
+func (l *loop) approve(done chan<- error) {
+	upto := l.talk.heard
+	l.ask(func() func() {
+		err := l.s.meta(func(m *store.Meta) { m.Approved = approval(m.PeerEpoch, upto) })
+		return func() {
+			if err == nil {
+				l.rounds.approved, l.rounds.waiting, l.rounds.kick = upto, nil, true
+			}
+			done <- err
+		}
+	})
+}
+
+// approval is how Meta.Approved is written: which life of the peer's journal,
+// and up to where.
+func approval(e index.Epoch, upto index.Seq) string { return fmt.Sprintf("%v:%d", e, uint64(upto)) }
+
+func approvedUpTo(m store.Meta) index.Seq {
+	prefix := m.PeerEpoch.String() + ":"
+	if len(m.Approved) <= len(prefix) || m.Approved[:len(prefix)] != prefix {
+		return 0
+	}
+	n, err := strconv.ParseUint(m.Approved[len(prefix):], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return index.Seq(n)
+}
+
+// meta changes the index's meta record. It runs in the writer lane.
+func (s *Share) meta(change func(*store.Meta)) error {
+	return s.st.Update(func(tx *store.Tx) error {
+		m, err := tx.Meta()
+		if err != nil {
+			return err
+		}
+		change(&m)
+		return tx.PutMeta(m)
+	})
+}
+
+// Pause stops writing to the tree until Resume, also across restarts. What
+// happens here is still noticed and told.
+func (s *Share) Pause(ctx context.Context) error { return s.setPaused(ctx, true) }
+
+// Resume ends Pause.
+func (s *Share) Resume(ctx context.Context) error { return s.setPaused(ctx, false) }
+
+func (s *Share) setPaused(ctx context.Context, paused bool) error {
+	return s.do(ctx, func(l *loop, done chan<- error) {
+		if s.st == nil {
+			done <- s.broken
+			return
+		}
+		l.ask(func() func() {
+			err := s.meta(func(m *store.Meta) { m.Paused = paused })
+			return func() {
+				if err == nil {
+					l.published.paused = paused
+					l.rounds.kick = true
+				}
+				done <- err
+			}
+		})
+	})
+}
+
+// AcceptRoot takes the directory that is now at the share's path as its root.
+// What is missing in it then counts as deleted, so the next scan may wait for
+// approval.
+func (s *Share) AcceptRoot(ctx context.Context) error {
+	return s.do(ctx, func(l *loop, done chan<- error) {
+		if l.root.halt != RootReplaced {
+			done <- fmt.Errorf("share %q is not halted on a replaced root", s.cfg.Name)
+			return
+		}
+		l.root.accept, l.root.next = true, time.Time{}
+		done <- nil
+	})
+}
+
+// Flush returns when both sides have everything, or ctx ends.
+func (s *Share) Flush(ctx context.Context) error {
+	return s.do(ctx, func(l *loop, done chan<- error) {
+		l.waiters = append(l.waiters, waiter{done, ctx})
+		l.published.due = time.Now()
+	})
+}
+
+// Rescan starts a scan of the whole tree now.
+func (s *Share) Rescan(ctx context.Context) error {
+	return s.do(ctx, func(l *loop, done chan<- error) {
+		l.notice.rescan = time.Now()
+		done <- nil
+	})
+}
+
+// mayChown reports whether this process may give files to other users.
+func mayChown() bool { return os.Geteuid() == 0 }

@@ -1,0 +1,101 @@
+package replicate
+
+import (
+	"strings"
+	"time"
+
+	"duet/diff"
+	"duet/recovery/landing"
+	"duet/replicate/install"
+	"duet/scan/vfs"
+	"duet/store/index"
+)
+
+// landingEnv is what installing and replaying need to know of the share.
+func (s *Share) landingEnv(files vfs.Files) landing.Env {
+	env := landing.Env{
+		Now:    time.Now,
+		Node:   s.cfg.Node,
+		Meta:   s.metaFor,
+		Next:   func(r *index.Record) index.Next { return diff.Next(s.decide(r)) },
+		Doomed: s.doomedEntry,
+	}
+	if t, ok := files.(*vfs.Tree); ok {
+		env.Inside = landing.Within(t)
+	}
+	return env
+}
+
+func (s *Share) recoveryEnv(files vfs.Files) landing.Env { return s.landingEnv(files) }
+
+func (s *Share) installEnv(files vfs.Files) install.Env {
+	return install.Env{Env: s.landingEnv(files), Recheck: s.recheck}
+}
+
+// recheck decides again, at the last moment: a job whose reason has gone is
+// dropped, and the path looked at afresh.
+func (s *Share) recheck(r *index.Record, j *install.Job) bool {
+	v := s.decide(r)
+	if v.Act != diff.Take && v.Act != diff.TakeOver {
+		return false
+	}
+	return index.Same(v.Entry, j.Entry) && v.Entry.Version.Compare(j.Entry.Version) == index.Equal
+}
+
+func (s *Share) doomedEntry(r *index.Record) *index.Entry {
+	if v := s.decide(r); v.Act == diff.Take && v.Entry.Kind == index.Gone {
+		return v.Entry
+	}
+	return nil
+}
+
+// metaFor is the metadata that want gets on this node. What the share does not
+// sync is left as it is on what was there before.
+func (s *Share) metaFor(want *index.Entry, was *index.Record) vfs.Meta {
+	m := vfs.Meta{Mode: want.Mode & 0o777, ModTime: want.ModTime, UID: -1, GID: -1}
+	switch {
+	case s.cfg.SpecialBits:
+		m.Mode = want.Mode & 0o7777
+	case was != nil && index.SameContent(was.Ours, want):
+		m.Mode |= was.Stamp.Mode & 0o7000
+	}
+	switch {
+	case s.owner.set:
+		m.UID, m.GID = s.owner.uid, s.owner.gid
+	case s.facts.SyncOwners:
+		if id, ok := s.facts.Owners.ID(want.Owner); ok {
+			m.UID = id
+		}
+		if id, ok := s.facts.Owners.GroupID(want.Group); ok {
+			m.GID = id
+		}
+	}
+	return m
+}
+
+// ownership is the share's `owner` setting, looked up.
+type ownership struct {
+	set      bool
+	uid, gid int64 // -1: not set
+}
+
+// parseOwner looks up user[:group]; a user alone brings no group.
+func parseOwner(o *vfs.Owners, owner string) (ownership, error) {
+	if owner == "" {
+		return ownership{uid: -1, gid: -1}, nil
+	}
+	user, group, _ := strings.Cut(owner, ":")
+	own := ownership{set: true, uid: -1, gid: -1}
+	var ok bool
+	if user != "" {
+		if own.uid, ok = o.ID(user); !ok {
+			return own, unknownOwner("user", user)
+		}
+	}
+	if group != "" {
+		if own.gid, ok = o.GroupID(group); !ok {
+			return own, unknownOwner("group", group)
+		}
+	}
+	return own, nil
+}

@@ -1,0 +1,149 @@
+package replicate
+
+import (
+	"errors"
+	"io"
+
+	"duet/replicate/wire"
+	"duet/scan"
+	"duet/scan/vfs"
+	"duet/store"
+	"duet/store/index"
+)
+
+// feed tells the peer of every path whose journal position is greater than
+// from, in journal order, and then goes on as the journal grows. It is the
+// only writer of the control stream, so it also says what the loop has to say.
+func (sess *session) feed(files vfs.Files, from, live index.Seq) error {
+	for {
+		if err := sess.saySome(); err != nil {
+			return err
+		}
+		msg, err := sess.compose(files, from, live)
+		if err != nil {
+			return err
+		}
+		if msg != nil {
+			if err := wire.WriteMsg(sess.stream, msg); err != nil {
+				return err
+			}
+			from = msg.Through
+			if from < msg.Head {
+				continue
+			}
+		}
+		select {
+		case <-sess.wakeup:
+		case m := <-sess.say:
+			if err := wire.WriteMsg(sess.stream, m); err != nil {
+				return err
+			}
+		case <-sess.ctx.Done():
+			return sess.ctx.Err()
+		}
+	}
+}
+
+// saySome says what waits to be said, without waiting for more.
+func (sess *session) saySome() error {
+	for {
+		select {
+		case m := <-sess.say:
+			if err := wire.WriteMsg(sess.stream, m); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// compose makes the next message of changes after from, nil if there are none.
+// Small contents go along when the peer will want them: after position live,
+// that is for edits made since the session began, or always when it has
+// nothing yet.
+func (sess *session) compose(files vfs.Files, from, live index.Seq) (*wire.Changes, error) {
+	var changes []wire.Change
+	var head, through index.Seq
+	var run uint64
+	full := false
+	err := sess.s.st.View(func(tx *store.Tx) error {
+		changes, full = changes[:0], false
+		head = tx.Head()
+		through = head
+		var bytes int64
+		for r, err := range tx.Since(from) {
+			if err != nil {
+				return err
+			}
+			if len(changes) >= wire.MaxChanges || bytes > wire.MaxFrame/2 {
+				full = true
+				break
+			}
+			c := wire.Change{Pos: r.Pos}
+			if r.Agreed() && r.Heard != 0 {
+				c.Agreed = r.Heard
+			} else {
+				c.Path, c.Entry = r.Path, r.Ours
+				if r.Pos > live && goesAlong(r.Ours) {
+					bytes += r.Ours.Size
+				}
+			}
+			bytes += int64(len(c.Path)) + 200
+			changes = append(changes, c)
+		}
+		if full {
+			through = changes[len(changes)-1].Pos
+		}
+		m, err := tx.Meta()
+		run = runAt(m.Runs, through)
+		return err
+	})
+	if err != nil || head <= from {
+		return nil, err
+	}
+	var pack wire.Packer
+	for i, c := range changes {
+		if c.Pos > live && c.Entry != nil && goesAlong(c.Entry) {
+			c.Content = content(files, c.Path, c.Entry)
+		}
+		if !pack.Add(c) {
+			through = changes[i-1].Pos
+			break
+		}
+	}
+	return pack.Take(through, head, run), nil
+}
+
+// goesAlong reports whether e's content is small enough to be sent with it.
+func goesAlong(e *index.Entry) bool {
+	return e.Kind == index.File && e.Size > 0 && e.Size <= wire.MaxContent
+}
+
+// content reads a small file; nil if it is not, or not any more, what e says:
+// then the peer asks for it, and hears why it cannot have it.
+func content(files vfs.Files, p index.Path, e *index.Entry) []byte {
+	f, err := files.Open(p)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	b := make([]byte, e.Size+1)
+	n, err := io.ReadFull(f, b)
+	if !errors.Is(err, io.ErrUnexpectedEOF) || int64(n) != e.Size || scan.SumBytes(b[:n]) != e.Hash {
+		return nil
+	}
+	return b[:n]
+}
+
+// runAt returns the run that wrote a position.
+func runAt(runs []index.Run, pos index.Seq) uint64 {
+	var id uint64
+	for _, r := range runs {
+		if r.From >= pos {
+			break
+		}
+		id = r.ID
+	}
+	return id
+}

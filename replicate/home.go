@@ -1,0 +1,229 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"duet/recovery"
+	"duet/scan"
+	"duet/scan/vfs"
+	"duet/store"
+	"duet/store/index"
+)
+
+// opened is what opening the root brought.
+type opened struct {
+	files   vfs.Files
+	watcher scan.Watcher
+	blind   error // why there is no watcher
+	report  recovery.Report
+	err     error
+}
+
+// openRoot opens the share's directory, settles what a crash left, and starts
+// the watcher. After a halt it looks from time to time whether the root is
+// back; only the same directory is.
+func (l *loop) openRoot(now time.Time) {
+	r := &l.root
+	if r.emptied && !now.Before(r.next) {
+		r.emptied = false // look again: somebody may have mounted the tree
+	}
+	if r.ctx != nil || r.opening || l.running > 0 {
+		return
+	}
+	l.closeFiles() // of the life before: nobody uses them now
+	if now.Before(r.next) || l.s.st == nil || r.halt == ErrorState || r.halt == IndexError {
+		return
+	}
+	r.opening = true
+	accept := r.accept
+	ctx := l.ctx
+	l.start(func() func() {
+		o := l.s.open(ctx, accept)
+		return func() { l.rootOpened(o, time.Now()) }
+	})
+}
+
+// open is openRoot's slow part.
+func (s *Share) open(ctx context.Context, accept bool) opened {
+	files, err := s.doors.Files()
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%s: %w: bring it back (is its disk mounted?); nothing is deleted at the peer", s.cfg.Path, recovery.ErrRootMissing)
+		}
+		return opened{err: err}
+	}
+	o := opened{files: files}
+	if o.err = s.identify(files, accept); o.err != nil {
+		return o
+	}
+	if o.report, o.err = recovery.Replay(ctx, s.st, files, s.recoveryEnv(files)); o.err != nil {
+		return o
+	}
+	o.watcher, o.blind = s.doors.Watch(s.rules)
+	return o
+}
+
+// identify compares the root with the one that the index is of, and remembers
+// it if the index is new or a person accepts the change.
+func (s *Share) identify(files vfs.Files, accept bool) error {
+	return s.st.Update(func(tx *store.Tx) error {
+		m, err := tx.Meta()
+		if err != nil {
+			return err
+		}
+		if m.Root != (index.Identity{}) && !accept {
+			return recovery.CheckRoot(m, files)
+		}
+		m.Root = files.Opened()
+		return tx.PutMeta(m)
+	})
+}
+
+// rootOpened takes note of what open brought.
+func (l *loop) rootOpened(o opened, now time.Time) {
+	r := &l.root
+	r.opening = false
+	if o.err != nil || l.stopping {
+		if o.files != nil {
+			o.files.Close()
+		}
+		if o.watcher != nil {
+			o.watcher.Close()
+		}
+		if o.err != nil {
+			l.haltFor(o.err)
+		}
+		return
+	}
+	if r.halt != "" {
+		l.log.Info("root is back", "root", l.s.cfg.Path)
+	}
+	r.halt, r.reason, r.accept = "", "", false
+	r.ctx, r.cancel = context.WithCancel(l.ctx)
+	r.files, r.watcher, r.ready = o.files, o.watcher, false
+	r.next = now.Add(rootEvery)
+	l.notice.blind = ""
+	l.rounds.reset()
+	if o.report.Intents > 0 || o.report.Found > 0 {
+		l.log.Info("settled what a crash left", "interrupted", o.report.Intents, "finished", o.report.Finished, "found", o.report.Found)
+	}
+	if o.blind != nil {
+		l.notice.blind = o.blind.Error()
+		l.log.Warn("no file events: the tree is scanned every minute instead", "error", o.blind)
+		return
+	}
+	l.watch(o.watcher)
+}
+
+// checkRoot halts the share when its root is not there any more.
+func (l *loop) checkRoot(now time.Time) {
+	r := &l.root
+	if r.ctx == nil || now.Before(r.next) {
+		return
+	}
+	r.next = now.Add(rootEvery)
+	if err := l.rootGone(); err != nil {
+		l.haltFor(err)
+	}
+}
+
+// rootGone says why the tree must not be written or believed; nil if it may.
+func (l *loop) rootGone() error { return l.s.rootGone(l.root.files) }
+
+func (s *Share) rootGone(files vfs.Files) error {
+	return recovery.CheckRoot(store.Meta{Root: files.Opened()}, files)
+}
+
+// haltFor halts the share for a reason that the error tells.
+func (l *loop) haltFor(err error) {
+	state := ErrorState
+	switch {
+	case errors.Is(err, recovery.ErrRootMissing):
+		state = RootMissing
+	case errors.Is(err, recovery.ErrRootReplaced):
+		state = RootReplaced
+	case errors.Is(err, store.ErrCorrupt):
+		state = IndexError
+	default:
+		// An error of the moment, as a full disk: tried again.
+		l.log.Error("share cannot be opened", "root", l.s.cfg.Path, "error", err)
+		l.root.halt, l.root.reason = RootMissing, err.Error()
+		l.root.next = time.Now().Add(rootEvery)
+		l.leave()
+		return
+	}
+	l.halt(state, err.Error())
+}
+
+// halt stops all work on the share. The peer is told; other shares go on.
+func (l *loop) halt(state State, reason string) {
+	if l.root.halt != state {
+		l.log.Error("share halted", "state", string(state), "reason", reason)
+	}
+	l.root.halt, l.root.reason = state, reason
+	l.root.next = time.Now().Add(rootEvery)
+	l.hangup("share halted on " + l.s.cfg.NodeName + ": " + reason)
+	l.leave()
+}
+
+// leave lets the root go. Its goroutines end by themselves; openRoot waits for
+// them.
+func (l *loop) leave() {
+	if l.root.cancel != nil {
+		l.root.cancel()
+	}
+	l.root.ctx, l.root.cancel, l.root.ready = nil, nil, false
+}
+
+// closeFiles closes the root and its watcher once nobody uses them.
+func (l *loop) closeFiles() {
+	files, watcher := l.root.files, l.root.watcher
+	l.root.files, l.root.watcher, l.root.ready = nil, nil, false
+	if watcher != nil {
+		watcher.Close()
+	}
+	if files != nil {
+		files.Close()
+	}
+}
+
+// indexFailed halts the share: without its index it knows nothing.
+func (l *loop) indexFailed(doing string, err error) {
+	l.halt(IndexError, doing+": "+err.Error())
+}
+
+func (l *loop) counts() (c store.Counts, err error) {
+	err = l.s.st.View(func(tx *store.Tx) error {
+		c, err = tx.Counts()
+		return err
+	})
+	return c, err
+}
+
+// lookup is scan.Lookup.
+func (s *Share) lookup(from index.Path, n int) (rs []*index.Record, err error) {
+	err = s.st.View(func(tx *store.Tx) error {
+		for r, err := range tx.Range(from, true) {
+			if err != nil {
+				return err
+			}
+			if rs = append(rs, r); len(rs) == n {
+				break
+			}
+		}
+		return nil
+	})
+	return rs, err
+}
+
+func (s *Share) get(p index.Path) (r *index.Record, err error) {
+	err = s.st.View(func(tx *store.Tx) error {
+		r, err = tx.Get(p)
+		return err
+	})
+	return r, err
+}

@@ -1,0 +1,123 @@
+package replicate
+
+import (
+	"time"
+
+	"duet/scan"
+)
+
+// lane is the writer lane: the one place where the index and the tree are
+// written, by one job at a time. A job runs in a goroutine of its own; what
+// it returns runs in the loop.
+type lane struct {
+	busy    bool
+	turn    int             // whose turn it is, so that none starves
+	asked   []func() func() // what people and the session asked for
+	records []findings      // at most maxRecords, plus what one examination found
+	ready   []*batch        // staged, at most maxBatches
+}
+
+// write starts the next job if the lane is free.
+func (l *loop) write(now time.Time) {
+	if l.lane.busy {
+		return
+	}
+	job := l.nextJob(now)
+	if job == nil {
+		return
+	}
+	l.lane.busy = true
+	l.start(func() func() {
+		then := job()
+		return func() {
+			l.lane.busy = false
+			if then != nil {
+				then()
+			}
+		}
+	})
+}
+
+// nextJob takes the kinds of work in turn.
+func (l *loop) nextJob(now time.Time) func() func() {
+	for range 4 {
+		l.lane.turn++
+		switch l.lane.turn % 4 {
+		case 0:
+			if n := len(l.lane.asked); n > 0 {
+				job := l.lane.asked[0]
+				l.lane.asked = l.lane.asked[1:]
+				return job
+			}
+		case 1:
+			if len(l.lane.records) > 0 {
+				return l.recordJob(now)
+			}
+		case 2:
+			if job := l.hearJob(now); job != nil {
+				return job
+			}
+		case 3:
+			if len(l.lane.ready) > 0 && !l.stopping {
+				return l.installJob()
+			}
+		}
+	}
+	return nil
+}
+
+// ask queues a job of a person or a session.
+func (l *loop) ask(job func() func()) { l.lane.asked = append(l.lane.asked, job) }
+
+// recordJob commits all findings that wait, in one transaction.
+func (l *loop) recordJob(now time.Time) func() func() {
+	jobs := l.lane.records
+	l.lane.records = nil
+	apart, files := !l.together(), l.root.files
+	return func() func() {
+		out, err := l.s.record(files, jobs, now.UnixNano(), apart)
+		return func() {
+			if err != nil {
+				l.indexFailed("record changes", err)
+			} else {
+				l.recorded(jobs, out, now)
+			}
+			for _, j := range jobs {
+				if j.done != nil {
+					j.done(err)
+				}
+			}
+		}
+	}
+}
+
+// recorded takes note of what was committed.
+func (l *loop) recorded(jobs []findings, out recorded, now time.Time) {
+	for _, p := range out.stale {
+		l.notice.dirty.Mark(p, false, now)
+	}
+	for _, j := range jobs {
+		for i := range j.found {
+			f := &j.found[i]
+			l.trouble.clear(f.Path)
+			if f.Entry != nil && l.talk.greeted {
+				l.lags.begin(f.Path, now)
+			}
+		}
+		l.problems(j.problems, now)
+	}
+	for _, sn := range out.snaps {
+		l.notice.snaps[sn.path] = sn.hash
+	}
+	if out.edits > 0 {
+		l.rounds.kick = true
+		l.talk.wake()
+	}
+}
+
+// problems takes note of paths that a scan could not look at.
+func (l *loop) problems(ps []scan.Problem, now time.Time) {
+	for _, p := range ps {
+		l.trouble.scan(p, now)
+	}
+}

@@ -1,0 +1,271 @@
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"duet/scan"
+	"duet/scan/vfs"
+	"duet/store"
+	"duet/store/index"
+)
+
+// Bounds of what a share has in hand at once.
+const (
+	mailbox       = 256             // funcs waiting for the loop
+	maxInbox      = 8               // messages of changes heard and not committed
+	maxRecords    = 4               // batches of findings not committed
+	maxExamine    = 2000            // dirty paths looked at together
+	maxBatch      = 512             // paths fetched and installed together
+	maxBatchBytes = 64 << 20        // contents fetched and installed together
+	maxBatches    = 3               // batches on their way
+	bigFile       = 4 << 20         // a file of this size has a batch of its own
+	maxBig        = 2               // of those batches
+	rootEvery     = 5 * time.Second // how often the root's identity is looked at
+)
+
+// loop is the state of a share. Only the goroutine in Share.Run touches it.
+type loop struct {
+	s    *Share
+	log  *slog.Logger
+	ctx  context.Context // ends when the share has to stop
+	peer Peer
+
+	running  int // goroutines that will post when they end
+	stopping bool
+	timer    *time.Timer
+
+	root    root
+	notice  notice
+	lane    lane
+	talk    talk
+	rounds  rounds
+	trouble trouble
+
+	waiters   []waiter
+	lags      lags
+	published published
+}
+
+// root is the life of the share's directory: opened, watched, lost, found again.
+type root struct {
+	ctx       context.Context // ends when the root is lost; nil while it is closed
+	cancel    context.CancelFunc
+	files     vfs.Files
+	watcher   scan.Watcher
+	opening   bool
+	ready     bool      // the first scan of this life is done
+	halt      State     // why it is closed; "" if it is not
+	reason    string    // the same in words, and what to do
+	emptied   bool      // waits for approval: a scan would find everything gone
+	next      time.Time // when to look again
+	accept    bool      // a person accepts the directory that is there now
+	acceptGap bool      // a person accepts that everything is gone
+}
+
+// post hands f to the loop. It waits while the mailbox is full, and drops f
+// once the share has stopped. Never call it from the loop.
+func (s *Share) post(f func()) {
+	select {
+	case s.mail <- f:
+	case <-s.stopped:
+	}
+}
+
+// start runs work elsewhere; what it returns runs in the loop when it is done.
+func (l *loop) start(work func() func()) {
+	l.running++
+	go func() {
+		then := work()
+		l.s.post(func() {
+			l.running--
+			if then != nil {
+				then()
+			}
+		})
+	}()
+}
+
+// Run runs the share until ctx ends: it scans, watches, and talks to the peer
+// over each connection that peer delivers. It returns when everything that it
+// started has ended. The share cannot be run again.
+func (s *Share) Run(ctx context.Context, peer Peer) error {
+	defer close(s.stopped)
+	life, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l := s.loop
+	l.ctx, l.peer = life, peer
+	unhook := context.AfterFunc(ctx, func() { s.post(l.stop) })
+	defer unhook()
+	pumped := make(chan struct{})
+	go func() {
+		defer close(pumped)
+		s.pump(life, peer, l)
+	}()
+	for !l.finished() {
+		l.turn()
+	}
+	cancel()
+	<-pumped
+	l.timer.Stop()
+	return l.close()
+}
+
+func newLoop(s *Share) *loop {
+	l := &loop{s: s, log: s.log, ctx: context.Background()}
+	l.timer = time.AfterFunc(time.Hour, func() { s.post(func() {}) })
+	l.notice.dirty = scan.NewDirtySet(s.cfg.Settle)
+	l.notice.snaps = map[index.Path]index.Hash{}
+	l.rounds.reset()
+	if s.st == nil {
+		l.root.halt, l.root.reason = IndexError, s.broken.Error()
+		return l
+	}
+	err := s.st.View(func(tx *store.Tx) error {
+		m, err := tx.Meta()
+		l.published.paused = m.Paused
+		l.rounds.approved = approvedUpTo(m)
+		return err
+	})
+	if err != nil {
+		l.root.halt, l.root.reason = IndexError, err.Error()
+	}
+	return l
+}
+
+// pump posts each connection as it comes.
+func (s *Share) pump(ctx context.Context, peer Peer, l *loop) {
+	for {
+		select {
+		case conn, ok := <-peer.Conns():
+			if !ok {
+				return
+			}
+			s.post(func() { l.connected(conn) })
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// turn is one turn of the loop: make what progress can be made, then wait. A
+// broken invariant of our own halts the share and leaves the others running.
+func (l *loop) turn() {
+	defer func() {
+		if r := recover(); r != nil {
+			l.log.Error("internal error", "panic", r, "stack", string(debug.Stack()))
+			l.halt(ErrorState, fmt.Sprintf("internal error: %v; please report it, then restart duet", r))
+		}
+	}()
+	l.advance(time.Now())
+	f := <-l.s.mail
+	f()
+	for range mailbox {
+		select {
+		case f := <-l.s.mail:
+			f()
+		default:
+			return
+		}
+	}
+}
+
+// advance starts whatever can be started now. Nothing else starts anything.
+func (l *loop) advance(now time.Time) {
+	if !l.stopping {
+		l.openRoot(now)
+		l.checkRoot(now)
+		l.scan(now)
+		l.examine(now)
+		l.greet()
+		l.choose(now)
+	}
+	l.write(now)
+	l.publish(now)
+	l.arm(now)
+}
+
+// arm sets the one timer for the nearest thing that time alone brings.
+func (l *loop) arm(now time.Time) {
+	next := now.Add(time.Minute)
+	sooner := func(t time.Time) {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	if !l.stopping {
+		sooner(l.root.next)
+		sooner(l.notice.wake(now))
+		sooner(l.trouble.next())
+		sooner(l.rounds.quiet)
+	}
+	sooner(l.published.due)
+	l.timer.Reset(max(next.Sub(now), time.Millisecond))
+}
+
+// stop begins an orderly end: what is under way is finished, nothing is begun.
+func (l *loop) stop() {
+	if l.stopping {
+		return
+	}
+	l.stopping = true
+	l.hangup("this node stops")
+	if l.root.cancel != nil {
+		l.root.cancel()
+	}
+}
+
+func (l *loop) finished() bool { return l.stopping && l.running == 0 }
+
+// close writes down that the stop was orderly and lets everything go.
+func (l *loop) close() error {
+	l.closeFiles()
+	if l.s.st == nil {
+		return nil
+	}
+	return l.s.st.Update(func(tx *store.Tx) error {
+		m, err := tx.Meta()
+		if err != nil {
+			return err
+		}
+		m.Clean = true
+		return tx.PutMeta(m)
+	})
+}
+
+// waiter is somebody who waits in Flush.
+type waiter struct {
+	done chan<- error
+	ctx  context.Context
+}
+
+// lags remembers when own changes were committed, to tell how long it takes
+// until the peer confirms them.
+type lags struct {
+	open map[index.Path]time.Time // at most 1000
+	last []time.Duration          // at most 100
+}
+
+func (g *lags) begin(p index.Path, t time.Time) {
+	if g.open == nil {
+		g.open = map[index.Path]time.Time{}
+	}
+	if len(g.open) < 1000 {
+		g.open[p] = t
+	}
+}
+
+func (g *lags) end(p index.Path, now time.Time) {
+	t, ok := g.open[p]
+	if !ok {
+		return
+	}
+	delete(g.open, p)
+	if len(g.last) == 100 {
+		g.last = g.last[1:]
+	}
+	g.last = append(g.last, now.Sub(t))
+}

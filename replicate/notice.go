@@ -1,0 +1,339 @@
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"duet/scan"
+	"duet/store"
+	"duet/store/index"
+)
+
+// notice is how a share learns what happens in its own tree.
+type notice struct {
+	dirty     *scan.DirtySet
+	examining bool
+	scanning  bool
+	first     bool // the scan under way is the first since the root was opened
+	pass      *pass
+	rescan    time.Time // when the next back-stop scan is due
+	blind     string    // why there is no watcher; "" if there is one
+	snaps     map[index.Path]index.Hash
+}
+
+// pass is the progress of a scan under way; its goroutine writes it.
+type pass struct {
+	began        time.Time
+	known        int64 // paths in the index when it began
+	paths, bytes atomic.Int64
+}
+
+// blindRescan is how often a tree without a watcher is scanned.
+const blindRescan = time.Minute
+
+// wake returns when there is something to look at next.
+func (n *notice) wake(now time.Time) time.Time {
+	next := n.rescan
+	if n.examining {
+		return next
+	}
+	if t, ok := n.dirty.Next(); ok && (next.IsZero() || t.Before(next)) {
+		next = t
+	}
+	return next
+}
+
+// scan starts a scan of the whole tree: at the start, and later as a back-stop
+// against events that the kernel or the watcher lost.
+func (l *loop) scan(now time.Time) {
+	n := &l.notice
+	if l.root.files == nil || n.scanning || l.root.emptied {
+		return
+	}
+	n.first = !l.root.ready
+	if !n.first && (n.rescan.IsZero() || now.Before(n.rescan)) {
+		return
+	}
+	how := index.ByRescan
+	if n.first {
+		how = index.ByScan
+	}
+	counts, err := l.counts()
+	if err != nil {
+		l.indexFailed("start a scan", err)
+		return
+	}
+	if n.first && counts.Records-counts.Tombstones > 0 && !l.root.acceptGap && l.looksEmptied() {
+		l.root.emptied, l.root.next = true, now.Add(rootEvery)
+		l.log.Error("root is empty but the index is not: nothing is deleted until a person approves",
+			"root", l.s.cfg.Path, "files", counts.Files,
+			"do", "mount or restore the tree, or, if all of it was meant to go: duet approve "+l.s.cfg.Name)
+		return
+	}
+	n.scanning = true
+	n.pass = &pass{began: now, known: counts.Records}
+	l.trouble.clearScan(index.Root)
+	ctx, o := l.root.ctx, l.walkOptions(l.root.ctx, how)
+	l.start(func() func() {
+		sum, err := scan.Walk(ctx, o)
+		return func() { l.scanned(sum, err, time.Now()) }
+	})
+}
+
+// looksEmptied reports whether nothing that a scan would report is left in the root.
+func (l *loop) looksEmptied() bool {
+	d, err := l.root.files.OpenDir(index.Root)
+	if err != nil {
+		return false // the scan will say
+	}
+	defer d.Close()
+	names, err := d.Names()
+	for _, name := range names {
+		if p, perr := index.Root.Join(name); perr == nil && !l.s.rules.Ignored(p, false) {
+			return false
+		}
+	}
+	return err == nil
+}
+
+// scanned takes note of the end of a scan.
+func (l *loop) scanned(sum scan.Summary, err error, now time.Time) {
+	n := &l.notice
+	n.scanning = false
+	took := now.Sub(n.pass.began)
+	n.pass = nil
+	n.rescan = now.Add(l.rescanAfter())
+	if l.root.ctx == nil || l.root.ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		l.log.Error("scan failed", "error", err)
+		n.rescan = now.Add(rootEvery)
+		l.trouble.fail(index.Root, fmt.Errorf("scan: %w", err), now)
+		l.root.next = now
+		return
+	}
+	l.trouble.clear(index.Root)
+	l.rounds.kick = true
+	if l.root.ready {
+		return
+	}
+	l.root.ready = true
+	l.root.acceptGap = false
+	l.log.Info("scanned", "files", sum.Files, "directories", sum.Dirs, "links", sum.Links,
+		"changed", sum.Found, "deleted", sum.Deleted, "hashed_bytes", sum.Hashed, "took", took.Round(time.Millisecond))
+}
+
+// rescanAfter spreads back-stop scans, so that shares do not scan together.
+func (l *loop) rescanAfter() time.Duration {
+	d := l.s.cfg.Rescan
+	if l.notice.blind != "" {
+		d = blindRescan
+	}
+	if d < 0 {
+		return 365 * 24 * time.Hour
+	}
+	return d*3/4 + rand.N(d/2+1)
+}
+
+// walkOptions are those of every look at the tree. What it finds goes through
+// the mailbox to the writer lane; Emit returns when it is committed.
+func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions {
+	s, pass := l.s, l.notice.pass
+	o := scan.WalkOptions{
+		Files: l.root.files, Facts: s.facts, Lookup: s.lookup, Get: s.get,
+		Under: index.Root, Hashers: s.cfg.Hashers,
+		Emit: func(found []scan.Finding, problems []scan.Problem) error {
+			done := make(chan error, 1)
+			s.post(func() {
+				l.lane.records = append(l.lane.records, findings{found, problems, how, func(err error) { done <- err }})
+			})
+			select {
+			case err := <-done:
+				return err
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		},
+	}
+	if w := l.root.watcher; w != nil {
+		o.Arm = w.Arm
+	}
+	if pass != nil {
+		o.Progress = func(paths, bytes int64) {
+			pass.paths.Store(paths)
+			pass.bytes.Store(bytes)
+		}
+	}
+	return o
+}
+
+// examine looks at the paths that the watcher marked, once they have settled.
+func (l *loop) examine(now time.Time) {
+	n := &l.notice
+	if l.root.files == nil || !l.root.ready || n.examining {
+		return
+	}
+	for _, p := range l.trouble.due(now) {
+		h := l.trouble.paths[p]
+		h.next = now.Add(backoff(h.tries + 1))
+		n.dirty.Mark(p, h.subtree, now)
+	}
+	due := n.dirty.Due(now, maxExamine)
+	if len(due) == 0 {
+		return
+	}
+	n.examining = true
+	pass := n.pass
+	n.pass = nil
+	o := scan.ExamineOptions{
+		WalkOptions: l.walkOptions(l.root.ctx, index.ByWatch),
+		Settle:      l.s.cfg.Settle, MaxSettle: l.s.cfg.MaxSettle,
+	}
+	n.pass = pass
+	ctx := l.root.ctx
+	l.start(func() func() {
+		again, err := scan.Examine(ctx, o, due)
+		return func() { l.examined(due, again, err, time.Now()) }
+	})
+}
+
+// examined takes note of the end of an examination.
+func (l *loop) examined(due, again []scan.Dirty, err error, now time.Time) {
+	n := &l.notice
+	n.examining = false
+	if l.root.ctx == nil || l.root.ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		l.log.Error("look at changed paths", "error", err)
+		l.root.next = now
+		for i := range due {
+			due[i].After = now.Add(time.Second)
+		}
+		n.dirty.Put(due...)
+		return
+	}
+	n.dirty.Put(again...)
+	l.rounds.kick = true
+}
+
+// watch starts the watcher of a newly opened root.
+func (l *loop) watch(w scan.Watcher) {
+	ctx := l.root.ctx
+	l.start(func() func() {
+		for {
+			select {
+			case ev, ok := <-w.Events():
+				if !ok {
+					return nil
+				}
+				evs := []scan.Event{ev}
+				for more := true; more && len(evs) < 1000; {
+					select {
+					case ev, ok := <-w.Events():
+						more = ok
+						if ok {
+							evs = append(evs, ev)
+						}
+					default:
+						more = false
+					}
+				}
+				l.s.post(func() { l.happened(evs, time.Now()) })
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+}
+
+// happened marks what the watcher reported. Events are never acted on as such:
+// they say where to look.
+func (l *loop) happened(evs []scan.Event, now time.Time) {
+	if l.root.ctx == nil || l.root.ctx.Err() != nil {
+		return
+	}
+	for _, ev := range evs {
+		switch {
+		case ev.Overflow:
+			l.overflow(now)
+		case ev.Path == index.Root:
+			l.root.next = now
+			if ev.Recursive {
+				l.notice.dirty.Mark(ev.Path, true, now)
+			}
+		default:
+			l.notice.dirty.Mark(ev.Path, ev.Recursive, now)
+		}
+	}
+}
+
+// overflow marks every top-level subtree: the kernel dropped events and does
+// not say which. While stamps are unchanged that costs one lstat a path, and
+// the loop takes the subtrees in turn.
+func (l *loop) overflow(now time.Time) {
+	l.log.Warn("the kernel's queue of file events overflowed: looking at everything again",
+		"do", "if this comes often, raise fs.inotify.max_queued_events")
+	tops, err := l.tops()
+	if err != nil {
+		l.log.Error("list the top of the tree", "error", err)
+		l.notice.rescan = now
+		return
+	}
+	for p := range tops {
+		l.notice.dirty.Mark(p, true, now)
+	}
+}
+
+// tops returns the top-level paths of the tree and of the index.
+func (l *loop) tops() (map[index.Path]bool, error) {
+	tops := map[index.Path]bool{}
+	d, err := l.root.files.OpenDir(index.Root)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	names, err := d.Names()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if p, err := index.Root.Join(name); err == nil {
+			tops[p] = true
+		}
+	}
+	// One step through the index for each top-level name: from each, go on
+	// behind the last name that can be below it.
+	err = l.s.st.View(func(tx *store.Tx) error {
+		at := index.Root
+		for {
+			var top index.Path
+			for r, err := range tx.Range(at, true) {
+				if err != nil {
+					return err
+				}
+				top = r.Path
+				break
+			}
+			if top == index.Root {
+				return nil
+			}
+			for top.Parent() != index.Root {
+				top = top.Parent()
+			}
+			tops[top] = true
+			last := top + "/" + index.Path(strings.Repeat("\xff", index.MaxName))
+			if at == last { // such a name exists: leave the rest to the back-stop
+				l.notice.rescan = time.Now()
+				return nil
+			}
+			at = last
+		}
+	})
+	return tops, err
+}

@@ -1,0 +1,117 @@
+package replicate
+
+import (
+	"fmt"
+
+	"duet/replicate/transfer"
+	"duet/scan/vfs"
+	"duet/store"
+	"duet/store/index"
+)
+
+// offer is where the peer's requests for contents are answered from. The peer
+// may have what this node announced, and nothing else.
+type offer struct {
+	s     *Share
+	files vfs.Files
+}
+
+// Open finds a content: where the index says it is, if the file is still what
+// the index says; else in a snapshot of it; else in another file or a kept
+// version with the same hash.
+func (o offer) Open(p index.Path, h index.Hash, size int64) (transfer.Content, error) {
+	var r *index.Record
+	var kept *index.Kept
+	var twin *index.Record
+	err := o.s.st.View(func(tx *store.Tx) (err error) {
+		if r, err = tx.Get(p); err != nil {
+			return err
+		}
+		if r == nil || kindOf(r.Ours) != index.File {
+			return nil
+		}
+		if kept, err = tx.KeptByHash(h); err != nil {
+			return err
+		}
+		for q, err := range tx.ByHash(h, size) {
+			if err != nil {
+				return err
+			}
+			if q != p {
+				twin, err = tx.Get(q)
+				return err
+			}
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case r == nil || kindOf(r.Ours) != index.File:
+		return nil, fmt.Errorf("%v %w", p, transfer.ErrGone)
+	case r.Ours.Hash != h || r.Ours.Size != size:
+		return nil, fmt.Errorf("%v %w", p, transfer.ErrChanged)
+	}
+	if f := o.tree(r); f != nil {
+		return f, nil
+	}
+	if f, err := o.files.OpenHeld(snapshotName(h)); err == nil {
+		return f, nil
+	}
+	if twin != nil {
+		if f := o.tree(twin); f != nil {
+			return f, nil
+		}
+	}
+	if kept != nil && kept.Held != "" && kept.Entry.Hash == h {
+		if f, err := o.files.OpenHeld(vfs.Held{Area: vfs.Kept, Name: kept.Held}); err == nil {
+			return f, nil
+		}
+	}
+	return nil, fmt.Errorf("%v %w", p, transfer.ErrChanged)
+}
+
+// tree opens r's file if it is what the index says.
+func (o offer) tree(r *index.Record) vfs.Content {
+	f, err := o.files.Open(r.Path)
+	if err != nil {
+		return nil
+	}
+	if info, err := f.Stat(); err != nil || info.Stamp != r.Stamp {
+		f.Close()
+		return nil
+	}
+	return f
+}
+
+// snapshotName is where a copy of a file that is still being written is kept
+// until the peer has it. The name is that of a partial transfer that happens
+// to be complete, so that nothing else has to know of it.
+func snapshotName(h index.Hash) vfs.Held {
+	return vfs.Held{Area: vfs.Stage, Name: h.String() + ".snap"}
+}
+
+// dropSnapshots removes the copies that the peer has by now.
+func (l *loop) dropSnapshots(agreed []index.Path) {
+	var names []vfs.Held
+	for _, p := range agreed {
+		if h, ok := l.notice.snaps[p]; ok {
+			delete(l.notice.snaps, p)
+			names = append(names, snapshotName(h))
+		}
+	}
+	if len(names) == 0 || l.root.ctx == nil {
+		return
+	}
+	files := l.root.files
+	l.start(func() func() {
+		for _, h := range names {
+			if err := files.RemoveHeld(h); err != nil {
+				return func() { l.log.Debug("remove a snapshot", "error", err) }
+			}
+		}
+		return nil
+	})
+}
+
+var _ transfer.Source = offer{}

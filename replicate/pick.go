@@ -1,0 +1,306 @@
+package replicate
+
+import (
+	"fmt"
+	"time"
+
+	"duet/diff"
+	"duet/replicate/install"
+	"duet/replicate/transfer"
+	"duet/scan/vfs"
+	"duet/store"
+	"duet/store/index"
+)
+
+// picking is one look through what is to do, for one batch.
+type picking struct {
+	l     *loop
+	tx    *store.Tx
+	now   time.Time
+	b     *batch
+	links bool // symlinks, and what stops being a directory, too
+	later bool // something was left for when these may be
+	dirs  map[index.Path]bool
+	used  map[index.Path]bool // sources of moves in this batch
+}
+
+// pick makes the next batch from the paths behind the cursor, contents first.
+// end reports that the walk has reached the end of what is to do; the batch is
+// nil if nothing on the way can be done now.
+func (l *loop) pick(now time.Time) (b *batch, end bool, err error) {
+	r := &l.rounds
+	b, end, later, err := l.pickFrom(r.cursor, now, false)
+	if err != nil || b != nil || !end || !later || r.batches > 0 || r.cursor != index.Root {
+		return b, end, err
+	}
+	// Whatever links and type changes may depend on is in place.
+	b, end, _, err = l.pickFrom(index.Root, now, true)
+	return b, end, err
+}
+
+func (l *loop) pickFrom(from index.Path, now time.Time, links bool) (b *batch, end, later bool, err error) {
+	k := &picking{
+		l: l, now: now, links: links, dirs: map[index.Path]bool{}, used: map[index.Path]bool{},
+		b: &batch{small: map[index.Path][]byte{}, metas: map[index.Path]vfs.Meta{}, failed: map[index.Path]error{}},
+	}
+	end = true
+	err = l.s.st.View(func(tx *store.Tx) error {
+		k.tx = tx
+		for r, err := range tx.Todo(from) {
+			if err != nil {
+				return err
+			}
+			if len(k.b.jobs)+len(k.b.settle) >= maxBatch || k.b.bytes >= maxBatchBytes || k.b.big {
+				end = false
+				break
+			}
+			l.rounds.cursor = r.Path
+			if err := k.consider(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if len(k.b.jobs)+len(k.b.settle) == 0 {
+		k.b = nil
+	}
+	return k.b, end, k.later, err
+}
+
+// consider adds r to the batch if it can be done now.
+func (k *picking) consider(r *index.Record) error {
+	l, p := k.l, r.Path
+	if l.rounds.flying[p] || l.trouble.waits(p, k.now) || l.trouble.blocked(p) || k.used[p] {
+		return nil
+	}
+	v := l.s.decide(r)
+	switch v.Act {
+	case diff.Take, diff.TakeOver:
+	default:
+		k.b.settle = append(k.b.settle, p)
+		return nil
+	}
+	if v.Entry.Kind == index.Gone {
+		return nil // removals come last
+	}
+	if ok, err := k.parent(p.Parent()); err != nil || !ok {
+		return err
+	}
+	was := kindOf(r.Ours)
+	if v.Entry.Kind == index.Symlink || was != 0 && was != v.Entry.Kind && v.Entry.Kind != index.Dir {
+		if !k.links {
+			k.later = true
+			return nil
+		}
+	}
+	if was == index.Dir && v.Entry.Kind != index.Dir {
+		if ok, err := k.vacant(r, v); err != nil || !ok {
+			return err
+		}
+	}
+	return k.add(r, v)
+}
+
+// kindOf is the kind of what is there, zero for nothing.
+func kindOf(e *index.Entry) index.Kind {
+	if !e.Live() {
+		return 0
+	}
+	return e.Kind
+}
+
+// parent reports whether the directory that is to hold a path is there, or
+// will be before its contents in this batch.
+func (k *picking) parent(dir index.Path) (bool, error) {
+	if dir == index.Root {
+		return true, nil
+	}
+	if ok, known := k.dirs[dir]; known {
+		return ok, nil
+	}
+	r, err := k.tx.Get(dir)
+	if err != nil {
+		return false, err
+	}
+	ok := r != nil && kindOf(r.Ours) == index.Dir
+	k.dirs[dir] = ok
+	return ok, nil
+}
+
+// vacant reports whether a directory may give way to a file or link: all that
+// is below it goes too. If something below is to stay, so does the directory.
+func (k *picking) vacant(r *index.Record, v diff.Verdict) (bool, error) {
+	if !k.l.drained() {
+		return false, nil
+	}
+	stays, waits, err := k.below(r.Path)
+	if err != nil {
+		return false, err
+	}
+	if stays {
+		k.l.revive(r.Path)
+		return false, nil
+	}
+	n, err := k.countBelow(r.Path)
+	if err != nil || waits {
+		return false, err
+	}
+	return !k.l.withhold(n, k.now), nil
+}
+
+// below looks at the live records below a directory that is to go: stays, if
+// one of them is not to be deleted; waits, if one cannot be now.
+func (k *picking) below(dir index.Path) (stays, waits bool, err error) {
+	l := k.l
+	for c, err := range k.tx.Under(dir) {
+		if err != nil {
+			return false, false, err
+		}
+		switch {
+		case !c.Ours.Live():
+		case !l.s.doomed(c):
+			return true, false, nil
+		case l.rounds.flying[c.Path] || l.trouble.waits(c.Path, k.now) || l.trouble.blocked(c.Path):
+			waits = true
+		}
+	}
+	return false, waits, nil
+}
+
+func (k *picking) countBelow(dir index.Path) (n int64, err error) {
+	for c, err := range k.tx.Under(dir) {
+		if err != nil {
+			return 0, err
+		}
+		if c.Ours.Live() {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// doomed reports whether what is live here is to be deleted.
+func (s *Share) doomed(r *index.Record) bool {
+	v := s.decide(r)
+	return v.Act == diff.Take && v.Entry.Kind == index.Gone
+}
+
+// add makes a job of a record.
+func (k *picking) add(r *index.Record, v diff.Verdict) error {
+	l, e := k.l, v.Entry
+	j := l.s.job(r, v)
+	if e.Kind == index.Dir {
+		k.dirs[r.Path] = true
+	}
+	if e.Kind != index.File || index.SameContent(r.Ours, e) {
+		k.b.jobs = append(k.b.jobs, j)
+		return nil
+	}
+	if s, ok := l.rounds.small[r.Path]; ok && s.hash == e.Hash || e.Size == 0 {
+		j.Staged = l.stageName()
+		k.b.small[r.Path], k.b.metas[r.Path] = s.content, l.s.metaFor(e, r)
+		k.b.jobs = append(k.b.jobs, j)
+		return nil
+	}
+	if l.rounds.fetching[e.Hash] || k.wanted(e.Hash) {
+		return nil // on its way for another path: it will be here to copy
+	}
+	src, moved, err := k.local(r, e)
+	if err != nil {
+		return err
+	}
+	switch {
+	case moved != nil:
+		k.move(&j, moved)
+	case src != nil && !l.drained():
+		return nil // it may turn out to be a rename
+	case src != nil:
+		j.Staged = l.stageName()
+		k.b.copies = append(k.b.copies, copying{len(k.b.jobs), *src, l.s.metaFor(e, r)})
+		k.b.bytes += e.Size
+	default:
+		if e.Size >= bigFile && (l.rounds.big >= maxBig || len(k.b.jobs) > 0) {
+			l.rounds.kick = true
+			return nil
+		}
+		j.Staged = l.stageName()
+		k.b.wants = append(k.b.wants, transfer.Want{
+			Path: r.Path, Hash: e.Hash, Size: e.Size, Meta: l.s.metaFor(e, r), Staged: j.Staged.Name,
+		})
+		k.b.bytes += e.Size
+		k.b.big = e.Size >= bigFile
+	}
+	k.b.jobs = append(k.b.jobs, j)
+	return nil
+}
+
+// job is what the writer lane is asked to do for one path.
+func (s *Share) job(r *index.Record, v diff.Verdict) install.Job {
+	j := install.Job{Path: r.Path, Entry: v.Entry, By: s.cfg.Peer, What: index.Adopted, How: index.ByPeer, Note: v.Line}
+	if v.Conflict && r.Ours.Live() {
+		j.Reason = index.LostConflict
+		j.Conflict = &index.Conflict{Winner: v.Entry, Loser: r.Ours, Rule: v.Line}
+	}
+	return j
+}
+
+func (k *picking) wanted(h index.Hash) bool {
+	for i := range k.b.wants {
+		if k.b.wants[i].Hash == h {
+			return true
+		}
+	}
+	return false
+}
+
+// local looks for e's content on this node: best in a file that is to be
+// deleted, which is then moved; else in any other, or among the kept versions.
+func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *index.Record, error) {
+	var src *install.Source
+	tried := 0
+	for p, err := range k.tx.ByHash(e.Hash, e.Size) {
+		if err != nil {
+			return nil, nil, err
+		}
+		if tried++; tried > 64 {
+			break
+		}
+		if k.l.rounds.flying[p] || k.used[p] {
+			continue
+		}
+		c, err := k.tx.Get(p)
+		if err != nil {
+			return nil, nil, err
+		}
+		if c == nil || kindOf(c.Ours) != index.File || c.Ours.Hash != e.Hash {
+			continue
+		}
+		if !r.Ours.Live() && k.l.s.doomed(c) && k.l.drained() && !k.l.trouble.waits(p, k.now) {
+			return nil, c, nil
+		}
+		if src == nil {
+			src = &install.Source{Path: p}
+		}
+	}
+	if src != nil {
+		return src, nil, nil
+	}
+	kept, err := k.tx.KeptByHash(e.Hash)
+	if err == nil && kept != nil && kept.Held != "" && kept.Entry.Size == e.Size {
+		src = &install.Source{Held: vfs.Held{Area: vfs.Kept, Name: kept.Held}}
+	}
+	return src, nil, err
+}
+
+// move turns j into a move of what is to be deleted anyway.
+func (k *picking) move(j *install.Job, from *index.Record) {
+	v := k.l.s.decide(from)
+	j.From, j.FromEntry = from.Path, v.Entry
+	k.used[from.Path] = true
+}
+
+// stageName returns a name in the stage that was not used before.
+func (l *loop) stageName() vfs.Held {
+	l.rounds.serial++
+	return vfs.Held{Area: vfs.Stage, Name: fmt.Sprintf("%x-%d.new", l.s.boot, l.rounds.serial)}
+}

@@ -1,0 +1,220 @@
+package replicate
+
+import (
+	"fmt"
+	"time"
+
+	"duet/scan/vfs"
+	"duet/store"
+)
+
+// published is what the share says of itself, and when it says it again.
+type published struct {
+	due    time.Time // something may have changed; zero if not
+	last   time.Time
+	state  State
+	since  time.Time
+	counts store.Counts
+	meta   store.Meta
+	head   uint64
+	paused bool
+	rate   rate
+}
+
+// publishEvery bounds how often a status is made.
+const publishEvery = 20 * time.Millisecond
+
+// emptiedID is the id under which an emptied root waits for approval.
+const emptiedID = "emptied-root"
+
+// publish makes a new status if the last is old enough; else it sees to it
+// that one is made soon.
+func (l *loop) publish(now time.Time) {
+	l.sayAck()
+	p := &l.published
+	if next := p.last.Add(publishEvery); now.Before(next) {
+		p.due = next
+		return
+	}
+	l.publishNow(now)
+}
+
+func (l *loop) publishNow(now time.Time) {
+	p := &l.published
+	p.last, p.due = now, time.Time{}
+	if l.s.st != nil {
+		err := l.s.st.View(func(tx *store.Tx) (err error) {
+			if p.counts, err = tx.Counts(); err != nil {
+				return err
+			}
+			p.meta, err = tx.Meta()
+			p.head = uint64(tx.Head())
+			return err
+		})
+		if err != nil && l.root.halt != IndexError {
+			l.indexFailed("count the index", err)
+		}
+	}
+	st := l.describe(now)
+	if st.State != p.state {
+		l.log.Log(l.ctx, levelOf(p.state, st.State), "state", "is", string(st.State), "was", string(p.state))
+		p.state, p.since = st.State, now
+	}
+	l.s.status.Store(&st)
+	if busy := st.Progress != nil; busy {
+		p.due = now.Add(250 * time.Millisecond)
+	}
+	l.answer(st)
+}
+
+// describe makes the status.
+func (l *loop) describe(now time.Time) Status {
+	p, t, c := &l.published, &l.talk, l.published.counts
+	st := Status{
+		Name: l.s.cfg.Name, Root: l.s.cfg.Path,
+		Connected: t.greeted, Since: t.since, LastError: t.why, ClockSkewMS: t.skew.Milliseconds(),
+		Files: c.Files, Dirs: c.Dirs, Links: c.Links, Bytes: c.Bytes,
+		Epoch: p.meta.Epoch.String(), Head: p.head, Heard: uint64(p.meta.Heard), Acked: uint64(t.acked),
+		PendingIn: c.Take, PendingOut: c.Wait, Dirty: int64(l.notice.dirty.Len()),
+		Conflicts: c.Conflicts + c.Held, Held: c.Held, Kept: c.Kept, KeptBytes: c.KeptBytes,
+		Waiting: l.rounds.waiting,
+	}
+	if !t.greeted {
+		st.Acked = uint64(p.meta.Acked)
+	}
+	if t.greeted && t.head > p.meta.Heard {
+		st.Behind = uint64(t.head - p.meta.Heard)
+	}
+	if l.notice.examining || len(l.lane.records) > 0 {
+		st.Dirty++
+	}
+	var failed int64
+	st.Problems, st.Skipped, failed = l.trouble.list()
+	if f, ok := l.root.files.(*vfs.Tree); ok {
+		st.Holding, st.HoldingInside = f.Holding(), f.HoldingInside()
+	}
+	if m := p.meta; m.Parted != 0 {
+		st.Outage = &Outage{From: time.Unix(0, m.Parted), Why: m.PartedWhy}
+		if m.Connected > m.Parted {
+			st.Outage.To = time.Unix(0, m.Connected)
+		}
+	}
+	for i, d := range l.lags.last {
+		st.LagMS = float64(d.Microseconds()) / 1000
+		if i == 0 || st.LagMS > st.MaxLagMS {
+			st.MaxLagMS = st.LagMS
+		}
+	}
+	st.State, st.Reason = l.word(st, failed)
+	st.Progress = l.progress(now)
+	return st
+}
+
+// word is the one word for how the share is, and the reason where one is needed.
+func (l *loop) word(st Status, failed int64) (State, string) {
+	t, r := &l.talk, &l.rounds
+	switch {
+	case l.s.broken != nil:
+		return IndexError, l.s.broken.Error()
+	case l.root.halt != "":
+		return l.root.halt, l.root.reason
+	case l.root.emptied:
+		return WaitingApproval, fmt.Sprintf("%s is empty, but was not: mount or restore it, or, if all of it was meant to go, run `duet approve %s`", l.s.cfg.Path, l.s.cfg.Name)
+	case l.root.ctx == nil:
+		return Starting, ""
+	case !l.root.ready:
+		return Scanning, ""
+	case l.published.paused:
+		return PausedState, "paused by a person: `duet resume " + l.s.cfg.Name + "` goes on"
+	case t.sess == nil:
+		return Disconnected, t.why
+	case !t.greeted:
+		return Connecting, fmt.Sprintf("connected; waiting for %s to finish its scan", l.s.cfg.PeerName)
+	case t.held && (st.PendingIn > 0 || st.PendingOut > 0 || !l.drained()):
+		return WaitingApproval, fmt.Sprintf("held: look at the plan and apply it with `duet recover %s`", l.s.cfg.Name)
+	case r.waiting != nil:
+		return WaitingApproval, r.waiting.Reason
+	case len(l.lane.ready) > 0 && l.lane.busy:
+		return Applying, ""
+	case r.batches > 0:
+		return Staging, ""
+	case !l.drained() || l.notice.scanning:
+		return Reconciling, ""
+	case st.Held > 0:
+		return Degraded, fmt.Sprintf("%d conflicts wait for a person: `duet conflicts %s`", st.Held, l.s.cfg.Name)
+	case failed > 0:
+		return Degraded, fmt.Sprintf("%d paths cannot be synced, see problems; they are tried again", failed)
+	case st.PendingIn > 0:
+		return Reconciling, ""
+	case l.notice.blind != "":
+		return Degraded, l.notice.blind
+	}
+	return Watching, ""
+}
+
+// progress is of long work; nil while there is none.
+func (l *loop) progress(now time.Time) *Progress {
+	if pass := l.notice.pass; pass != nil && now.Sub(pass.began) > time.Second {
+		done := pass.paths.Load()
+		rate := float64(done) / now.Sub(pass.began).Seconds()
+		p := &Progress{Phase: "scanning", Done: done, Total: max(pass.known, done), Bytes: pass.bytes.Load(), Rate: rate}
+		if rate > 0 {
+			p.Left = float64(p.Total-done) / rate
+		}
+		return p
+	}
+	r := &l.rounds
+	if r.batches == 0 {
+		if l.published.counts.Take == 0 {
+			r.began, r.done, r.total, r.toFetch, l.published.rate = time.Time{}, 0, 0, 0, rate{}
+		}
+		return nil
+	}
+	if now.Sub(r.began) < time.Second {
+		return nil
+	}
+	p := &Progress{Phase: "receiving", Done: r.done, Total: r.done + l.published.counts.Take}
+	if s := l.talk.sess; s != nil && s.fetch != nil {
+		p.Bytes = s.fetch.Received()
+	}
+	p.Rate = l.published.rate.of(p.Bytes, now)
+	if secs := now.Sub(r.began).Seconds(); r.done > 0 {
+		p.Left = float64(p.Total-p.Done) * secs / float64(r.done)
+	}
+	return p
+}
+
+// rate is bytes per second over the last seconds.
+type rate struct {
+	at    time.Time
+	bytes int64
+	per   float64
+}
+
+func (r *rate) of(bytes int64, now time.Time) float64 {
+	switch d := now.Sub(r.at); {
+	case r.at.IsZero() || bytes < r.bytes:
+		*r = rate{at: now, bytes: bytes}
+	case d >= time.Second:
+		*r = rate{at: now, bytes: bytes, per: float64(bytes-r.bytes) / d.Seconds()}
+	}
+	return r.per
+}
+
+// answer tells those who wait in Flush.
+func (l *loop) answer(st Status) {
+	rest := l.waiters[:0]
+	for _, w := range l.waiters {
+		switch {
+		case w.ctx.Err() != nil:
+			w.done <- w.ctx.Err()
+		case st.State.Halted():
+			w.done <- fmt.Errorf("share %q is halted: %s", st.Name, st.Reason)
+		case st.InSync():
+			w.done <- nil
+		default:
+			rest = append(rest, w)
+		}
+	}
+	l.waiters = rest
+}

@@ -1,0 +1,195 @@
+package replicate
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"duet/diff"
+	"duet/replicate/install"
+	"duet/store"
+	"duet/store/index"
+)
+
+// Removals wait until the peer has been quiet for a moment when there are
+// many, so that a mass deletion is counted as a whole before it begins.
+const (
+	manyRemovals = 100
+	quietTime    = 100 * time.Millisecond
+	noisyMost    = 2 * time.Second
+)
+
+var errBusy = errors.New("a process has it open for writing: it is replaced when that is done")
+
+// pickRemovals makes a batch of what the peer deleted, bottom-up, once nothing
+// else is left to do.
+func (l *loop) pickRemovals(now time.Time) (*batch, error) {
+	r := &l.rounds
+	if !l.drained() || l.notice.scanning {
+		return nil, nil
+	}
+	n, err := l.countRemovals()
+	if err != nil || n == 0 {
+		r.waiting, r.seen, r.noisy = nil, 0, time.Time{}
+		return nil, err
+	}
+	if l.growing(n, now) || l.withhold(n, now) {
+		return nil, nil
+	}
+	b := &batch{remove: true, failed: map[index.Path]error{}}
+	err = l.s.st.View(func(tx *store.Tx) error {
+		k := &picking{l: l, tx: tx, now: now, b: b}
+		for rec, err := range tx.TodoBack(index.Root) {
+			if err != nil {
+				return err
+			}
+			if len(b.jobs) >= maxBatch {
+				r.kick = true
+				break
+			}
+			if err := k.remove(rec); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || len(b.jobs) == 0 {
+		return nil, err
+	}
+	return b, nil
+}
+
+// remove adds a removal to the batch if it can be done now.
+func (k *picking) remove(r *index.Record) error {
+	l := k.l
+	v := l.s.decide(r)
+	if v.Act != diff.Take || v.Entry.Kind != index.Gone ||
+		l.rounds.flying[r.Path] || l.trouble.waits(r.Path, k.now) || l.trouble.blocked(r.Path) {
+		return nil
+	}
+	if kindOf(r.Ours) == index.Dir {
+		stays, waits, err := k.below(r.Path)
+		if err != nil || waits {
+			return err
+		}
+		if stays {
+			l.revive(r.Path)
+			return nil
+		}
+	}
+	j := l.s.job(r, v)
+	j.Reason = index.Removed
+	k.b.jobs = append(k.b.jobs, j)
+	return nil
+}
+
+// countRemovals counts what is to be deleted and not yet approved, and not
+// already known to be impossible now.
+func (l *loop) countRemovals() (n int64, err error) {
+	err = l.s.st.View(func(tx *store.Tx) error {
+		for rec, err := range tx.Todo(index.Root) {
+			if err != nil {
+				return err
+			}
+			if l.s.doomed(rec) {
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// growing reports whether many removals wait and more may be on their way.
+func (l *loop) growing(n int64, now time.Time) bool {
+	r := &l.rounds
+	if n < manyRemovals {
+		return false
+	}
+	if r.noisy.IsZero() {
+		r.noisy = now
+	}
+	if n != r.seen {
+		r.seen, r.quiet = n, now.Add(quietTime)
+	}
+	if now.Before(r.quiet) && now.Sub(r.noisy) < noisyMost {
+		r.kick = true
+		return true
+	}
+	return false
+}
+
+// withhold reports whether n removals are more than may happen without a
+// person's approval; then all of them wait.
+func (l *loop) withhold(n int64, now time.Time) bool {
+	r := &l.rounds
+	c, err := l.counts()
+	if err != nil || l.talk.heard <= r.approved {
+		r.waiting = nil
+		return err != nil
+	}
+	lately := r.deleted.sum(now)
+	total := c.Files + c.Dirs + c.Links + lately
+	if !l.s.limit.Exceeded(n+lately, total) {
+		r.waiting = nil
+		return false
+	}
+	if r.waiting == nil || r.waiting.Deletes != n {
+		r.waiting = &Waiting{
+			ID: fmt.Sprintf("%08x", uint32(l.s.boot)^uint32(l.talk.heard)), Deletes: n, Total: total,
+			Reason: fmt.Sprintf("%s deleted %d of %d paths, more than max_delete %v: look at `duet recover %s --dry-run`, then `duet approve %s`, or bring the files back on %s",
+				l.s.cfg.PeerName, n, total, l.s.limit, l.s.cfg.Name, l.s.cfg.Name, l.s.cfg.PeerName),
+		}
+		l.log.Warn("deletes wait for approval", "deletes", n, "of", total, "limit", l.s.limit.String(), "id", r.waiting.ID)
+	}
+	return true
+}
+
+// revive keeps a directory alive because something in it is to stay.
+func (l *loop) revive(p index.Path) {
+	if l.rounds.flying[p] {
+		return
+	}
+	l.rounds.flying[p] = true
+	l.ask(func() func() {
+		err := l.s.st.Update(func(tx *store.Tx) error {
+			w, err := l.s.begin(tx, index.ByPeer, time.Now().UnixNano())
+			if err != nil {
+				return err
+			}
+			r, err := tx.Get(p)
+			if err != nil || r == nil || kindOf(r.Ours) != index.Dir {
+				return err
+			}
+			if err := w.revive(r, diff.LineContents); err != nil {
+				return err
+			}
+			return tx.Put(r)
+		})
+		return func() {
+			delete(l.rounds.flying, p)
+			l.rounds.kick = true
+			if err != nil {
+				l.indexFailed("keep a directory alive", err)
+			}
+			l.talk.wake()
+		}
+	})
+}
+
+// stuck decides what follows from an error of one path.
+func (l *loop) stuck(o *install.Outcome, now time.Time) {
+	if !errors.Is(o.Err, install.ErrLive) {
+		return
+	}
+	// Something is in the directory that the index does not know: a new file
+	// not looked at yet, or one that is ignored. A look tells; if it is still
+	// in the way after that, the directory stays, on both sides.
+	h := l.trouble.paths[o.Path]
+	if h != nil && h.tries >= 3 {
+		l.trouble.clear(o.Path)
+		l.revive(o.Path)
+		return
+	}
+	l.notice.dirty.Mark(o.Path, true, now)
+}

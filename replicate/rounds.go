@@ -1,0 +1,331 @@
+package replicate
+
+import (
+	"fmt"
+	"time"
+
+	"duet/diff"
+	"duet/replicate/install"
+	"duet/replicate/transfer"
+	"duet/replicate/wire"
+	"duet/scan/vfs"
+	"duet/store"
+	"duet/store/index"
+)
+
+// rounds is how a share becomes what the peer has: it picks paths on which
+// this node has to act, in walk order, fetches and stages what they need, and
+// hands them to the writer lane. When nothing else is left come the removals,
+// last and bottom-up.
+type rounds struct {
+	cursor   index.Path           // the walk through what is to do goes on behind here
+	kick     bool                 // something may have become possible since the walk began
+	flying   map[index.Path]bool  // paths in a batch
+	fetching map[index.Hash]bool  // contents in a batch
+	batches  int                  // staging or ready
+	big      int                  // of those, the ones of a big file
+	small    map[index.Path]small // contents that came along, at most maxSmall bytes
+	bytes    int64
+	order    []index.Path // of small, oldest first
+	serial   uint64       // for names in the stage
+
+	approved index.Seq // deletes heard up to here are approved
+	deleted  window    // removals done lately
+	waiting  *Waiting
+	seen     int64     // removals that waited when last counted
+	quiet    time.Time // removals wait until then, for more to be heard
+	noisy    time.Time // since when they have been growing
+
+	done, total      int64 // of the work since the last time in sync
+	bytesIn, toFetch int64
+	began            time.Time
+}
+
+// maxSmall bounds the contents that came along and wait to be staged.
+const maxSmall = 32 << 20
+
+type small struct {
+	hash    index.Hash
+	content []byte
+}
+
+// batch is paths on their way together.
+type batch struct {
+	jobs   []install.Job
+	settle []index.Path // nothing changes in the tree, see writing.settle
+	wants  []transfer.Want
+	copies []copying
+	small  map[index.Path][]byte   // contents that are here, by path
+	metas  map[index.Path]vfs.Meta // for small
+	bytes  int64
+	big    bool
+	remove bool
+	failed map[index.Path]error
+	files  vfs.Files
+}
+
+// copying is a job whose content is somewhere here already.
+type copying struct {
+	job  int // in batch.jobs
+	from install.Source
+	meta vfs.Meta
+}
+
+func (r *rounds) reset() {
+	*r = rounds{
+		kick: true, flying: map[index.Path]bool{}, fetching: map[index.Hash]bool{}, small: map[index.Path]small{},
+		approved: r.approved, deleted: r.deleted,
+	}
+}
+
+// parted forgets what only the session could bring.
+func (r *rounds) parted() {
+	r.waiting, r.seen, r.quiet, r.noisy = nil, 0, time.Time{}, time.Time{}
+	r.kick = true
+}
+
+// remember keeps contents that came along with changes until they are staged.
+// What does not fit is fetched later.
+func (r *rounds) remember(m *wire.Changes) {
+	for i := range m.Changes {
+		c := &m.Changes[i]
+		if len(c.Content) == 0 {
+			continue
+		}
+		r.forget(c.Path)
+		r.small[c.Path] = small{c.Entry.Hash, c.Content}
+		r.order = append(r.order, c.Path)
+		r.bytes += int64(len(c.Content))
+		c.Content = nil
+	}
+	for r.bytes > maxSmall && len(r.order) > 0 {
+		p := r.order[0]
+		r.order = r.order[1:]
+		r.forget(p)
+	}
+	if len(r.small) == 0 {
+		r.order = nil
+	}
+}
+
+func (r *rounds) forget(p index.Path) {
+	if s, ok := r.small[p]; ok {
+		r.bytes -= int64(len(s.content))
+		delete(r.small, p)
+	}
+}
+
+// mayAct reports whether this node may change its tree now.
+func (l *loop) mayAct() bool {
+	return l.root.ctx != nil && l.root.ready && l.talk.greeted && !l.talk.held && !l.published.paused
+}
+
+// choose starts batches while there is something to do and room to do it.
+func (l *loop) choose(now time.Time) {
+	r := &l.rounds
+	for l.mayAct() && r.kick && r.batches < maxBatches {
+		b, end, err := l.pick(now)
+		if err != nil {
+			l.indexFailed("look for what is to do", err)
+			return
+		}
+		if end {
+			r.cursor = index.Root
+			r.kick = false
+		}
+		if b == nil && end && r.batches == 0 {
+			if b, err = l.pickRemovals(now); err != nil {
+				l.indexFailed("look for what is to be deleted", err)
+				return
+			}
+		}
+		if b == nil {
+			continue
+		}
+		l.launch(b)
+	}
+}
+
+// launch stages a batch and then queues it for the writer lane.
+func (l *loop) launch(b *batch) {
+	r := &l.rounds
+	r.batches++
+	if b.big {
+		r.big++
+	}
+	if r.began.IsZero() {
+		r.began = time.Now()
+	}
+	r.toFetch += b.bytes
+	b.files = l.root.files
+	for i := range b.jobs {
+		j := &b.jobs[i]
+		r.flying[j.Path] = true
+		if j.From != "" {
+			r.flying[j.From] = true
+		}
+		r.forget(j.Path)
+	}
+	for _, p := range b.settle {
+		r.flying[p] = true
+	}
+	for _, w := range b.wants {
+		r.fetching[w.Hash] = true
+	}
+	if len(b.wants) == 0 && len(b.copies) == 0 && len(b.small) == 0 {
+		l.lane.ready = append(l.lane.ready, b)
+		return
+	}
+	ctx, fetcher := l.talk.sess.ctx, l.talk.sess.fetch
+	l.start(func() func() {
+		b.stage(ctx, fetcher)
+		return func() { l.lane.ready = append(l.lane.ready, b) }
+	})
+}
+
+// installJob is the writer lane's part of a batch.
+func (l *loop) installJob() func() func() {
+	b := l.lane.ready[0]
+	l.lane.ready = l.lane.ready[1:]
+	s := l.s
+	env := s.installEnv(b.files)
+	ctx, hold := l.ctx, l.talk.held
+	now := time.Now()
+	gone := l.root.ctx == nil
+	return func() func() {
+		if gone {
+			return func() { l.landed(b, nil, nil) }
+		}
+		if err := s.rootGone(b.files); err != nil {
+			return func() {
+				l.landed(b, nil, nil)
+				l.haltFor(err)
+			}
+		}
+		if err := s.settleAll(b.settle, now, hold); err != nil {
+			return func() { l.landed(b, nil, err) }
+		}
+		out, err := install.Batch(ctx, s.st, b.files, env, b.staged())
+		return func() { l.landed(b, out, err) }
+	}
+}
+
+// settleAll decides paths again for which nothing changes in the tree.
+func (s *Share) settleAll(paths []index.Path, now time.Time, hold bool) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	return s.st.Update(func(tx *store.Tx) error {
+		w, err := s.begin(tx, index.ByPeer, now.UnixNano())
+		if err != nil {
+			return err
+		}
+		w.hold = hold
+		for _, p := range paths {
+			r, err := tx.Get(p)
+			if err != nil {
+				return err
+			}
+			if r == nil {
+				continue
+			}
+			if err := w.settle(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// landed takes note of what became of a batch.
+func (l *loop) landed(b *batch, out []install.Outcome, err error) {
+	r := &l.rounds
+	now := time.Now()
+	r.batches--
+	if b.big {
+		r.big--
+	}
+	for i := range b.jobs {
+		delete(r.flying, b.jobs[i].Path)
+		delete(r.flying, b.jobs[i].From)
+	}
+	for _, p := range b.settle {
+		delete(r.flying, p)
+	}
+	for _, w := range b.wants {
+		delete(r.fetching, w.Hash)
+	}
+	r.kick = true
+	if err != nil {
+		// What is not settled now, a replay settles when the root is opened again.
+		l.log.Error("install", "error", err)
+		l.haltFor(fmt.Errorf("install: %w", err))
+		return
+	}
+	for p, err := range b.failed {
+		l.trouble.fail(p, err, now)
+	}
+	for i := range out {
+		l.outcome(b, &out[i], now)
+	}
+	if n := len(out) + len(b.settle); n > 0 {
+		l.talk.wake()
+	}
+}
+
+// outcome takes note of what became of one path.
+func (l *loop) outcome(b *batch, o *install.Outcome, now time.Time) {
+	switch {
+	case o.Done:
+		l.trouble.clear(o.Path)
+		l.rounds.done++
+		if b.remove {
+			l.rounds.deleted.add(1, now)
+		}
+		if l.s.cfg.Verbose {
+			l.log.Info("installed", "path", o.Path.String(), "from", o.From.String(), "kept", o.Kept)
+		}
+	case o.Busy:
+		l.trouble.fail(o.Path, errBusy, now)
+	case o.Err != nil:
+		l.trouble.fail(o.Path, o.Err, now)
+		l.stuck(o, now)
+	}
+	if o.Raced || o.Busy {
+		l.notice.dirty.Mark(o.Path, true, now)
+		if o.From != "" {
+			l.notice.dirty.Mark(o.From, true, now)
+		}
+	}
+}
+
+// decide is diff.Decide with this share's policy.
+func (s *Share) decide(r *index.Record) diff.Verdict { return diff.Decide(r.Ours, r.Theirs, s.policy) }
+
+// window counts what happened in the last minute.
+type window struct{ marks []mark }
+
+type mark struct {
+	at time.Time
+	n  int64
+}
+
+const windowLength = time.Minute
+
+func (w *window) add(n int64, now time.Time) {
+	if k := len(w.marks); k > 0 && now.Sub(w.marks[k-1].at) < time.Second {
+		w.marks[k-1].n += n
+		return
+	}
+	w.marks = append(w.marks, mark{now, n})
+}
+
+func (w *window) sum(now time.Time) (n int64) {
+	for len(w.marks) > 0 && now.Sub(w.marks[0].at) > windowLength {
+		w.marks = w.marks[1:]
+	}
+	for _, m := range w.marks {
+		n += m.n
+	}
+	return n
+}

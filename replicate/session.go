@@ -1,0 +1,330 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"duet/replicate/link"
+	"duet/replicate/transfer"
+	"duet/replicate/wire"
+	"duet/store/index"
+)
+
+// Protocol versions that this program speaks.
+const (
+	protocol       = 1
+	oldestProtocol = 1
+)
+
+// controlKind is the kind of the stream that carries everything but contents.
+// The node that dialled opens it.
+const controlKind = "control"
+
+// session is one connection's conversation. Its goroutines end with its
+// context; what they learn they post.
+type session struct {
+	s      *Share
+	conn   link.Conn
+	ctx    context.Context
+	cancel context.CancelFunc
+	stream link.Stream   // set before anything is said
+	hello  *wire.Hello   // the peer's; nil until it was heard
+	wakeup chan struct{} // capacity 1: the journal has grown
+	say    chan wire.Msg // bounded: acks and controls
+	fetch  *transfer.Fetcher
+}
+
+// sayMost bounds what waits to be said besides changes.
+const sayMost = 16
+
+// talk is the conversation with the peer, as the loop sees it.
+type talk struct {
+	sess    *session
+	greeted bool      // both hellos are exchanged and fit
+	said    bool      // our hello is on its way
+	held    bool      // nothing is applied until a person releases it
+	since   time.Time // of the last change of connectedness
+	why     string    // why there is no session
+	skew    time.Duration
+
+	head   index.Seq       // the peer's last position, as last told
+	heard  index.Seq       // committed
+	acked  index.Seq       // the peer has heard us up to here
+	saved  index.Seq       // of acked, committed
+	inbox  []*wire.Changes // at most maxInbox
+	room   chan struct{}   // a token for each place in the inbox
+	owes   bool            // an ack has to be sent
+	marked int64           // unix ns: when we parted last, for the outage report
+}
+
+func (t *talk) wake() {
+	if t.sess == nil {
+		return
+	}
+	select {
+	case t.sess.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+// together reports whether the peer hears of changes as they happen.
+func (l *loop) together() bool { return l.talk.greeted }
+
+// drained reports whether we have heard all that the peer had to say.
+func (l *loop) drained() bool {
+	t := &l.talk
+	return t.greeted && len(t.inbox) == 0 && t.heard >= t.head
+}
+
+// connected takes a new connection in place of the one before.
+func (l *loop) connected(conn link.Conn) {
+	l.hangup("a new connection replaced this one")
+	if l.stopping || l.root.halt != "" {
+		l.refuse(conn)
+		return
+	}
+	ctx, cancel := context.WithCancel(l.ctx)
+	sess := &session{
+		s: l.s, conn: conn, ctx: ctx, cancel: cancel,
+		wakeup: make(chan struct{}, 1), say: make(chan wire.Msg, sayMost),
+	}
+	l.talk.sess = sess
+	l.talk.said, l.talk.greeted = false, false
+	l.talk.since = time.Now()
+	l.talk.room = make(chan struct{}, maxInbox)
+	l.talk.inbox = nil
+	l.start(func() func() {
+		select {
+		case <-conn.Done():
+		case <-ctx.Done():
+			conn.Close()
+			<-conn.Done()
+		}
+		cancel()
+		return func() { l.parted(sess, conn.Err()) }
+	})
+}
+
+// refuse tells the peer why this share does not talk, and hangs up.
+func (l *loop) refuse(conn link.Conn) {
+	text := "share halted on " + l.s.cfg.NodeName + ": " + l.root.reason
+	if l.stopping {
+		text = l.s.cfg.NodeName + " stops"
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, 2*time.Second)
+	l.start(func() func() {
+		defer cancel()
+		defer conn.Close()
+		if stream, err := control(ctx, conn); err == nil {
+			wire.WriteMsg(stream, &wire.Control{Kind: wire.Refuse, Text: text})
+			stream.Close()
+			select {
+			case <-conn.Done():
+			case <-ctx.Done():
+			}
+		}
+		return nil
+	})
+}
+
+// control opens or accepts the control stream.
+func control(ctx context.Context, conn link.Conn) (link.Stream, error) {
+	if conn.Dialled() {
+		return conn.Open(ctx, controlKind)
+	}
+	stream, err := conn.Accept(ctx)
+	if err == nil && stream.Kind() != controlKind {
+		stream.Close()
+		return nil, fmt.Errorf("peer opened a %s stream before the control stream", stream.Kind())
+	}
+	return stream, err
+}
+
+// hangup ends the session, if there is one.
+func (l *loop) hangup(why string) {
+	sess := l.talk.sess
+	if sess == nil {
+		return
+	}
+	sess.cancel()
+	l.parted(sess, errors.New(why))
+}
+
+// parted takes note that a session has ended.
+func (l *loop) parted(sess *session, err error) {
+	t := &l.talk
+	if t.sess != sess {
+		return
+	}
+	if t.greeted {
+		l.log.Info("disconnected from peer", "peer", l.s.cfg.PeerName, "reason", err)
+		why := "unknown"
+		if err != nil {
+			why = err.Error()
+		}
+		l.remember(func(m *metaTimes) { m.parted, m.why = time.Now().UnixNano(), why })
+	}
+	if err != nil {
+		t.why = err.Error()
+	}
+	t.sess, t.greeted, t.said, t.held = nil, false, false, false
+	t.inbox, t.since = nil, time.Now()
+	l.rounds.parted()
+}
+
+// fail ends a session from one of its own goroutines.
+func (sess *session) fail(l *loop, err error) {
+	if sess.ctx.Err() != nil {
+		return
+	}
+	sess.s.post(func() {
+		if l.talk.sess == sess {
+			sess.cancel()
+			if !errors.Is(err, io.EOF) {
+				l.log.Warn("session ended", "peer", l.s.cfg.PeerName, "error", err)
+			}
+			l.parted(sess, err)
+		}
+	})
+}
+
+// greet says hello once the first scan is done: before, this node does not
+// know what it has.
+func (l *loop) greet() {
+	t := &l.talk
+	if t.sess == nil || t.said || !l.root.ready {
+		return
+	}
+	t.said = true
+	sess := t.sess
+	hello, err := l.s.hello()
+	if err != nil {
+		l.indexFailed("say hello", err)
+		return
+	}
+	l.start(func() func() {
+		theirs, err := sess.greet(hello)
+		if err != nil {
+			sess.cancel()
+			return func() { l.parted(sess, err) }
+		}
+		return func() { l.met(sess, hello, theirs) }
+	})
+}
+
+// greet exchanges hellos.
+func (sess *session) greet(ours *wire.Hello) (*wire.Hello, error) {
+	stream, err := control(sess.ctx, sess.conn)
+	if err != nil {
+		return nil, fmt.Errorf("open the control stream: %w", err)
+	}
+	sess.stream = stream
+	if err := wire.WriteMsg(stream, ours); err != nil {
+		return nil, fmt.Errorf("say hello: %w", err)
+	}
+	m, err := wire.ReadMsg(stream)
+	if err != nil {
+		return nil, fmt.Errorf("wait for the peer's hello: %w", err)
+	}
+	switch m := m.(type) {
+	case *wire.Hello:
+		return m, nil
+	case *wire.Control:
+		return nil, fmt.Errorf("peer says: %s", m.Text)
+	}
+	return nil, fmt.Errorf("peer began with a %T", m)
+}
+
+// accept serves the streams on which the peer fetches.
+func (sess *session) accept(l *loop, src transfer.Source) {
+	for {
+		stream, err := sess.conn.Accept(sess.ctx)
+		if err != nil {
+			return
+		}
+		if stream.Kind() != transfer.StreamKind {
+			stream.Close()
+			continue
+		}
+		sess.s.post(func() {
+			if l.stopping || l.talk.sess != sess {
+				stream.Close()
+				return
+			}
+			l.start(func() func() {
+				if err := transfer.Serve(sess.ctx, stream, src); err != nil && sess.ctx.Err() == nil {
+					return func() { l.log.Debug("serve contents", "error", err) }
+				}
+				return nil
+			})
+		})
+	}
+}
+
+// read hears the peer until the session ends.
+func (sess *session) read(l *loop, room chan struct{}) error {
+	for {
+		m, err := wire.ReadMsg(sess.stream)
+		if err != nil {
+			return fmt.Errorf("hear the peer: %w", err)
+		}
+		switch m := m.(type) {
+		case *wire.Changes:
+			select {
+			case room <- struct{}{}:
+			case <-sess.ctx.Done():
+				return sess.ctx.Err()
+			}
+			sess.s.post(func() { l.changes(sess, m) })
+		case *wire.Ack:
+			sess.s.post(func() { l.ack(sess, m.Heard) })
+		case *wire.Control:
+			if err := sess.control(l, m); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("peer sent a %T on the control stream", m)
+		}
+	}
+}
+
+func (sess *session) control(l *loop, m *wire.Control) error {
+	switch m.Kind {
+	case wire.Hold:
+		sess.s.post(func() {
+			if l.talk.sess == sess {
+				l.talk.held = true
+			}
+		})
+	case wire.Release:
+		sess.s.post(func() {
+			if l.talk.sess == sess {
+				l.released()
+			}
+		})
+	case wire.Bye, wire.Refuse:
+		return fmt.Errorf("peer says: %s", m.Text)
+	}
+	return nil
+}
+
+// changes takes what the peer said into the inbox.
+func (l *loop) changes(sess *session, m *wire.Changes) {
+	t := &l.talk
+	if t.sess != sess {
+		return
+	}
+	t.head = max(t.head, m.Head)
+	t.inbox = append(t.inbox, m)
+	l.rounds.remember(m)
+}
+
+// ack takes note of how far the peer has heard us.
+func (l *loop) ack(sess *session, heard index.Seq) {
+	if l.talk.sess == sess {
+		l.talk.acked = max(l.talk.acked, heard)
+	}
+}

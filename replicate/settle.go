@@ -1,0 +1,123 @@
+package replicate
+
+import (
+	"duet/diff"
+	"duet/store"
+	"duet/store/index"
+)
+
+// writing is what a job in the writer lane needs while it is in a transaction.
+type writing struct {
+	tx    *store.Tx
+	meta  store.Meta
+	share *Share
+	now   int64 // ns since 1970
+	how   index.How
+	hold  bool // the session is held: decide, but act on nothing
+	apart bool // no peer is connected
+}
+
+// begin reads what every job needs to know.
+func (s *Share) begin(tx *store.Tx, how index.How, now int64) (*writing, error) {
+	meta, err := tx.Meta()
+	if err != nil {
+		return nil, err
+	}
+	return &writing{tx: tx, meta: meta, share: s, how: how, now: now}, nil
+}
+
+// note journals r.Ours as the state of r.Path from here on.
+func (w *writing) note(r *index.Record, what index.What, node index.NodeID, line string) error {
+	pos, err := w.tx.Note(index.Event{
+		Path: r.Path, What: what, How: w.how, Node: node, Time: w.now, Entry: r.Ours, Note: line,
+	})
+	r.Pos = pos
+	return err
+}
+
+// next is the position that the next note gets.
+func (w *writing) next() index.Seq { return w.tx.Head() + 1 }
+
+// settle decides r and puts it back. Whatever needs no change to the tree it
+// does here, in the same transaction: two equal sides agree, a tombstone for
+// something that is not here is adopted, a won conflict is joined, a live
+// thing is revived. The rest is left as Next == Take for a round.
+func (w *writing) settle(r *index.Record) error {
+	v := diff.Decide(r.Ours, r.Theirs, w.share.policy)
+	r.Next = diff.Next(v)
+	switch v.Act {
+	case diff.Nothing:
+		w.agree(r)
+	case diff.Agree:
+		if err := w.become(r, v, index.Merged); err != nil {
+			return err
+		}
+	case diff.Take, diff.TakeOver:
+		if v.Entry.Kind == index.Gone && !r.Ours.Live() {
+			if err := w.become(r, v, index.Adopted); err != nil {
+				return err
+			}
+		}
+	case diff.Win:
+		if w.hold {
+			r.Next = index.Take
+			break
+		}
+		if v.Conflict {
+			c := index.Conflict{Path: r.Path, Time: w.now, Winner: v.Entry, Loser: r.Theirs, Rule: v.Line}
+			if _, err := w.tx.AddConflict(c); err != nil {
+				return err
+			}
+		}
+		if err := w.become(r, v, index.Settled); err != nil {
+			return err
+		}
+	case diff.Revive:
+		if w.hold {
+			r.Next = index.Take
+			break
+		}
+		if err := w.revive(r, v.Line); err != nil {
+			return err
+		}
+	}
+	return w.tx.Put(r)
+}
+
+// become makes the verdict's entry ours. The tree has it already.
+func (w *writing) become(r *index.Record, v diff.Verdict, what index.What) error {
+	r.Ours = v.Entry
+	if err := w.note(r, what, v.Entry.Origin, v.Line); err != nil {
+		return err
+	}
+	r.Next = index.Wait
+	w.agree(r)
+	return nil
+}
+
+// agree makes the base of a record on which both sides have the same version.
+func (w *writing) agree(r *index.Record) {
+	if r.Agreed() {
+		r.Theirs, r.Base, r.Next = r.Ours, r.Ours, index.Nothing
+	}
+}
+
+// revive keeps alive what is here although the peer deleted it: an own edit
+// that has seen the peer's tombstone.
+func (w *writing) revive(r *index.Record, line string) error {
+	e := *r.Ours
+	if r.Theirs != nil {
+		e.Version = e.Version.Join(r.Theirs.Version)
+	}
+	e.Version = e.Version.With(w.meta.Epoch, w.next())
+	e.Origin = w.share.cfg.Node
+	r.Ours = &e
+	r.Next = index.Wait
+	return w.note(r, index.Revived, w.share.cfg.Node, line)
+}
+
+// forgettable reports whether r is a tombstone that both sides have and that
+// the peer knows we have: it has served (rule 10).
+func (w *writing) forgettable(r *index.Record) bool {
+	return r.Ours != nil && r.Ours.Kind == index.Gone && r.Agreed() && r.Pos <= w.meta.Acked
+}
