@@ -269,8 +269,101 @@ func (x *Entry) GetApart() bool {
 	return false
 }
 
-// Stamp is what lstat said of a path. What it shares with the record's entry
-// is left out.
+// Class is what many records have in common; a record names it by number. An
+// index holds few of them, and never changes or drops one.
+type Class struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mode          uint32                 `protobuf:"varint,1,opt,name=mode,proto3" json:"mode,omitempty"`
+	Owner         []byte                 `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	Group         []byte                 `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	Origin        uint64                 `protobuf:"fixed64,4,opt,name=origin,proto3" json:"origin,omitempty"`
+	Uid           uint32                 `protobuf:"varint,5,opt,name=uid,proto3" json:"uid,omitempty"`
+	Gid           uint32                 `protobuf:"varint,6,opt,name=gid,proto3" json:"gid,omitempty"`
+	Epochs        []uint64               `protobuf:"fixed64,7,rep,packed,name=epochs,proto3" json:"epochs,omitempty"` // of the version, at most 4
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Class) Reset() {
+	*x = Class{}
+	mi := &file_store_index_indexpb_index_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Class) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Class) ProtoMessage() {}
+
+func (x *Class) ProtoReflect() protoreflect.Message {
+	mi := &file_store_index_indexpb_index_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Class.ProtoReflect.Descriptor instead.
+func (*Class) Descriptor() ([]byte, []int) {
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Class) GetMode() uint32 {
+	if x != nil {
+		return x.Mode
+	}
+	return 0
+}
+
+func (x *Class) GetOwner() []byte {
+	if x != nil {
+		return x.Owner
+	}
+	return nil
+}
+
+func (x *Class) GetGroup() []byte {
+	if x != nil {
+		return x.Group
+	}
+	return nil
+}
+
+func (x *Class) GetOrigin() uint64 {
+	if x != nil {
+		return x.Origin
+	}
+	return 0
+}
+
+func (x *Class) GetUid() uint32 {
+	if x != nil {
+		return x.Uid
+	}
+	return 0
+}
+
+func (x *Class) GetGid() uint32 {
+	if x != nil {
+		return x.Gid
+	}
+	return 0
+}
+
+func (x *Class) GetEpochs() []uint64 {
+	if x != nil {
+		return x.Epochs
+	}
+	return nil
+}
+
+// Stamp is what lstat said of a path.
 type Stamp struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ino           uint64                 `protobuf:"varint,1,opt,name=ino,proto3" json:"ino,omitempty"`
@@ -280,14 +373,14 @@ type Stamp struct {
 	Mode          uint32                 `protobuf:"varint,5,opt,name=mode,proto3" json:"mode,omitempty"` // st_mode
 	Uid           uint32                 `protobuf:"varint,6,opt,name=uid,proto3" json:"uid,omitempty"`
 	Gid           uint32                 `protobuf:"varint,7,opt,name=gid,proto3" json:"gid,omitempty"`
-	Same          uint32                 `protobuf:"varint,8,opt,name=same,proto3" json:"same,omitempty"` // bits: 1 size, 2 mod_time, 4 mode are the entry's; 8 ctime is mod_time
+	Same          uint32                 `protobuf:"varint,8,opt,name=same,proto3" json:"same,omitempty"` // only in a record; bits: 1 size, 2 mod_time, 4 mode are those of ours and left out; 8 ctime is mod_time
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Stamp) Reset() {
 	*x = Stamp{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[2]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -299,7 +392,7 @@ func (x *Stamp) String() string {
 func (*Stamp) ProtoMessage() {}
 
 func (x *Stamp) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[2]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -312,7 +405,7 @@ func (x *Stamp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stamp.ProtoReflect.Descriptor instead.
 func (*Stamp) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{2}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Stamp) GetIno() uint64 {
@@ -378,17 +471,19 @@ type Record struct {
 	Base          *Entry                 `protobuf:"bytes,2,opt,name=base,proto3" json:"base,omitempty"`
 	Theirs        *Entry                 `protobuf:"bytes,3,opt,name=theirs,proto3" json:"theirs,omitempty"`
 	Stamp         *Stamp                 `protobuf:"bytes,4,opt,name=stamp,proto3" json:"stamp,omitempty"`
-	Pos           uint64                 `protobuf:"varint,5,opt,name=pos,proto3" json:"pos,omitempty"`     // own journal position that last carried ours
-	Heard         uint64                 `protobuf:"varint,6,opt,name=heard,proto3" json:"heard,omitempty"` // the peer's position that carried theirs
-	Next          uint32                 `protobuf:"varint,7,opt,name=next,proto3" json:"next,omitempty"`   // 0 nothing, 1 take, 2 wait, 3 held
-	Same          uint32                 `protobuf:"varint,8,opt,name=same,proto3" json:"same,omitempty"`   // bits: 1 base is ours, 2 base is theirs, 4 theirs is ours
+	Pos           uint64                 `protobuf:"varint,5,opt,name=pos,proto3" json:"pos,omitempty"`           // own journal position that last carried ours
+	Heard         uint64                 `protobuf:"varint,6,opt,name=heard,proto3" json:"heard,omitempty"`       // the peer's position that carried theirs
+	Next          uint32                 `protobuf:"varint,7,opt,name=next,proto3" json:"next,omitempty"`         // 0 nothing, 1 take, 2 wait, 3 held
+	Same          uint32                 `protobuf:"varint,8,opt,name=same,proto3" json:"same,omitempty"`         // bits: 1 base is ours, 2 base is theirs, 4 theirs is ours; they are left out
+	Class         uint32                 `protobuf:"varint,9,opt,name=class,proto3" json:"class,omitempty"`       // what ours and stamp leave out; 0: nothing is left out
+	Seqs          []uint64               `protobuf:"varint,10,rep,packed,name=seqs,proto3" json:"seqs,omitempty"` // with a class: the version's counters
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[3]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -400,7 +495,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[3]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -413,7 +508,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{3}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Record) GetOurs() *Entry {
@@ -472,25 +567,40 @@ func (x *Record) GetSame() uint32 {
 	return 0
 }
 
+func (x *Record) GetClass() uint32 {
+	if x != nil {
+		return x.Class
+	}
+	return 0
+}
+
+func (x *Record) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
 // Event is one line of the journal; the key is its position.
 type Event struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          []byte                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	What          uint32                 `protobuf:"varint,2,opt,name=what,proto3" json:"what,omitempty"`
-	How           uint32                 `protobuf:"varint,3,opt,name=how,proto3" json:"how,omitempty"`
-	Node          uint64                 `protobuf:"fixed64,4,opt,name=node,proto3" json:"node,omitempty"` // left out if it is the entry's origin
-	Time          int64                  `protobuf:"fixed64,5,opt,name=time,proto3" json:"time,omitempty"` // ns since 1970
-	From          []byte                 `protobuf:"bytes,6,opt,name=from,proto3" json:"from,omitempty"`   // moved from there
-	Entry         *Entry                 `protobuf:"bytes,7,opt,name=entry,proto3" json:"entry,omitempty"`
-	Note          []byte                 `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`  // at most 512 bytes
-	Form          uint32                 `protobuf:"varint,9,opt,name=form,proto3" json:"form,omitempty"` // bits: 1 entry is the record's ours, 2 node is written
+	Shared        uint32                 `protobuf:"varint,1,opt,name=shared,proto3" json:"shared,omitempty"` // bytes that the path shares with that of the position before
+	Path          []byte                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`      // the rest of it
+	What          uint32                 `protobuf:"varint,3,opt,name=what,proto3" json:"what,omitempty"`
+	How           uint32                 `protobuf:"varint,4,opt,name=how,proto3" json:"how,omitempty"`
+	Node          uint64                 `protobuf:"fixed64,5,opt,name=node,proto3" json:"node,omitempty"`
+	Time          int64                  `protobuf:"fixed64,6,opt,name=time,proto3" json:"time,omitempty"` // ns since 1970
+	From          []byte                 `protobuf:"bytes,7,opt,name=from,proto3" json:"from,omitempty"`   // moved from there
+	Entry         *Entry                 `protobuf:"bytes,8,opt,name=entry,proto3" json:"entry,omitempty"`
+	Note          []byte                 `protobuf:"bytes,9,opt,name=note,proto3" json:"note,omitempty"`   // at most 512 bytes
+	Form          uint32                 `protobuf:"varint,10,opt,name=form,proto3" json:"form,omitempty"` // bits: 1 entry is ours of the path's record, and left out; 2 node is the entry's origin, and left out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[4]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +612,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[4]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +625,14 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{4}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Event) GetShared() uint32 {
+	if x != nil {
+		return x.Shared
+	}
+	return 0
 }
 
 func (x *Event) GetPath() []byte {
@@ -597,7 +714,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[5]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -609,7 +726,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[5]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -622,7 +739,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{5}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Intent) GetVerb() uint32 {
@@ -695,7 +812,7 @@ type Kept struct {
 
 func (x *Kept) Reset() {
 	*x = Kept{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[6]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +824,7 @@ func (x *Kept) String() string {
 func (*Kept) ProtoMessage() {}
 
 func (x *Kept) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[6]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +837,7 @@ func (x *Kept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kept.ProtoReflect.Descriptor instead.
 func (*Kept) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{6}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Kept) GetPath() []byte {
@@ -779,7 +896,7 @@ type Conflict struct {
 
 func (x *Conflict) Reset() {
 	*x = Conflict{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[7]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -791,7 +908,7 @@ func (x *Conflict) String() string {
 func (*Conflict) ProtoMessage() {}
 
 func (x *Conflict) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[7]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -804,7 +921,7 @@ func (x *Conflict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
 func (*Conflict) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{7}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Conflict) GetPath() []byte {
@@ -859,7 +976,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[8]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +988,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[8]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +1001,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{8}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Run) GetFrom() uint64 {
@@ -932,7 +1049,7 @@ type Meta struct {
 
 func (x *Meta) Reset() {
 	*x = Meta{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[9]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +1061,7 @@ func (x *Meta) String() string {
 func (*Meta) ProtoMessage() {}
 
 func (x *Meta) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[9]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +1074,7 @@ func (x *Meta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Meta.ProtoReflect.Descriptor instead.
 func (*Meta) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{9}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Meta) GetShare() []byte {
@@ -1136,7 +1253,7 @@ type Counts struct {
 
 func (x *Counts) Reset() {
 	*x = Counts{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[10]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1148,7 +1265,7 @@ func (x *Counts) String() string {
 func (*Counts) ProtoMessage() {}
 
 func (x *Counts) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[10]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1161,7 +1278,7 @@ func (x *Counts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counts.ProtoReflect.Descriptor instead.
 func (*Counts) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{10}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Counts) GetFiles() uint64 {
@@ -1277,7 +1394,15 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\aversion\x18\n" +
 	" \x03(\v2\x13.duet.index.CounterR\aversion\x12'\n" +
 	"\x04over\x18\v \x03(\v2\x13.duet.index.CounterR\x04over\x12\x14\n" +
-	"\x05apart\x18\f \x01(\bR\x05apart\"\xaa\x01\n" +
+	"\x05apart\x18\f \x01(\bR\x05apart\"\x9b\x01\n" +
+	"\x05Class\x12\x12\n" +
+	"\x04mode\x18\x01 \x01(\rR\x04mode\x12\x14\n" +
+	"\x05owner\x18\x02 \x01(\fR\x05owner\x12\x14\n" +
+	"\x05group\x18\x03 \x01(\fR\x05group\x12\x16\n" +
+	"\x06origin\x18\x04 \x01(\x06R\x06origin\x12\x10\n" +
+	"\x03uid\x18\x05 \x01(\rR\x03uid\x12\x10\n" +
+	"\x03gid\x18\x06 \x01(\rR\x03gid\x12\x16\n" +
+	"\x06epochs\x18\a \x03(\x06R\x06epochs\"\xaa\x01\n" +
 	"\x05Stamp\x12\x10\n" +
 	"\x03ino\x18\x01 \x01(\x04R\x03ino\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x19\n" +
@@ -1286,7 +1411,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x04mode\x18\x05 \x01(\rR\x04mode\x12\x10\n" +
 	"\x03uid\x18\x06 \x01(\rR\x03uid\x12\x10\n" +
 	"\x03gid\x18\a \x01(\rR\x03gid\x12\x12\n" +
-	"\x04same\x18\b \x01(\rR\x04same\"\xfa\x01\n" +
+	"\x04same\x18\b \x01(\rR\x04same\"\xa4\x02\n" +
 	"\x06Record\x12%\n" +
 	"\x04ours\x18\x01 \x01(\v2\x11.duet.index.EntryR\x04ours\x12%\n" +
 	"\x04base\x18\x02 \x01(\v2\x11.duet.index.EntryR\x04base\x12)\n" +
@@ -1295,17 +1420,22 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x03pos\x18\x05 \x01(\x04R\x03pos\x12\x14\n" +
 	"\x05heard\x18\x06 \x01(\x04R\x05heard\x12\x12\n" +
 	"\x04next\x18\a \x01(\rR\x04next\x12\x12\n" +
-	"\x04same\x18\b \x01(\rR\x04same\"\xce\x01\n" +
-	"\x05Event\x12\x12\n" +
-	"\x04path\x18\x01 \x01(\fR\x04path\x12\x12\n" +
-	"\x04what\x18\x02 \x01(\rR\x04what\x12\x10\n" +
-	"\x03how\x18\x03 \x01(\rR\x03how\x12\x12\n" +
-	"\x04node\x18\x04 \x01(\x06R\x04node\x12\x12\n" +
-	"\x04time\x18\x05 \x01(\x10R\x04time\x12\x12\n" +
-	"\x04from\x18\x06 \x01(\fR\x04from\x12'\n" +
-	"\x05entry\x18\a \x01(\v2\x11.duet.index.EntryR\x05entry\x12\x12\n" +
-	"\x04note\x18\b \x01(\fR\x04note\x12\x12\n" +
-	"\x04form\x18\t \x01(\rR\x04form\"\xd6\x01\n" +
+	"\x04same\x18\b \x01(\rR\x04same\x12\x14\n" +
+	"\x05class\x18\t \x01(\rR\x05class\x12\x12\n" +
+	"\x04seqs\x18\n" +
+	" \x03(\x04R\x04seqs\"\xe6\x01\n" +
+	"\x05Event\x12\x16\n" +
+	"\x06shared\x18\x01 \x01(\rR\x06shared\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\fR\x04path\x12\x12\n" +
+	"\x04what\x18\x03 \x01(\rR\x04what\x12\x10\n" +
+	"\x03how\x18\x04 \x01(\rR\x03how\x12\x12\n" +
+	"\x04node\x18\x05 \x01(\x06R\x04node\x12\x12\n" +
+	"\x04time\x18\x06 \x01(\x10R\x04time\x12\x12\n" +
+	"\x04from\x18\a \x01(\fR\x04from\x12'\n" +
+	"\x05entry\x18\b \x01(\v2\x11.duet.index.EntryR\x05entry\x12\x12\n" +
+	"\x04note\x18\t \x01(\fR\x04note\x12\x12\n" +
+	"\x04form\x18\n" +
+	" \x01(\rR\x04form\"\xd6\x01\n" +
 	"\x06Intent\x12\x12\n" +
 	"\x04verb\x18\x01 \x01(\rR\x04verb\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\fR\x04path\x12\x12\n" +
@@ -1398,20 +1528,21 @@ func file_store_index_indexpb_index_proto_rawDescGZIP() []byte {
 }
 
 var file_store_index_indexpb_index_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_index_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_store_index_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_store_index_indexpb_index_proto_goTypes = []any{
 	(Kind)(0),        // 0: duet.index.Kind
 	(*Counter)(nil),  // 1: duet.index.Counter
 	(*Entry)(nil),    // 2: duet.index.Entry
-	(*Stamp)(nil),    // 3: duet.index.Stamp
-	(*Record)(nil),   // 4: duet.index.Record
-	(*Event)(nil),    // 5: duet.index.Event
-	(*Intent)(nil),   // 6: duet.index.Intent
-	(*Kept)(nil),     // 7: duet.index.Kept
-	(*Conflict)(nil), // 8: duet.index.Conflict
-	(*Run)(nil),      // 9: duet.index.Run
-	(*Meta)(nil),     // 10: duet.index.Meta
-	(*Counts)(nil),   // 11: duet.index.Counts
+	(*Class)(nil),    // 3: duet.index.Class
+	(*Stamp)(nil),    // 4: duet.index.Stamp
+	(*Record)(nil),   // 5: duet.index.Record
+	(*Event)(nil),    // 6: duet.index.Event
+	(*Intent)(nil),   // 7: duet.index.Intent
+	(*Kept)(nil),     // 8: duet.index.Kept
+	(*Conflict)(nil), // 9: duet.index.Conflict
+	(*Run)(nil),      // 10: duet.index.Run
+	(*Meta)(nil),     // 11: duet.index.Meta
+	(*Counts)(nil),   // 12: duet.index.Counts
 }
 var file_store_index_indexpb_index_proto_depIdxs = []int32{
 	0,  // 0: duet.index.Entry.kind:type_name -> duet.index.Kind
@@ -1420,14 +1551,14 @@ var file_store_index_indexpb_index_proto_depIdxs = []int32{
 	2,  // 3: duet.index.Record.ours:type_name -> duet.index.Entry
 	2,  // 4: duet.index.Record.base:type_name -> duet.index.Entry
 	2,  // 5: duet.index.Record.theirs:type_name -> duet.index.Entry
-	3,  // 6: duet.index.Record.stamp:type_name -> duet.index.Stamp
+	4,  // 6: duet.index.Record.stamp:type_name -> duet.index.Stamp
 	2,  // 7: duet.index.Event.entry:type_name -> duet.index.Entry
-	3,  // 8: duet.index.Intent.expect:type_name -> duet.index.Stamp
+	4,  // 8: duet.index.Intent.expect:type_name -> duet.index.Stamp
 	2,  // 9: duet.index.Intent.entry:type_name -> duet.index.Entry
 	2,  // 10: duet.index.Kept.entry:type_name -> duet.index.Entry
 	2,  // 11: duet.index.Conflict.winner:type_name -> duet.index.Entry
 	2,  // 12: duet.index.Conflict.loser:type_name -> duet.index.Entry
-	9,  // 13: duet.index.Meta.runs:type_name -> duet.index.Run
+	10, // 13: duet.index.Meta.runs:type_name -> duet.index.Run
 	14, // [14:14] is the sub-list for method output_type
 	14, // [14:14] is the sub-list for method input_type
 	14, // [14:14] is the sub-list for extension type_name
@@ -1446,7 +1577,7 @@ func file_store_index_indexpb_index_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_index_indexpb_index_proto_rawDesc), len(file_store_index_indexpb_index_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

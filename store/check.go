@@ -1,0 +1,293 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+
+	"duet/store/index"
+)
+
+// CheckOptions say what Check compares the index with.
+type CheckOptions struct {
+	// Held yields the names in the holding area's folder of kept versions;
+	// nil: what lies there is not looked at.
+	Held iter.Seq[string]
+}
+
+// Check states every invariant of an index, and yields an error for each place
+// where one does not hold. It reads everything once, and remembers only the
+// names of kept versions.
+func Check(tx *Tx, o CheckOptions) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		c := &checker{tx: tx, report: yield}
+		meta, err := tx.loadMeta()
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		c.meta = meta
+		for _, part := range []func(){c.runs, c.records, c.sets, c.journal, c.notes, c.conflicts, c.counts} {
+			if part(); c.stop {
+				return
+			}
+		}
+		if o.Held != nil {
+			c.heldFiles(o.Held)
+		}
+	}
+}
+
+type checker struct {
+	tx     *Tx
+	meta   *metaValue
+	report func(error) bool
+	stop   bool
+
+	counted Counts // what there is, as against what is counted
+	content int64  // records that must have a content key
+	hashed  int64  // kept versions that must have a hash key
+}
+
+// fail reports err; nil is nothing to report.
+func (c *checker) fail(err error) {
+	if err != nil && !c.stop {
+		c.stop = !c.report(err)
+	}
+}
+
+func (c *checker) failf(format string, args ...any) { c.fail(fmt.Errorf(format, args...)) }
+
+func (c *checker) runs() {
+	if c.meta.reset != noReset {
+		c.failf("meta: a reset of the index is unfinished; starting duet finishes it")
+	}
+	head := c.tx.Head()
+	if c.meta.Acked > head {
+		c.failf("meta: the peer acknowledged position %d, and the journal ends at %d: the index was rolled back", c.meta.Acked, head)
+	}
+	if len(c.meta.Runs) > maxRuns {
+		c.failf("meta: %d runs: the limit is %d", len(c.meta.Runs), maxRuns)
+	}
+	var from index.Seq
+	for i, r := range c.meta.Runs {
+		if r.From < from || r.From > head {
+			c.failf("meta: run %d of %d begins at %d, after %d, and the journal ends at %d", i+1, len(c.meta.Runs), r.From, from, head)
+		}
+		from = r.From
+	}
+}
+
+// records checks each record by itself and against the buckets that must know
+// it. That those know no more is a matter of numbers, see sets.
+func (c *checker) records() {
+	for r, err := range c.tx.Range(index.Root, false) {
+		if c.stop {
+			return
+		}
+		if err != nil {
+			c.fail(err)
+			continue
+		}
+		c.counted.addRecord(r, 1)
+		c.record(r)
+		c.next(r)
+	}
+}
+
+func (c *checker) record(r *index.Record) {
+	key, head := r.Path.Key(), c.tx.Head()
+	if is := c.tx.bucket(todoBucket).Get(key) != nil; is != (r.Next == index.Take) {
+		c.failf("record %q: next is %v, and todo says %v", r.Path, r.Next, is)
+	}
+	if is := c.tx.bucket(heldBucket).Get(key) != nil; is != (r.Next == index.Held) {
+		c.failf("record %q: next is %v, and held says %v", r.Path, r.Next, is)
+	}
+	if k := contentKey(r); k != nil {
+		c.content++
+		if c.tx.bucket(contentBucket).Get(k) == nil {
+			c.failf("record %q: cannot be found by its content", r.Path)
+		}
+	}
+	if r.Heard > c.meta.Heard {
+		c.failf("record %q: heard at %d, and the peer's journal only up to %d", r.Path, r.Heard, c.meta.Heard)
+	}
+	if r.Ours != nil {
+		if own := r.Ours.Version.At(c.meta.Epoch); own > r.Pos {
+			c.failf("record %q: edited at %d, and carried at %d", r.Path, own, r.Pos)
+		}
+	}
+	if r.Theirs != nil && r.Theirs.Version.At(c.meta.Epoch) > head {
+		c.failf("record %q: the peer knows an edit of this node at %d, and the journal ends at %d: the index was rolled back",
+			r.Path, r.Theirs.Version.At(c.meta.Epoch), head)
+	}
+	if r.Ours == nil {
+		return
+	}
+	if r.Pos > head {
+		c.failf("record %q: carried at %d, and the journal ends at %d", r.Path, r.Pos, head)
+		return
+	}
+	switch s, err := c.tx.storedEvent(r.Pos); {
+	case err != nil:
+		c.fail(err)
+	case s.Path != r.Path:
+		c.failf("record %q: position %d carried %q", r.Path, r.Pos, s.Path)
+	case !s.InRecord && s.Entry == nil:
+		c.failf("record %q: position %d carried no entry", r.Path, r.Pos)
+	}
+}
+
+// next checks that Next and Base fit what is known of both sides.
+func (c *checker) next(r *index.Record) {
+	same := r.Agreed() && index.Same(r.Ours, r.Theirs)
+	switch r.Next {
+	case index.Nothing:
+		if r.Theirs != nil && !same {
+			c.failf("record %q: the two sides differ, and nobody has to move", r.Path)
+		}
+	case index.Take, index.Held:
+		if r.Theirs == nil || same {
+			c.failf("record %q: next is %v, and there is nothing to decide", r.Path, r.Next)
+		}
+	case index.Wait:
+		if r.Ours == nil || same {
+			c.failf("record %q: waits for the peer, and there is nothing to wait for", r.Path)
+		}
+	}
+	if same && !index.Same(r.Base, r.Ours) {
+		c.failf("record %q: both sides agree, and the base is something else", r.Path)
+	}
+	if r.Base != nil && r.Ours == nil {
+		c.failf("record %q: has a base, and nothing here", r.Path)
+	}
+}
+
+// sets checks that the buckets that list paths list nothing else than records
+// checked to be in them.
+func (c *checker) sets() {
+	for _, set := range []struct {
+		bucket []byte
+		want   int64
+	}{
+		{todoBucket, c.counted.Take}, {heldBucket, c.counted.Held}, {contentBucket, c.content},
+	} {
+		var n int64
+		for range c.tx.ascend(set.bucket, nil) {
+			n++
+		}
+		if n != set.want {
+			c.failf("bucket %s: has %d keys, and should have %d", set.bucket, n, set.want)
+		}
+	}
+}
+
+// journal checks that positions have no gaps, and that every event decodes.
+func (c *checker) journal() {
+	pos, prev := index.Seq(0), index.Root
+	for k, v := range c.tx.ascend(journalBucket, nil) {
+		pos++
+		if c.stop {
+			return
+		}
+		if !bytes.Equal(k, journalKey(pos)) {
+			c.failf("journal: has key %x after position %d", k, pos-1)
+			return
+		}
+		if wholePath(pos) {
+			prev = index.Root
+		}
+		s, err := index.UnmarshalEvent(pos, v, prev)
+		if err == nil {
+			_, err = c.tx.fillEvent(s)
+			prev = s.Path
+		}
+		c.fail(err)
+	}
+}
+
+func (c *checker) notes() {
+	intents, err := c.tx.Intents()
+	c.fail(err)
+	c.counted.Intents = int64(len(intents))
+	for k, err := range c.tx.AllKept() {
+		if err != nil {
+			c.fail(err)
+			continue
+		}
+		c.counted.addKept(&k, 1)
+		if !hashed(&k) {
+			continue
+		}
+		c.hashed++
+		if c.tx.bucket(keptHashBucket).Get(keptHashKey(&k, k.ID)) == nil {
+			c.failf("kept version %d: cannot be found by its content", k.ID)
+		}
+	}
+	var n int64
+	for range c.tx.ascend(keptHashBucket, nil) {
+		n++
+	}
+	if n != c.hashed {
+		c.failf("bucket %s: has %d keys, and should have %d", keptHashBucket, n, c.hashed)
+	}
+}
+
+func (c *checker) conflicts() {
+	last := c.tx.bucket(keptBucket).Sequence()
+	for conflict, err := range c.tx.Conflicts() {
+		if err != nil {
+			c.fail(err)
+			continue
+		}
+		c.counted.Conflicts++
+		if conflict.Kept > last {
+			c.failf("conflict %d: its loser is kept version %d, and there were %d", conflict.ID, conflict.Kept, last)
+			continue
+		}
+		k, err := c.tx.GetKept(conflict.Kept) // nil once it has expired
+		if err == nil && k != nil && k.Path != conflict.Path {
+			err = fmt.Errorf("conflict %d: is of %q, and its loser, kept version %d, of %q", conflict.ID, conflict.Path, k.ID, k.Path)
+		}
+		c.fail(err)
+	}
+}
+
+func (c *checker) counts() {
+	counts, err := c.tx.Counts()
+	if err == nil && counts != c.counted {
+		err = fmt.Errorf("counts: are %+v, and should be %+v", counts, c.counted)
+	}
+	c.fail(err)
+}
+
+// heldFiles checks that what lies in the holding area is what the index says:
+// each name there belongs to a kept version, or to an intent that is under way,
+// and no kept version is missing.
+func (c *checker) heldFiles(names iter.Seq[string]) {
+	missing := make(map[string]uint64)
+	for k, err := range c.tx.AllKept() {
+		if err == nil && k.Held != "" {
+			if other, ok := missing[k.Held]; ok {
+				c.failf("kept versions %d and %d: both are %q", other, k.ID, k.Held)
+			}
+			missing[k.Held] = k.ID
+		}
+	}
+	underWay := make(map[string]bool)
+	if intents, err := c.tx.Intents(); err == nil {
+		for _, i := range intents {
+			underWay[i.Held] = true
+		}
+	}
+	for name := range names {
+		if _, ok := missing[name]; !ok && !underWay[name] {
+			c.fail(errors.New("held file " + index.Quote(name) + ": no kept version and no intent explains it"))
+		}
+		delete(missing, name)
+	}
+	for name, id := range missing {
+		c.failf("kept version %d: its file %s is missing", id, index.Quote(name))
+	}
+}

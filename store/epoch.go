@@ -1,0 +1,171 @@
+package store
+
+import (
+	"fmt"
+	"time"
+
+	"duet/store/index"
+)
+
+// reset is a change of all records that takes several transactions. Meta says
+// that one was begun and how far it has come; Open goes on with it.
+type reset uint8
+
+const (
+	noReset reset = iota
+	newEpoch
+	forgetPeer
+)
+
+// resetChunk is how many records one transaction of a reset looks at.
+const resetChunk = 2000
+
+// NewEpoch begins a new life of the index, after it was lost or rolled back:
+// the peer cannot trust what it remembers of the positions. What is here stays,
+// as own edits of the new epoch; tombstones and all that is known of the peer
+// are dropped, so that the two sides become a union.
+//
+// Records keep their positions, which are those of the same things in the same
+// order, and the journal goes on upwards. One event, with Root as its path,
+// marks the place.
+//
+// A crash in between leaves a mark, and the next Open goes on from there. No
+// session may run meanwhile.
+func (s *Store) NewEpoch(now time.Time) (index.Epoch, error) {
+	if err := s.resumeReset(); err != nil {
+		return 0, err
+	}
+	var epoch index.Epoch
+	err := s.Update(func(tx *Tx) error {
+		old, err := tx.loadMeta()
+		if err != nil {
+			return err
+		}
+		v := *old
+		if err := tx.beginEpoch(&v, now); err != nil {
+			return err
+		}
+		epoch = v.Epoch
+		return tx.putMeta(&v)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return epoch, s.resumeReset()
+}
+
+// ForgetPeer drops all that is known of the peer's index, because the peer has
+// a new epoch, and notes that epoch. What is here stays, tombstones too. It may
+// be interrupted like NewEpoch.
+func (s *Store) ForgetPeer(peer index.NodeID, epoch index.Epoch) error {
+	if err := s.resumeReset(); err != nil {
+		return err
+	}
+	err := s.Update(func(tx *Tx) error {
+		old, err := tx.loadMeta()
+		if err != nil {
+			return err
+		}
+		v := *old
+		v.Peer, v.PeerEpoch, v.PeerRun, v.Heard, v.Acked = peer, epoch, 0, 0, 0
+		v.Approved = ""
+		v.reset, v.resetAfter = forgetPeer, index.Root
+		if err := tx.dropHeldConflicts(); err != nil {
+			return err
+		}
+		return tx.putMeta(&v)
+	})
+	if err != nil {
+		return err
+	}
+	return s.resumeReset()
+}
+
+// beginEpoch gives v a new epoch and marks the reset as begun.
+func (tx *Tx) beginEpoch(v *metaValue, now time.Time) error {
+	was := v.Epoch
+	v.Epoch = makeEpoch(now, tx.store.options.Random())
+	v.PeerEpoch, v.PeerRun, v.Heard, v.Acked = 0, 0, 0, 0
+	v.Approved = ""
+	v.reset, v.resetAfter = newEpoch, index.Root
+	if err := tx.dropHeldConflicts(); err != nil {
+		return err
+	}
+	_, err := tx.Note(index.Event{
+		What: index.Forgotten, How: index.ByRecovery, Node: v.Node, Time: now.UnixNano(),
+		Note: fmt.Sprintf("epoch %v after %v", v.Epoch, was),
+	})
+	return err
+}
+
+// makeEpoch puts the time first, so that versions, which drop their lowest
+// epoch when they are full, drop the oldest.
+func makeEpoch(now time.Time, random uint64) index.Epoch {
+	return index.Epoch(uint64(now.Unix())<<32 | random&(1<<32-1))
+}
+
+// resumeReset goes on with a reset to its end, if one was begun.
+func (s *Store) resumeReset() error {
+	for done := false; !done; {
+		begun := false
+		err := s.View(func(tx *Tx) error {
+			v, err := tx.loadMeta()
+			if err == nil {
+				begun = v.reset != noReset
+			}
+			return err
+		})
+		if err != nil || !begun {
+			return err
+		}
+		err = s.Update(func(tx *Tx) error {
+			done, err = tx.resetSome()
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("reset index: %w", err)
+		}
+	}
+	return nil
+}
+
+// resetSome does one chunk of the reset, and reports whether it was the last.
+func (tx *Tx) resetSome() (done bool, err error) {
+	old, err := tx.loadMeta()
+	if err != nil {
+		return false, err
+	}
+	v := *old
+	n := 0
+	for r, err := range tx.Range(v.resetAfter, v.resetAfter != index.Root) {
+		if err != nil {
+			return false, err
+		}
+		if err := tx.resetRecord(r, &v); err != nil {
+			return false, err
+		}
+		v.resetAfter = r.Path
+		if n++; n == resetChunk {
+			return false, tx.putMeta(&v)
+		}
+	}
+	v.reset, v.resetAfter = noReset, index.Root
+	return true, tx.putMeta(&v)
+}
+
+func (tx *Tx) resetRecord(r *index.Record, v *metaValue) error {
+	if r.Ours == nil || v.reset == newEpoch && !r.Ours.Live() {
+		return tx.Delete(r.Path)
+	}
+	next := *r
+	next.Base, next.Theirs, next.Heard, next.Next = nil, nil, 0, index.Wait
+	if v.reset == newEpoch {
+		ours := *r.Ours
+		ours.Version = index.Version{{Epoch: v.Epoch, Seq: r.Pos}}
+		ours.Over = nil
+		next.Ours = &ours
+	}
+	// Its event keeps the entry in the record: written out a million times,
+	// entries with dead versions would help nobody.
+	return tx.replace(r, &next)
+}

@@ -1,0 +1,111 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+
+	"duet/store/index/indexpb"
+)
+
+// ClassEpochs is how many epochs a Class can name.
+const ClassEpochs = 4
+
+// Class is what the records of many paths have in common. An index writes each
+// class once, and its number in the records: that is a quarter of their size.
+type Class struct {
+	Mode         uint32
+	Owner, Group string
+	Origin       NodeID
+	UID, GID     uint32
+	Epochs       [ClassEpochs]Epoch // of the version; zeros at the end
+}
+
+// ClassOf returns the class of r, and whether it has one. A record without a
+// class is written in full.
+func ClassOf(r *Record) (Class, bool) {
+	e := r.Ours
+	if e == nil || len(e.Version) > ClassEpochs {
+		return Class{}, false
+	}
+	c := Class{Mode: e.Mode, Owner: e.Owner, Group: e.Group, Origin: e.Origin, UID: r.Stamp.UID, GID: r.Stamp.GID}
+	for i, counter := range e.Version {
+		if counter.Epoch == 0 {
+			return Class{}, false
+		}
+		c.Epochs[i] = counter.Epoch
+	}
+	return c, true
+}
+
+// MarshalClass encodes c.
+func MarshalClass(c Class) ([]byte, error) {
+	m := &indexpb.Class{
+		Mode: c.Mode, Owner: []byte(c.Owner), Group: []byte(c.Group),
+		Origin: uint64(c.Origin), Uid: c.UID, Gid: c.GID,
+	}
+	for _, e := range c.Epochs {
+		if e != 0 {
+			m.Epochs = append(m.Epochs, uint64(e))
+		}
+	}
+	return Encode(m)
+}
+
+// UnmarshalClass decodes what MarshalClass wrote.
+func UnmarshalClass(b []byte) (Class, error) {
+	var m indexpb.Class
+	if err := Decode(b, &m); err != nil {
+		return Class{}, fmt.Errorf("read class: %w", err)
+	}
+	if len(m.Epochs) > ClassEpochs {
+		return Class{}, fmt.Errorf("read class: %d epochs: the limit is %d", len(m.Epochs), ClassEpochs)
+	}
+	c := Class{
+		Mode: m.Mode, Owner: string(m.Owner), Group: string(m.Group),
+		Origin: NodeID(m.Origin), UID: m.Uid, GID: m.Gid,
+	}
+	for i, e := range m.Epochs {
+		c.Epochs[i] = Epoch(e)
+	}
+	want, err := MarshalClass(c)
+	if err := Canonical(b, want, err); err != nil {
+		return Class{}, fmt.Errorf("read class: %w", err)
+	}
+	return c, nil
+}
+
+// strip leaves out of m what c says, and returns the version's counters.
+func (c Class) strip(m *indexpb.Entry, st *indexpb.Stamp) []uint64 {
+	seqs := make([]uint64, len(m.Version))
+	for i, counter := range m.Version {
+		seqs[i] = counter.Seq
+	}
+	m.Mode, m.Owner, m.Group, m.Origin, m.Version = 0, nil, nil, 0, nil
+	if st != nil {
+		st.Uid, st.Gid = 0, 0
+	}
+	return seqs
+}
+
+// fill is the inverse of strip.
+func (c Class) fill(m *indexpb.Entry, st *indexpb.Stamp, seqs []uint64) error {
+	if m == nil {
+		return errors.New("class without an entry")
+	}
+	n := 0
+	for n < ClassEpochs && c.Epochs[n] != 0 {
+		n++
+	}
+	if len(seqs) != n {
+		return fmt.Errorf("%d counters for %d epochs", len(seqs), n)
+	}
+	m.Mode, m.Owner, m.Group, m.Origin = c.Mode, []byte(c.Owner), []byte(c.Group), uint64(c.Origin)
+	m.Version = make([]*indexpb.Counter, n)
+	for i, seq := range seqs {
+		m.Version[i] = &indexpb.Counter{Epoch: uint64(c.Epochs[i]), Seq: seq}
+	}
+	if st != nil {
+		st.Uid, st.Gid = c.UID, c.GID
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+
+	"duet/store/index/indexpb"
+)
+
+// Bits of a Record's same field.
+const (
+	baseIsOurs = 1 << iota
+	baseIsTheirs
+	theirsIsOurs
+)
+
+// Check states what holds for every record by itself.
+func (r *Record) Check() error {
+	if err := checkPath("record", r.Path); err != nil {
+		return err
+	}
+	switch {
+	case r.Ours == nil && r.Theirs == nil:
+		return fmt.Errorf("record %q: neither ours nor theirs", r.Path)
+	case (r.Ours == nil) != (r.Pos == 0):
+		return fmt.Errorf("record %q: ours and its position %d do not fit", r.Path, r.Pos)
+	case (r.Theirs == nil) != (r.Heard == 0):
+		return fmt.Errorf("record %q: theirs and its position %d do not fit", r.Path, r.Heard)
+	case !r.Ours.Live() && r.Stamp != Stamp{}:
+		return fmt.Errorf("record %q: a stamp of nothing", r.Path)
+	case r.Stamp.Size < 0:
+		return fmt.Errorf("record %q: stamp with size %d", r.Path, r.Stamp.Size)
+	case r.Next > Held:
+		return fmt.Errorf("record %q: next %d is unknown", r.Path, uint8(r.Next))
+	}
+	for _, e := range []*Entry{r.Ours, r.Base, r.Theirs} {
+		if e == nil {
+			continue
+		}
+		if err := errors.Join(e.check(), checkKnown(e)); err != nil {
+			return fmt.Errorf("record %q: %w", r.Path, err)
+		}
+	}
+	return nil
+}
+
+// MarshalRecord encodes r but for its path, which is its key. class is the
+// number of r's ClassOf, or 0 to write r in full.
+func MarshalRecord(r *Record, class uint32) ([]byte, error) {
+	if err := r.Check(); err != nil {
+		return nil, err
+	}
+	m := &indexpb.Record{
+		Ours: EntryToProto(r.Ours), Pos: uint64(r.Pos), Heard: uint64(r.Heard), Next: uint32(r.Next), Class: class,
+	}
+	switch {
+	case r.Theirs == nil:
+	case EqualEntries(r.Theirs, r.Ours):
+		m.Same |= theirsIsOurs
+	default:
+		m.Theirs = EntryToProto(r.Theirs)
+	}
+	switch {
+	case r.Base == nil:
+	case EqualEntries(r.Base, r.Ours):
+		m.Same |= baseIsOurs
+	case EqualEntries(r.Base, r.Theirs):
+		m.Same |= baseIsTheirs
+	default:
+		m.Base = EntryToProto(r.Base)
+	}
+	if r.Ours.Live() {
+		m.Stamp = stampToProto(r.Stamp, r.Ours)
+	}
+	if class != 0 {
+		c, ok := ClassOf(r)
+		if !ok {
+			return nil, fmt.Errorf("record %q: has no class", r.Path)
+		}
+		m.Seqs = c.strip(m.Ours, m.Stamp)
+	}
+	return Encode(m)
+}
+
+// UnmarshalRecord decodes what MarshalRecord wrote for path p. classes gives a
+// class by its number.
+func UnmarshalRecord(p Path, b []byte, classes func(uint32) (Class, bool)) (*Record, error) {
+	r, class, err := unmarshalRecord(p, b, classes)
+	if err != nil {
+		return nil, fmt.Errorf("read record %q: %w", p, err)
+	}
+	want, err := MarshalRecord(r, class)
+	if err := Canonical(b, want, err); err != nil {
+		return nil, fmt.Errorf("read record %q: %w", p, err)
+	}
+	return r, nil
+}
+
+func unmarshalRecord(p Path, b []byte, classes func(uint32) (Class, bool)) (*Record, uint32, error) {
+	var m indexpb.Record
+	if err := Decode(b, &m); err != nil {
+		return nil, 0, err
+	}
+	if m.Class != 0 {
+		c, ok := classes(m.Class)
+		if !ok {
+			return nil, 0, fmt.Errorf("class %d is unknown", m.Class)
+		}
+		if err := c.fill(m.Ours, m.Stamp, m.Seqs); err != nil {
+			return nil, 0, err
+		}
+	}
+	if m.Next > uint32(Held) {
+		return nil, 0, fmt.Errorf("next %d is unknown", m.Next)
+	}
+	r := &Record{Path: p, Pos: Seq(m.Pos), Heard: Seq(m.Heard), Next: Next(m.Next)}
+	var err error
+	if r.Ours, err = entryFromProto(m.Ours); err != nil {
+		return nil, 0, err
+	}
+	if r.Theirs, err = entryFromProto(m.Theirs); err != nil {
+		return nil, 0, err
+	}
+	if r.Base, err = entryFromProto(m.Base); err != nil {
+		return nil, 0, err
+	}
+	if m.Same&theirsIsOurs != 0 {
+		r.Theirs = r.Ours
+	}
+	if m.Same&baseIsOurs != 0 {
+		r.Base = r.Ours
+	}
+	if m.Same&baseIsTheirs != 0 {
+		r.Base = r.Theirs
+	}
+	r.Stamp, err = stampFromProto(m.Stamp, r.Ours)
+	return r, m.Class, err
+}

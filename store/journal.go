@@ -1,0 +1,335 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"unicode/utf8"
+
+	"duet/store/index"
+)
+
+// stride is how often an event has its whole path. The others leave out what
+// they share with the one before; a scan notes paths in walk order, so that is
+// most of them.
+const stride = 16
+
+// maxPending bounds the events that a transaction holds back.
+const maxPending = 1024
+
+// journal is what a transaction knows of the journal. The events that it notes
+// are held back until it commits or looks at them, because their entries are
+// left out if they are those of the records put with them.
+type journal struct {
+	known   bool // head is valid
+	head    index.Seq
+	pending []pendingEvent              // the last ones, up to head
+	ahead   map[index.Seq]*index.Record // put before their event was noted
+	last    index.Path                  // of the last event written by this transaction
+	lastPos index.Seq
+}
+
+type pendingEvent struct {
+	index.Event
+	inRecord bool
+}
+
+func journalKey(pos index.Seq) []byte { return binary.BigEndian.AppendUint64(nil, uint64(pos)) }
+
+// Head returns the last position of the journal, 0 if it is empty.
+func (tx *Tx) Head() index.Seq {
+	j := &tx.journal
+	if !j.known {
+		if k, _ := tx.bucket(journalBucket).Cursor().Last(); len(k) == 8 {
+			j.head = index.Seq(binary.BigEndian.Uint64(k))
+		}
+		j.known = true
+	}
+	return j.head
+}
+
+// Note appends an event and returns its position, which is Head()+1 before.
+// e.Pos is not looked at. A note that is too long is cut.
+func (tx *Tx) Note(e index.Event) (index.Seq, error) {
+	e.Pos = tx.Head() + 1
+	if len(e.Note) > index.MaxNote {
+		n := index.MaxNote
+		for !utf8.RuneStart(e.Note[n]) && n > index.MaxNote-utf8.UTFMax {
+			n--
+		}
+		e.Note = e.Note[:n]
+	}
+	if err := e.Check(); err != nil {
+		return 0, fmt.Errorf("note: %w", err)
+	}
+	j := &tx.journal
+	if len(j.pending) == maxPending {
+		if err := tx.flushEvents(); err != nil {
+			return 0, err
+		}
+	}
+	p := pendingEvent{Event: e}
+	if r := j.ahead[e.Pos]; r != nil {
+		p.inRecord = carries(&e, r)
+		delete(j.ahead, e.Pos)
+	}
+	j.pending = append(j.pending, p)
+	j.head = e.Pos
+	return e.Pos, nil
+}
+
+// carries reports whether e's entry can be left to r.
+func carries(e *index.Event, r *index.Record) bool {
+	return e.Entry != nil && e.Path == r.Path && index.EqualEntries(e.Entry, r.Ours)
+}
+
+// moveOn is called before a record changes from old to r, which may be nil.
+// Old's event keeps its entry, wherever that is now, and r's may leave it out.
+func (tx *Tx) moveOn(old, r *index.Record) error {
+	if old != nil && old.Ours != nil &&
+		(r == nil || old.Pos != r.Pos || !index.EqualEntries(old.Ours, r.Ours)) {
+		if err := tx.detach(old); err != nil {
+			return err
+		}
+	}
+	if r == nil || r.Ours == nil {
+		return nil
+	}
+	if r.Pos > tx.Head() {
+		if tx.journal.ahead == nil {
+			tx.journal.ahead = make(map[index.Seq]*index.Record)
+		}
+		tx.journal.ahead[r.Pos] = &index.Record{Path: r.Path, Ours: r.Ours}
+		return nil
+	}
+	if p := tx.pendingAt(r.Pos); p != nil {
+		p.inRecord = carries(&p.Event, r)
+	}
+	return nil
+}
+
+// detach writes old's entry into the event that left it out. That dirties one
+// page of the journal more, but only when a path changes again, and those that
+// change together mostly lie together.
+func (tx *Tx) detach(old *index.Record) error {
+	if p := tx.pendingAt(old.Pos); p != nil {
+		p.inRecord = false
+		return nil
+	}
+	delete(tx.journal.ahead, old.Pos)
+	key := journalKey(old.Pos)
+	raw := tx.bucket(journalBucket).Get(key)
+	if raw == nil {
+		return nil // Check tells
+	}
+	whole, err := index.Detach(raw, old.Ours)
+	if err != nil {
+		return tx.damaged(fmt.Errorf("read event %d: %w", old.Pos, err))
+	}
+	if len(whole) == len(raw) {
+		return nil
+	}
+	return tx.put(journalBucket, key, whole)
+}
+
+func (tx *Tx) pendingAt(pos index.Seq) *pendingEvent {
+	j := &tx.journal
+	if n := index.Seq(len(j.pending)); n > 0 && pos > j.head-n && pos <= j.head {
+		return &j.pending[pos-(j.head-n)-1]
+	}
+	return nil
+}
+
+// flushEvents writes the events that were held back.
+func (tx *Tx) flushEvents() error {
+	j := &tx.journal
+	for i := range j.pending {
+		p := &j.pending[i]
+		prev, err := tx.pathBefore(p.Pos)
+		if err != nil {
+			return err
+		}
+		raw, err := index.MarshalEvent(&p.Event, prev, p.inRecord)
+		if err != nil {
+			return fmt.Errorf("note: %w", err)
+		}
+		if err := tx.put(journalBucket, journalKey(p.Pos), raw); err != nil {
+			return err
+		}
+		j.last, j.lastPos = p.Path, p.Pos
+	}
+	j.pending = j.pending[:0]
+	return nil
+}
+
+// pathBefore returns the path that the event at pos may leave a part of to.
+func (tx *Tx) pathBefore(pos index.Seq) (index.Path, error) {
+	if wholePath(pos) {
+		return index.Root, nil
+	}
+	if tx.journal.lastPos == pos-1 {
+		return tx.journal.last, nil
+	}
+	s, err := tx.storedEvent(pos - 1)
+	return s.Path, err
+}
+
+func wholePath(pos index.Seq) bool { return (pos-1)%stride == 0 }
+
+// storedEvent reads the event at pos, which must be written, and what it takes
+// to know its path.
+func (tx *Tx) storedEvent(pos index.Seq) (index.StoredEvent, error) {
+	var s index.StoredEvent
+	for at := pos - (pos-1)%stride; at <= pos; at++ {
+		var err error
+		if s, err = tx.nextEvent(at, s.Path); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// nextEvent reads the event at pos, after one with path prev.
+func (tx *Tx) nextEvent(pos index.Seq, prev index.Path) (index.StoredEvent, error) {
+	raw := tx.bucket(journalBucket).Get(journalKey(pos))
+	if raw == nil {
+		return index.StoredEvent{}, tx.damaged(fmt.Errorf("the journal has no position %d", pos))
+	}
+	if wholePath(pos) {
+		prev = index.Root
+	}
+	s, err := index.UnmarshalEvent(pos, raw, prev)
+	if err != nil {
+		return s, tx.damaged(err)
+	}
+	return s, nil
+}
+
+// fillEvent adds the entry that s left to its path's record.
+func (tx *Tx) fillEvent(s index.StoredEvent) (index.Event, error) {
+	if !s.InRecord {
+		return s.Event, nil
+	}
+	r, err := tx.Get(s.Path)
+	if err != nil {
+		return index.Event{}, err
+	}
+	if r == nil || r.Pos != s.Pos {
+		return index.Event{}, tx.damaged(fmt.Errorf("event %d: the record of %q does not point back", s.Pos, s.Path))
+	}
+	e, err := s.Fill(r.Ours)
+	if err != nil {
+		return index.Event{}, tx.damaged(err)
+	}
+	return e, nil
+}
+
+// stored yields the events from one position to the head.
+func (tx *Tx) stored(from index.Seq) iter.Seq2[index.StoredEvent, error] {
+	return func(yield func(index.StoredEvent, error) bool) {
+		if err := tx.flushEvents(); err != nil {
+			yield(index.StoredEvent{}, err)
+			return
+		}
+		from, head := max(from, 1), tx.Head()
+		if from > head {
+			return
+		}
+		s, err := tx.storedEvent(from)
+		for {
+			if !yield(s, err) || err != nil || s.Pos == head {
+				return
+			}
+			s, err = tx.nextEvent(s.Pos+1, s.Path)
+		}
+	}
+}
+
+// Events yields the journal from one position on.
+func (tx *Tx) Events(from index.Seq) iter.Seq2[index.Event, error] {
+	return func(yield func(index.Event, error) bool) {
+		for s, err := range tx.stored(from) {
+			var e index.Event
+			if err == nil {
+				e, err = tx.fillEvent(s)
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// EventsBack yields the journal from one position down, newest first; 0 is its
+// head.
+func (tx *Tx) EventsBack(from index.Seq) iter.Seq2[index.Event, error] {
+	return func(yield func(index.Event, error) bool) {
+		if err := tx.flushEvents(); err != nil {
+			yield(index.Event{}, err)
+			return
+		}
+		head := tx.Head()
+		if from == 0 || from > head {
+			from = head
+		}
+		for from > 0 {
+			var group [stride]index.StoredEvent
+			first := from - (from-1)%stride
+			prev := index.Root
+			for pos := first; pos <= from; pos++ {
+				s, err := tx.nextEvent(pos, prev)
+				if err != nil {
+					yield(index.Event{}, err)
+					return
+				}
+				group[pos-first], prev = s, s.Path
+			}
+			for ; from >= first; from-- {
+				if !yield(tx.fillEvent(group[from-first])) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// At returns the record whose Ours the event at pos carried, nil if there is
+// no such event or a later one has carried that path since.
+func (tx *Tx) At(pos index.Seq) (*index.Record, error) {
+	if pos == 0 || pos > tx.Head() {
+		return nil, nil
+	}
+	var p index.Path
+	if e := tx.pendingAt(pos); e != nil {
+		p = e.Path
+	} else {
+		s, err := tx.storedEvent(pos)
+		if err != nil {
+			return nil, err
+		}
+		p = s.Path
+	}
+	r, err := tx.Get(p)
+	if err != nil || r == nil || r.Pos != pos {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Since yields the records whose Pos is greater than pos, in order of Pos.
+func (tx *Tx) Since(pos index.Seq) iter.Seq2[*index.Record, error] {
+	return func(yield func(*index.Record, error) bool) {
+		for s, err := range tx.stored(pos + 1) {
+			var r *index.Record
+			if err == nil {
+				r, err = tx.Get(s.Path)
+			}
+			if err == nil && (r == nil || r.Pos != s.Pos) {
+				continue
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}

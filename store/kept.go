@@ -1,0 +1,104 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"iter"
+
+	"duet/store/index"
+)
+
+// AddKept writes down that something was displaced, and returns its number.
+// k.ID is not looked at.
+func (tx *Tx) AddKept(k index.Kept) (uint64, error) {
+	raw, err := index.MarshalKept(&k)
+	if err != nil {
+		return 0, fmt.Errorf("add kept version: %w", err)
+	}
+	id, err := tx.add(keptBucket, raw)
+	if err != nil {
+		return 0, err
+	}
+	if err := tx.member(keptHashBucket, keptHashKey(&k, id), false, hashed(&k)); err != nil {
+		return 0, err
+	}
+	counts, err := tx.loadCounts()
+	if err != nil {
+		return 0, err
+	}
+	counts.addKept(&k, 1)
+	return id, nil
+}
+
+// hashed reports whether k can be found by its content.
+func hashed(k *index.Kept) bool {
+	return k.Held != "" && k.Entry != nil && k.Entry.Kind == index.File && !k.Entry.Hash.IsZero()
+}
+
+func keptHashKey(k *index.Kept, id uint64) []byte {
+	if !hashed(k) {
+		return nil
+	}
+	return binary.BigEndian.AppendUint64(bytes.Clone(k.Entry.Hash[:]), id)
+}
+
+// GetKept returns a kept version, nil if there is none of that number.
+func (tx *Tx) GetKept(id uint64) (*index.Kept, error) {
+	raw := tx.bucket(keptBucket).Get(idKey(id))
+	if raw == nil {
+		return nil, nil
+	}
+	k, err := index.UnmarshalKept(id, raw)
+	if err != nil {
+		return nil, tx.damaged(err)
+	}
+	return &k, nil
+}
+
+// DropKept forgets a kept version, if there is one of that number.
+func (tx *Tx) DropKept(id uint64) error {
+	k, err := tx.GetKept(id)
+	if err != nil || k == nil {
+		return err
+	}
+	if err := tx.member(keptHashBucket, keptHashKey(k, id), hashed(k), false); err != nil {
+		return err
+	}
+	counts, err := tx.loadCounts()
+	if err != nil {
+		return err
+	}
+	counts.addKept(k, -1)
+	return tx.drop(keptBucket, idKey(id))
+}
+
+// AllKept yields the kept versions by number, which is oldest first.
+func (tx *Tx) AllKept() iter.Seq2[index.Kept, error] {
+	return func(yield func(index.Kept, error) bool) {
+		for key, v := range tx.ascend(keptBucket, nil) {
+			id, err := tx.parseID(keptBucket, key)
+			var k index.Kept
+			if err == nil {
+				if k, err = index.UnmarshalKept(id, v); err != nil {
+					err = tx.damaged(err)
+				}
+			}
+			if !yield(k, err) {
+				return
+			}
+		}
+	}
+}
+
+// KeptByHash returns the oldest kept version with this content, nil if there
+// is none.
+func (tx *Tx) KeptByHash(h index.Hash) (*index.Kept, error) {
+	for k := range tx.ascend(keptHashBucket, h[:]) {
+		if len(k) != len(h)+8 || !bytes.HasPrefix(k, h[:]) {
+			break
+		}
+		return tx.GetKept(binary.BigEndian.Uint64(k[len(h):]))
+	}
+	return nil, nil
+}

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// migration brings a file from one format to the next, in one transaction that
+// also writes the new number. It uses keys and raw values only: the types of
+// this package are those of the newest format.
+type migration func(*bolt.Tx) error
+
+// migrations has the step from format 1 to 2 first. The format that this
+// version writes is the one after the last.
+var migrations []migration
+
+func newestFormat(steps []migration) uint32 { return uint32(len(steps)) + 1 }
+
+// format returns the file's.
+func (tx *Tx) format() (uint32, error) {
+	b := tx.bolt.Bucket(metaBucket)
+	if b == nil {
+		return 0, tx.damaged(errors.New("it is a bbolt file, and not an index"))
+	}
+	raw := b.Get(formatKey)
+	if len(raw) != 4 {
+		return 0, tx.damaged(errors.New("it does not say its format"))
+	}
+	return binary.BigEndian.Uint32(raw), nil
+}
+
+// look finds out whether the file can be used, without changing it.
+func (tx *Tx) look(steps []migration) error {
+	format, err := tx.format()
+	newest := newestFormat(steps)
+	switch {
+	case err != nil:
+		return err
+	case format > newest:
+		return fmt.Errorf("%w %d: this version of Duet knows %d; use a newer one", ErrFormat, format, newest)
+	case format == 0:
+		return tx.damaged(errors.New("format 0"))
+	case format < newest && tx.store.options.ReadOnly:
+		return fmt.Errorf("%w %d: start duet on it once, that brings it to %d", ErrFormat, format, newest)
+	case format < newest:
+		return nil // the migrations know what to expect
+	}
+	for _, name := range allBuckets {
+		if tx.bolt.Bucket(name) == nil {
+			return tx.damaged(fmt.Errorf("bucket %s is missing", name))
+		}
+	}
+	v, err := tx.loadMeta()
+	if err != nil {
+		return err
+	}
+	if o := tx.store.options; o.Share != "" && v.Share != "" && o.Share != v.Share {
+		return fmt.Errorf("it belongs to share %q, not to %q", v.Share, o.Share)
+	}
+	_, err = tx.loadCounts()
+	return err
+}
+
+// migrate brings the file to the newest format.
+func (s *Store) migrate(steps []migration) error {
+	for {
+		done := false
+		err := s.run(true, func(tx *Tx) error {
+			format, err := tx.format()
+			if err != nil || format == newestFormat(steps) {
+				done = true
+				return err
+			}
+			if err := steps[format-1](tx.bolt); err != nil {
+				return fmt.Errorf("bring it from format %d to %d: %w", format, format+1, err)
+			}
+			next := binary.BigEndian.AppendUint32(nil, format+1)
+			if err := tx.bolt.Bucket(metaBucket).Put(formatKey, next); err != nil {
+				return err
+			}
+			return tx.bolt.Commit()
+		})
+		if err != nil {
+			return err
+		}
+		if done {
+			return s.View(func(tx *Tx) error {
+				if err := tx.look(steps); err != nil {
+					return err
+				}
+				return tx.loadClasses()
+			})
+		}
+	}
+}
+
+// create makes a new index. It gets its name when it is whole, so that a crash
+// leaves no file that would look damaged.
+func create(path string, o Options, steps []migration) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
+	if err != nil {
+		return err
+	}
+	draft := file.Name()
+	defer func() {
+		if rmErr := os.Remove(draft); !errors.Is(rmErr, os.ErrNotExist) {
+			err = errors.Join(err, rmErr)
+		}
+	}()
+	if err := file.Close(); err != nil {
+		return err
+	}
+	db, err := bolt.Open(draft, 0o600, &bolt.Options{Timeout: lockWait})
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(b *bolt.Tx) error {
+		for _, name := range allBuckets {
+			if _, err := b.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		v := &metaValue{Meta: Meta{Share: o.Share, Node: o.Node, Epoch: makeEpoch(o.Now(), o.Random())}}
+		raw, err := v.marshal()
+		if err != nil {
+			return err
+		}
+		meta := b.Bucket(metaBucket)
+		format := binary.BigEndian.AppendUint32(nil, newestFormat(steps))
+		return errors.Join(meta.Put(metaKey, raw), meta.Put(formatKey, format), meta.Put(countsKey, nil))
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	// Link fails if another process was faster; then there is nothing to do.
+	if err := os.Link(draft, path); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

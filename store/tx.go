@@ -1,0 +1,231 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"duet/store/index"
+)
+
+// The buckets of the file.
+var (
+	metaBucket     = []byte("meta")
+	recordBucket   = []byte("record")
+	todoBucket     = []byte("todo")
+	heldBucket     = []byte("held")
+	contentBucket  = []byte("content")
+	classBucket    = []byte("class")
+	journalBucket  = []byte("journal")
+	intentBucket   = []byte("intent")
+	keptBucket     = []byte("kept")
+	keptHashBucket = []byte("kepthash")
+	conflictBucket = []byte("conflict")
+
+	allBuckets = [][]byte{metaBucket, recordBucket, todoBucket, heldBucket, contentBucket, classBucket,
+		journalBucket, intentBucket, keptBucket, keptHashBucket, conflictBucket}
+)
+
+// fill is how full bbolt leaves the pages that it splits, where its default of
+// one half does not fit: the journal only grows at its end; a first scan adds
+// records in order, and they grow a little when the peer's state is known.
+var fill = map[string]float64{"journal": 1, "class": 1, "record": 0.8, "todo": 0.8}
+
+// Tx is one transaction. It is valid until the func that got it returns, and
+// for one goroutine. What it returns stays valid.
+type Tx struct {
+	bolt    *bolt.Tx
+	store   *Store
+	buckets map[string]*bolt.Bucket
+	changes int // so far; an iterator finds its place again after one
+
+	classes *classes
+	meta    *metaValue
+	counts  *Counts
+	written Counts // what the file has
+	journal journal
+}
+
+// View runs f on the state of the last commit.
+func (s *Store) View(f func(*Tx) error) (err error) {
+	return s.run(false, func(tx *Tx) error { return f(tx) })
+}
+
+// Update runs f and commits what it did, on stable storage when Update
+// returns; nothing, if f returns an error. One Update runs at a time.
+func (s *Store) Update(f func(*Tx) error) error {
+	return s.run(true, func(tx *Tx) error {
+		if err := f(tx); err != nil {
+			return err
+		}
+		return tx.commit()
+	})
+}
+
+func (s *Store) run(write bool, f func(*Tx) error) (err error) {
+	if s.broken.Load() {
+		return fmt.Errorf("index %s: %w", s.path, ErrCorrupt)
+	}
+	defer armFaults()()
+	var b *bolt.Tx
+	rollback := func() error {
+		if b == nil {
+			return nil
+		}
+		if err := b.Rollback(); err != nil && !errors.Is(err, bolterrors.ErrTxClosed) {
+			return err
+		}
+		return nil
+	}
+	defer s.catch(&err, rollback)
+	if b, err = s.db.Begin(write); err != nil {
+		return fmt.Errorf("index %s: %w", s.path, err)
+	}
+	tx := &Tx{bolt: b, store: s, buckets: make(map[string]*bolt.Bucket), classes: s.classes.Load()}
+	if err := f(tx); err != nil {
+		return errors.Join(err, rollback())
+	}
+	return rollback() // does nothing after a commit
+}
+
+// commit writes what was saved up and commits.
+func (tx *Tx) commit() error {
+	if err := tx.flushEvents(); err != nil {
+		return err
+	}
+	if err := tx.flushCounts(); err != nil {
+		return err
+	}
+	if err := tx.hook("commit"); err != nil {
+		return err
+	}
+	if err := tx.bolt.Commit(); err != nil {
+		return fmt.Errorf("commit to index %s: %w", tx.store.path, err)
+	}
+	tx.store.classes.Store(tx.classes)
+	return tx.hook("committed")
+}
+
+func (tx *Tx) hook(stage string) error {
+	if tx.store.options.Commit == nil {
+		return nil
+	}
+	return tx.store.options.Commit(stage)
+}
+
+func (tx *Tx) bucket(name []byte) *bolt.Bucket {
+	if b, ok := tx.buckets[string(name)]; ok {
+		return b
+	}
+	b := tx.bolt.Bucket(name)
+	if b == nil {
+		panic(fmt.Sprintf("no bucket %s, which was there when the index was opened", name))
+	}
+	if f, ok := fill[string(name)]; ok {
+		b.FillPercent = f
+	}
+	tx.buckets[string(name)] = b
+	return b
+}
+
+func (tx *Tx) put(bucket, key, value []byte) error {
+	tx.changes++
+	if err := tx.bucket(bucket).Put(key, value); err != nil {
+		return fmt.Errorf("index %s: %s: %w", tx.store.path, bucket, err)
+	}
+	return nil
+}
+
+func (tx *Tx) drop(bucket, key []byte) error {
+	tx.changes++
+	if err := tx.bucket(bucket).Delete(key); err != nil {
+		return fmt.Errorf("index %s: %s: %w", tx.store.path, bucket, err)
+	}
+	return nil
+}
+
+// member makes key be in a bucket that is a set, or not.
+func (tx *Tx) member(bucket, key []byte, was, is bool) error {
+	switch {
+	case is && !was:
+		return tx.put(bucket, key, nil)
+	case was && !is:
+		return tx.drop(bucket, key)
+	}
+	return nil
+}
+
+// ascend yields the keys of a bucket from seek on. The bucket may be changed
+// meanwhile: what is then ahead is met, what is behind is not.
+func (tx *Tx) ascend(bucket, seek []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(k, v []byte) bool) {
+		c := tx.bucket(bucket).Cursor()
+		k, v := c.Seek(seek)
+		for k != nil {
+			last, changes := k, tx.changes
+			if !yield(k, v) {
+				return
+			}
+			if changes == tx.changes {
+				k, v = c.Next()
+				continue
+			}
+			c = tx.bucket(bucket).Cursor()
+			if k, v = c.Seek(last); bytes.Equal(k, last) {
+				k, v = c.Next()
+			}
+		}
+	}
+}
+
+// descend is ascend backwards, from seek down; nil is the end.
+func (tx *Tx) descend(bucket, seek []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(k, v []byte) bool) {
+		c := tx.bucket(bucket).Cursor()
+		k, v := c.Last()
+		if seek != nil {
+			k, v = c.Seek(seek)
+			if !bytes.Equal(k, seek) {
+				k, v = back(c, k)
+			}
+		}
+		for k != nil {
+			last, changes := k, tx.changes
+			if !yield(k, v) {
+				return
+			}
+			if changes == tx.changes {
+				k, v = c.Prev()
+				continue
+			}
+			c = tx.bucket(bucket).Cursor()
+			k, _ = c.Seek(last)
+			k, v = back(c, k)
+		}
+	}
+}
+
+// back steps to the key before the one that a Seek found, which may be none.
+func back(c *bolt.Cursor, found []byte) (k, v []byte) {
+	if found == nil {
+		return c.Last()
+	}
+	return c.Prev()
+}
+
+// parsePathKey reads a key of one of the buckets of paths.
+func (tx *Tx) parsePathKey(k []byte) (index.Path, error) {
+	p, err := index.PathFromKey(k)
+	if err != nil {
+		return "", tx.damaged(err)
+	}
+	return p, nil
+}
+
+func (tx *Tx) damaged(err error) error {
+	return fmt.Errorf("index %s: %w", tx.store.path, damage(err))
+}
