@@ -29,7 +29,7 @@ func better(ours, theirs *index.Entry, p Policy) (bool, string) {
 	case Smaller:
 		by, line = cmp.Compare(size(theirs), size(ours)), lineSmaller
 	case Node:
-		if p.Winner == p.Self || p.Winner == p.Peer {
+		if (p.Winner == p.Self) != (p.Winner == p.Peer) {
 			return p.Winner == p.Self, lineNode
 		}
 	}

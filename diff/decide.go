@@ -50,12 +50,12 @@ func behind(ours, theirs *index.Entry, p Policy) Verdict {
 		return Verdict{Act: Agree, Line: lineSameAlready, Entry: withOwner(theirs, ours)}
 	case !theirs.Live() && p.weak(theirs):
 		return Verdict{Act: Revive, Line: p.weakLine(), Entry: Revived(ours, theirs)}
+	case lost(ours, theirs):
+		return Verdict{Act: TakeOver, Line: lineLost, Entry: withOwner(theirs, ours), Conflict: true}
 	case !theirs.Live():
 		return Verdict{Act: Take, Line: lineDeletedThere, Entry: theirs}
 	case !ours.Live():
 		return Verdict{Act: Take, Line: lineAgainThere, Entry: theirs}
-	case lost(ours, theirs):
-		return Verdict{Act: TakeOver, Line: lineLost, Entry: withOwner(theirs, ours), Conflict: true}
 	default:
 		return Verdict{Act: Take, Line: lineNewerThere, Entry: withOwner(theirs, ours)}
 	}

@@ -1,8 +1,19 @@
 package diff
 
-import (
-	"duet/store/index"
-)
+import "duet/store/index"
+
+// Edited is the entry after an own edit, found in the tree: old is what this
+// node had (nil if nothing), now what it has, without a version. Over stays,
+// so that the peer can still tell that its own state was beaten before.
+func Edited(old, now *index.Entry, epoch index.Epoch, seq index.Seq) *index.Entry {
+	out := *now
+	out.Version, out.Over = nil, nil
+	if old != nil {
+		out.Version, out.Over = old.Version, old.Over
+	}
+	out.Version = out.Version.With(epoch, seq)
+	return &out
+}
 
 // joined is the outcome when winner beats a concurrent loser.
 func joined(winner, loser *index.Entry) *index.Entry {

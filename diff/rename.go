@@ -105,9 +105,6 @@ func suffix(p index.Path, depth int) (string, bool) {
 			return "", false
 		}
 		end = strings.LastIndexByte(string(p[:end]), '/')
-		if end < 0 {
-			end = -1
-		}
 	}
 	return string(p[end+1:]), true
 }

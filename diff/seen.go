@@ -36,10 +36,8 @@ func covers(v, w index.Version) bool {
 }
 
 // lost reports whether theirs, which is ahead of ours, got there by beating
-// ours in a conflict that the peer has already settled.
+// what is here: its version has seen ours, but its author had not. It may have
+// been changed or deleted since; Edited keeps Over, so that this still shows.
 func lost(ours, theirs *index.Entry) bool {
-	return ours.Live() && theirs.Live() &&
-		theirs.Over.Compare(ours.Version) == index.Equal &&
-		!index.SameContent(ours, theirs) &&
-		!covers(own(theirs), own(ours))
+	return ours.Live() && !index.SameContent(ours, theirs) && !covers(own(theirs), own(ours))
 }

@@ -53,7 +53,7 @@ func settleTwice(ours, theirs *index.Entry, p Policy) Verdict {
 	case c.held:
 		return Verdict{Act: Hold, Line: lineHeld, Conflict: true}
 	case c.ours:
-		return Verdict{Act: Wait, Line: lineTwice, Conflict: c.conflict}
+		return Verdict{Act: Wait, Line: lineTwice}
 	case c.conflict:
 		return Verdict{Act: TakeOver, Line: lineTwice, Entry: withOwner(theirs, ours), Conflict: true}
 	default:

@@ -1,0 +1,219 @@
+package diff
+
+import (
+	"encoding/binary"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"duet/store/index"
+)
+
+// checkPair states what must hold for any two entries: the two nodes decide
+// mirrored, reach an equal outcome, and are silent after it.
+func checkPair(ours, theirs *index.Entry, p Policy) error {
+	here, there := Decide(ours, theirs, p), Decide(theirs, ours, p.Mirror())
+	if !mirrored(here.Act, there.Act) {
+		return fmt.Errorf("here %v (%s), there %v (%s)", here.Act, here.Line, there.Act, there.Line)
+	}
+	for _, v := range []Verdict{here, there} {
+		if changes := v.Act != Nothing && v.Act != Wait && v.Act != Hold; changes != (v.Entry != nil) {
+			return fmt.Errorf("%v with entry %v", v.Act, v.Entry)
+		}
+		if Explain(v.Line) == v.Line {
+			return fmt.Errorf("line %q is not explained", v.Line)
+		}
+	}
+	if here.Entry != nil && there.Entry != nil && !reflect.DeepEqual(here.Entry, there.Entry) {
+		return fmt.Errorf("outcome here %+v, there %+v", here.Entry, there.Entry)
+	}
+	newOurs, newTheirs := outcome(ours, here, 1), outcome(theirs, there, 2)
+	if here.Act == Hold {
+		return nil
+	}
+	// Each acts on what it heard of the other before, in whatever order; then
+	// they hear of each other, and one may still have to follow.
+	for range 2 {
+		here, there = Decide(newOurs, newTheirs, p), Decide(newTheirs, newOurs, p.Mirror())
+		newOurs, newTheirs = outcome(newOurs, here, 1), outcome(newTheirs, there, 2)
+	}
+	here, there = Decide(newOurs, newTheirs, p), Decide(newTheirs, newOurs, p.Mirror())
+	if here.Act != Nothing || there.Act != Nothing {
+		return fmt.Errorf("not silent afterwards: here %v (%s), there %v (%s)", here.Act, here.Line, there.Act, there.Line)
+	}
+	if !index.Same(newOurs, newTheirs) {
+		return fmt.Errorf("ends as %+v here, %+v there", newOurs, newTheirs)
+	}
+	return nil
+}
+
+func outcome(e *index.Entry, v Verdict, epoch index.Epoch) *index.Entry {
+	switch {
+	case v.Entry == nil:
+		return e
+	case v.Act == Revive:
+		out := *v.Entry
+		out.Version = out.Version.With(epoch, 1<<40)
+		return &out
+	default:
+		return v.Entry
+	}
+}
+
+func mirrored(a, b Act) bool {
+	pairs := map[Act][]Act{
+		Nothing: {Nothing}, Hold: {Hold}, Revive: {Wait},
+		Agree: {Agree, Wait}, Win: {Take, TakeOver}, Take: {Win, Wait}, TakeOver: {Win, Wait},
+		Wait: {Agree, Take, TakeOver, Revive},
+	}
+	for _, want := range pairs[a] {
+		if b == want {
+			return true
+		}
+	}
+	return false
+}
+
+func TestDecideMirrored(t *testing.T) {
+	versions := []index.Version{ab(1, 0), ab(0, 1), ab(1, 1), ab(2, 1), ab(1, 2)}
+	overs := []index.Version{nil, ab(1, 0), ab(0, 1), ab(1, 1)}
+	pairs := 0
+	var side [2][]*index.Entry
+	for i := range side {
+		side[i] = append(side[i], nil)
+		for _, y := range toys() {
+			for _, v := range versions {
+				for _, over := range overs {
+					side[i] = append(side[i], y.at(index.NodeID(i+1), v, over))
+				}
+			}
+		}
+	}
+	all := policies()
+	for i, ours := range side[0] {
+		for j, theirs := range side[1] {
+			// Every pair meets some policies, every kind of pair meets all.
+			for k := (i + j) % 3; k < len(all); k += 3 {
+				pairs++
+				if err := checkPair(ours, theirs, all[k].Policy); err != nil {
+					t.Fatalf("ours %+v\ntheirs %+v\nconflict %s, deletes %s: %v", ours, theirs, all[k].conflict, all[k].deletes, err)
+				}
+			}
+		}
+	}
+	t.Logf("%d pairs", pairs)
+}
+
+func FuzzDecide(f *testing.F) {
+	f.Add([]byte("a page that was changed here and there, and then some more of it"))
+	f.Add(make([]byte, 80))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		ours, rest := fuzzEntry(raw)
+		theirs, rest := fuzzEntry(rest)
+		if len(rest) == 0 {
+			return
+		}
+		all := policies()
+		p := all[int(rest[0])%len(all)].Policy
+		if err := checkPair(ours, theirs, p); err != nil {
+			t.Fatalf("ours %+v\ntheirs %+v\npolicy %+v: %v", ours, theirs, p, err)
+		}
+	})
+}
+
+// fuzzEntry makes a valid entry of the first bytes, with few values for each
+// field, so that ties are common.
+func fuzzEntry(raw []byte) (*index.Entry, []byte) {
+	const need = 16
+	if len(raw) < need {
+		return nil, nil
+	}
+	bits, versions, rest := binary.LittleEndian.Uint64(raw), raw[8:need], raw[need:]
+	take := func(n uint64) uint64 {
+		v := bits % n
+		bits /= n
+		return v
+	}
+	e := &index.Entry{Kind: index.Kind(1 + take(4)), Origin: index.NodeID(take(3))}
+	names := []string{"", "web", "root"}
+	switch e.Kind {
+	case index.File:
+		e.Hash, e.Size, e.ModTime = index.Hash{byte(take(3))}, int64(take(3)), int64(take(3))
+	case index.Symlink:
+		e.Target, e.ModTime = []string{"a", "b", "long"}[take(3)], int64(take(3))
+	case index.Gone:
+		e.Apart = take(2) == 1
+	}
+	if e.Kind == index.File || e.Kind == index.Dir {
+		e.Mode, e.Owner, e.Group = uint32(take(3)), names[take(3)], names[take(3)]
+	}
+	for i := range 4 {
+		if c := versions[i] % 4; c > 0 {
+			e.Version = e.Version.With(index.Epoch(i+1), index.Seq(c))
+		}
+		if c := versions[i+4] % 4; c > 0 {
+			e.Over = e.Over.With(index.Epoch(i+1), index.Seq(c))
+		}
+	}
+	if e.Version == nil {
+		e.Version = ab(1, 0)
+	}
+	return e, rest
+}
+
+// TestDecideIsTotal: the order that ends ties tells any two different entries apart.
+func TestDecideIsTotal(t *testing.T) {
+	for _, a := range toys() {
+		for _, b := range toys() {
+			if a.entry.Kind != b.entry.Kind || !a.entry.Live() {
+				continue
+			}
+			x, y := tie(a.entry, b.entry), tie(b.entry, a.entry)
+			if x != -y || (x == 0) != reflect.DeepEqual(a.entry, b.entry) {
+				t.Errorf("tie(%s, %s) = %d, the other way round %d", a.name, b.name, x, y)
+			}
+		}
+	}
+}
+
+func TestNext(t *testing.T) {
+	want := map[Act]index.Next{
+		Nothing: index.Nothing, Wait: index.Wait, Hold: index.Held,
+		Agree: index.Take, Take: index.Take, TakeOver: index.Take, Win: index.Take, Revive: index.Take,
+	}
+	for act, next := range want {
+		if got := Next(Verdict{Act: act}); got != next {
+			t.Errorf("Next(%v) = %v, want %v", act, got, next)
+		}
+	}
+}
+
+func TestOwnerThatOneSideDoesNotRecord(t *testing.T) {
+	ours, theirs := page.at(1, ab(1, 0), nil), nobodys.at(2, ab(1, 1), nil)
+	theirs.Hash = index.Hash{9}
+	v := Decide(ours, theirs, Policy{})
+	if v.Act != Take || v.Entry.Owner != "web" || v.Entry.Group != "web" || v.Entry.Hash != theirs.Hash {
+		t.Errorf("got %v %+v, want the peer's content with the owner from here", v.Act, v.Entry)
+	}
+	if theirs.Owner != "" {
+		t.Error("the entry of the peer was changed")
+	}
+}
+
+func TestChosen(t *testing.T) {
+	p := Policy{Conflict: OnHold, Self: 1, Peer: 2}
+	ours, theirs := page.at(1, ab(1, 0), nil), essay.at(2, ab(0, 1), nil)
+	if v := Decide(ours, theirs, p); v.Act != Hold {
+		t.Fatalf("act %v, want hold", v.Act)
+	}
+	chosen := Chosen(theirs, ours)
+	chosen.Version = chosen.Version.With(1, 2)
+	if v := Decide(theirs, chosen, p.Mirror()); v.Act != Agree || v.Conflict {
+		t.Errorf("the node whose side was chosen: %v, want agree", v.Act)
+	}
+	chosen = Chosen(ours, theirs)
+	chosen.Version = chosen.Version.With(1, 2)
+	if v := Decide(theirs, chosen, p.Mirror()); v.Act != TakeOver || !v.Conflict {
+		t.Errorf("the node whose side was not chosen: %v, want take over", v.Act)
+	}
+}
