@@ -46,7 +46,7 @@ func (o Options) withDefaults() Options {
 		o.PeerName = "peer"
 	}
 	if o.Ciphers == nil {
-		o.Ciphers = []string{"aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"}
+		o.Ciphers = ciphers
 	}
 	return o
 }
