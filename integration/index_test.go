@@ -1,7 +1,7 @@
 package integration
 
 import (
-	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,32 +114,14 @@ func TestKeptRestore(t *testing.T) {
 	p.Settle(patience)
 	write(t, p.A.At("page"), "the second version\n")
 	p.Settle(patience)
-	ls := p.B.Must("kept", "ls", "--json")
-	id := firstKept(t, ls, "page")
-	p.B.Must("kept", "restore", id)
+	kept := p.B.Kept()
+	if len(kept) != 1 || kept[0].Path != "page" || kept[0].Reason != "overwritten" {
+		t.Fatalf("kept on b: %+v", kept)
+	}
+	p.B.Must("kept", "restore", fmt.Sprint(kept[0].ID))
 	p.Settle(patience)
 	if got := read(t, p.A.At("page")); got != "the first version\n" {
 		t.Errorf("page on a is %q", got)
 	}
 	p.CheckIndexes()
-}
-
-// firstKept returns the id of the first kept version of path in the output of
-// `kept ls --json`.
-func firstKept(t *testing.T, list, path string) string {
-	t.Helper()
-	var kept []struct {
-		ID   json.Number `json:"id"`
-		Path string      `json:"path"`
-	}
-	if err := json.Unmarshal([]byte(list), &kept); err != nil {
-		t.Fatalf("kept ls --json: %v\n%s", err, list)
-	}
-	for _, k := range kept {
-		if k.Path == path {
-			return k.ID.String()
-		}
-	}
-	t.Fatalf("no kept version of %q:\n%s", path, list)
-	return ""
 }

@@ -97,13 +97,6 @@ func (l *Ledger) Written() int {
 	return len(l.written)
 }
 
-// KeptDir is where n's kept versions lie, by the layout that docs/operations.md
-// promises to administrators.
-func (n *Node) KeptDir() string {
-	share := n.Shares[0]
-	return filepath.Join(filepath.Dir(n.Root(share)), ".duet-"+share, "kept")
-}
-
 func collect(dir string, found map[string]bool) error {
 	return filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {

@@ -137,22 +137,6 @@ func (o Outage) Conflicts() int {
 	return n
 }
 
-// KeptContents returns the contents of both nodes' kept versions.
-func (p *Pair) KeptContents() map[[32]byte]bool {
-	p.t.Helper()
-	kept := map[[32]byte]bool{}
-	for _, n := range p.Nodes() {
-		tree, err := ReadTree(n.KeptDir())
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		for _, item := range tree {
-			kept[item.Sum] = true
-		}
-	}
-	return kept
-}
-
 // CheckIndexes runs `duet index check` on both nodes, whether they run or not.
 func (p *Pair) CheckIndexes() {
 	p.t.Helper()
