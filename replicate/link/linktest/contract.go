@@ -177,17 +177,17 @@ func testCloseWakes(t *testing.T, a, b link.Conn) {
 		_, err := s.Read(make([]byte, 1))
 		read <- err
 	}()
-	var filled atomic.Bool
+	filled := make(chan struct{})
 	go func() {
-		var err error
-		for block := make([]byte, 1<<20); err == nil; _, err = s.Write(block) {
-			filled.Store(true)
+		block := make([]byte, 1<<10)
+		_, err := s.Write(block)
+		close(filled)
+		for err == nil {
+			_, err = s.Write(block)
 		}
 		wrote <- err
 	}()
-	for !filled.Load() {
-		time.Sleep(time.Millisecond)
-	}
+	<-filled
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
