@@ -55,6 +55,9 @@ func (tx *Tx) replace(old, r *index.Record) error {
 	if err != nil {
 		return fmt.Errorf("put: %w", err)
 	}
+	if tx.added++; old != nil {
+		tx.added -= 2
+	}
 	key := r.Path.Key()
 	if err := tx.put(recordBucket, key, raw); err != nil {
 		return err

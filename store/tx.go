@@ -31,9 +31,16 @@ var (
 )
 
 // fill is how full bbolt leaves the pages that it splits, where its default of
-// one half does not fit: the journal only grows at its end; a first scan adds
-// records in order, and they grow a little when the peer's state is known.
-var fill = map[string]float64{"journal": 1, "class": 1, "record": 0.8, "todo": 0.8}
+// one half does not fit: these buckets only grow at their end.
+var fill = map[string]float64{"journal": 1, "class": 1}
+
+// How full pages of records are left. A scan or a first meeting adds them in
+// order, and they grow by one part in twenty, if at all, when both sides agree.
+// Later edits grow single records, and halves leave room for the next one.
+const (
+	fillAdding  = 0.93
+	fillEditing = 0.55
+)
 
 // Tx is one transaction. It is valid until the func that got it returns, and
 // for one goroutine. What it returns stays valid.
@@ -42,6 +49,7 @@ type Tx struct {
 	store   *Store
 	buckets map[string]*bolt.Bucket
 	changes int // so far; an iterator finds its place again after one
+	added   int // records added less records changed
 
 	classes *classes
 	meta    *metaValue
@@ -100,6 +108,7 @@ func (tx *Tx) commit() error {
 	if err := tx.flushCounts(); err != nil {
 		return err
 	}
+	tx.setFill()
 	if err := tx.hook("commit"); err != nil {
 		return err
 	}
@@ -108,6 +117,16 @@ func (tx *Tx) commit() error {
 	}
 	tx.store.classes.Store(tx.classes)
 	return tx.hook("committed")
+}
+
+// setFill says how to split pages, which bbolt does when it commits.
+func (tx *Tx) setFill() {
+	f := fillEditing
+	if tx.added > 0 {
+		f = fillAdding
+	}
+	tx.bucket(recordBucket).FillPercent = f
+	tx.bucket(todoBucket).FillPercent = f
 }
 
 func (tx *Tx) hook(stage string) error {
