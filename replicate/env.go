@@ -12,24 +12,18 @@ import (
 )
 
 // landingEnv is what installing and replaying need to know of the share.
-func (s *Share) landingEnv(files vfs.Files) landing.Env {
-	env := landing.Env{
+func (s *Share) landingEnv() landing.Env {
+	return landing.Env{
 		Now:    time.Now,
 		Node:   s.cfg.Node,
 		Meta:   s.metaFor,
 		Next:   func(r *index.Record) index.Next { return diff.Next(s.decide(r)) },
 		Doomed: s.doomedEntry,
 	}
-	if t, ok := files.(*vfs.Tree); ok {
-		env.Inside = landing.Within(t)
-	}
-	return env
 }
 
-func (s *Share) recoveryEnv(files vfs.Files) landing.Env { return s.landingEnv(files) }
-
-func (s *Share) installEnv(files vfs.Files) install.Env {
-	return install.Env{Env: s.landingEnv(files), Recheck: s.recheck}
+func (s *Share) installEnv() install.Env {
+	return install.Env{Env: s.landingEnv(), Recheck: s.recheck}
 }
 
 // recheck decides again, at the last moment: a job whose reason has gone is

@@ -35,7 +35,7 @@ func (l *loop) openRoot(now time.Time) {
 		return
 	}
 	l.closeFiles() // of the life before: nobody uses them now
-	if now.Before(r.next) || l.s.st == nil || r.halt == ErrorState || r.halt == IndexError {
+	if now.Before(r.next) || r.final {
 		return
 	}
 	r.opening = true
@@ -60,7 +60,7 @@ func (s *Share) open(ctx context.Context, accept bool) opened {
 	if o.err = s.identify(files, accept); o.err != nil {
 		return o
 	}
-	if o.report, o.err = recovery.Replay(ctx, s.st, files, s.recoveryEnv(files)); o.err != nil {
+	if o.report, o.err = recovery.Replay(ctx, s.st, files, s.landingEnv()); o.err != nil {
 		return o
 	}
 	o.watcher, o.blind = s.doors.Watch(s.rules)
@@ -140,23 +140,17 @@ func (s *Share) rootGone(files vfs.Files) error {
 
 // haltFor halts the share for a reason that the error tells.
 func (l *loop) haltFor(err error) {
-	state := ErrorState
 	switch {
 	case errors.Is(err, recovery.ErrRootMissing):
-		state = RootMissing
+		l.halt(RootMissing, err.Error())
 	case errors.Is(err, recovery.ErrRootReplaced):
-		state = RootReplaced
+		l.halt(RootReplaced, err.Error())
 	case errors.Is(err, store.ErrCorrupt):
-		state = IndexError
-	default:
-		// An error of the moment, as a full disk: tried again.
-		l.log.Error("share cannot be opened", "root", l.s.cfg.Path, "error", err)
-		l.root.halt, l.root.reason = RootMissing, err.Error()
-		l.root.next = time.Now().Add(rootEvery)
-		l.leave()
-		return
+		l.root.final = true
+		l.halt(IndexError, err.Error())
+	default: // an error of the moment, as a full disk
+		l.halt(ErrorState, advise(err)+"; tried again every few seconds")
 	}
-	l.halt(state, err.Error())
 }
 
 // halt stops all work on the share. The peer is told; other shares go on.
@@ -191,9 +185,11 @@ func (l *loop) closeFiles() {
 	}
 }
 
-// indexFailed halts the share: without its index it knows nothing.
+// indexFailed halts the share: without its index it knows nothing. A damaged
+// index is for a person to look at; after anything else the share tries again,
+// and begins with a replay.
 func (l *loop) indexFailed(doing string, err error) {
-	l.halt(IndexError, doing+": "+err.Error())
+	l.haltFor(fmt.Errorf("%s: %w", doing, err))
 }
 
 func (l *loop) counts() (c store.Counts, err error) {

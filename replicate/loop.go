@@ -59,6 +59,7 @@ type root struct {
 	opening   bool
 	ready     bool      // the first scan of this life is done
 	halt      State     // why it is closed; "" if it is not
+	final     bool      // only a restart ends the halt
 	reason    string    // the same in words, and what to do
 	emptied   bool      // waits for approval: a scan would find everything gone
 	next      time.Time // when to look again
@@ -121,7 +122,7 @@ func newLoop(s *Share) *loop {
 	l.notice.snaps = map[index.Path]index.Hash{}
 	l.rounds.reset()
 	if s.st == nil {
-		l.root.halt, l.root.reason = IndexError, s.broken.Error()
+		l.root.halt, l.root.reason, l.root.final = IndexError, s.broken.Error(), true
 		return l
 	}
 	err := s.st.View(func(tx *store.Tx) error {
@@ -131,7 +132,7 @@ func newLoop(s *Share) *loop {
 		return err
 	})
 	if err != nil {
-		l.root.halt, l.root.reason = IndexError, err.Error()
+		l.root.halt, l.root.reason, l.root.final = IndexError, err.Error(), true
 	}
 	return l
 }
@@ -157,6 +158,7 @@ func (l *loop) turn() {
 	defer func() {
 		if r := recover(); r != nil {
 			l.log.Error("internal error", "panic", r, "stack", string(debug.Stack()))
+			l.root.final = true
 			l.halt(ErrorState, fmt.Sprintf("internal error: %v; please report it, then restart duet", r))
 		}
 	}()
@@ -198,12 +200,20 @@ func (l *loop) arm(now time.Time) {
 	}
 	if !l.stopping {
 		sooner(l.root.next)
-		sooner(l.notice.wake(now))
-		sooner(l.trouble.next())
+		sooner(l.trouble.next(now))
 		sooner(l.rounds.quiet)
+		if l.root.ready {
+			sooner(l.notice.wake())
+		}
 	}
 	sooner(l.published.due)
-	l.timer.Reset(max(next.Sub(now), time.Millisecond))
+	d := next.Sub(now)
+	if d <= 0 {
+		// It is due, and advance could not do it: it waits for something that
+		// will be posted. Look again all the same, at leisure.
+		d = 100 * time.Millisecond
+	}
+	l.timer.Reset(d)
 }
 
 // stop begins an orderly end: what is under way is finished, nothing is begun.

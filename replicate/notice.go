@@ -36,7 +36,7 @@ type pass struct {
 const blindRescan = time.Minute
 
 // wake returns when there is something to look at next.
-func (n *notice) wake(now time.Time) time.Time {
+func (n *notice) wake() time.Time {
 	next := n.rescan
 	if n.examining {
 		return next
@@ -188,18 +188,56 @@ func (l *loop) examine(now time.Time) {
 		return
 	}
 	n.examining = true
-	pass := n.pass
-	n.pass = nil
+	l.trouble.recheck(due)
+	ctx := l.root.ctx
 	o := scan.ExamineOptions{
-		WalkOptions: l.walkOptions(l.root.ctx, index.ByWatch),
+		WalkOptions: l.walkOptions(ctx, index.ByWatch),
 		Settle:      l.s.cfg.Settle, MaxSettle: l.s.cfg.MaxSettle,
 	}
-	n.pass = pass
-	ctx := l.root.ctx
+	o.Progress = nil
+	all := collect(o.Emit)
+	o.Emit = all.add
 	l.start(func() func() {
 		again, err := scan.Examine(ctx, o, due)
+		if e := all.flush(); err == nil {
+			err = e
+		}
 		return func() { l.examined(due, again, err, time.Now()) }
 	})
+}
+
+// collected gathers the findings of one examination, so that both halves of a
+// rename are committed, and told to the peer, together.
+type collected struct {
+	emit     func([]scan.Finding, []scan.Problem) error
+	found    []scan.Finding
+	problems []scan.Problem
+}
+
+// maxCollected bounds what is committed together.
+const maxCollected = 20000
+
+func collect(emit func([]scan.Finding, []scan.Problem) error) *collected { return &collected{emit: emit} }
+
+func (c *collected) add(found []scan.Finding, problems []scan.Problem) error {
+	for i := range found {
+		found[i].Content = nil // the feed reads it again, from the page cache
+	}
+	c.found = append(c.found, found...)
+	c.problems = append(c.problems, problems...)
+	if len(c.found)+len(c.problems) < maxCollected {
+		return nil
+	}
+	return c.flush()
+}
+
+func (c *collected) flush() error {
+	if len(c.found)+len(c.problems) == 0 {
+		return nil
+	}
+	err := c.emit(c.found, c.problems)
+	c.found, c.problems = nil, nil
+	return err
 }
 
 // examined takes note of the end of an examination.
@@ -219,6 +257,7 @@ func (l *loop) examined(due, again []scan.Dirty, err error, now time.Time) {
 		return
 	}
 	n.dirty.Put(again...)
+	l.trouble.wellAgain()
 	l.rounds.kick = true
 }
 

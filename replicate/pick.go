@@ -220,8 +220,7 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 		k.b.bytes += e.Size
 	default:
 		if e.Size >= bigFile && (l.rounds.big >= maxBig || len(k.b.jobs) > 0) {
-			l.rounds.kick = true
-			return nil
+			return nil // another batch lands first, and then there is another look
 		}
 		j.Staged = l.stageName()
 		k.b.wants = append(k.b.wants, transfer.Want{

@@ -44,7 +44,6 @@ func (l *loop) pickRemovals(now time.Time) (*batch, error) {
 				return err
 			}
 			if len(b.jobs) >= maxBatch {
-				r.kick = true
 				break
 			}
 			if err := k.remove(rec); err != nil {
@@ -112,11 +111,7 @@ func (l *loop) growing(n int64, now time.Time) bool {
 	if n != r.seen {
 		r.seen, r.quiet = n, now.Add(quietTime)
 	}
-	if now.Before(r.quiet) && now.Sub(r.noisy) < noisyMost {
-		r.kick = true
-		return true
-	}
-	return false
+	return now.Before(r.quiet) && now.Sub(r.noisy) < noisyMost
 }
 
 // withhold reports whether n removals are more than may happen without a

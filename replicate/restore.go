@@ -80,7 +80,7 @@ func (s *Share) restore(ctx context.Context, files vfs.Files, k *index.Kept) err
 			return fmt.Errorf("restore %v: %w", k.Path, err)
 		}
 	}
-	env := s.installEnv(files)
+	env := s.installEnv()
 	env.Recheck = nil
 	out, err := install.Batch(ctx, s.st, files, env, append(jobs, job))
 	if err != nil {

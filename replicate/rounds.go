@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"duet/diff"
@@ -103,8 +104,8 @@ func (r *rounds) remember(m *wire.Changes) {
 		r.order = r.order[1:]
 		r.forget(p)
 	}
-	if len(r.small) == 0 {
-		r.order = nil
+	if len(r.order) > 2*len(r.small)+64 {
+		r.order = slices.DeleteFunc(r.order, func(p index.Path) bool { _, ok := r.small[p]; return !ok })
 	}
 }
 
@@ -123,6 +124,12 @@ func (l *loop) mayAct() bool {
 // choose starts batches while there is something to do and room to do it.
 func (l *loop) choose(now time.Time) {
 	r := &l.rounds
+	if !r.quiet.IsZero() && !now.Before(r.quiet) {
+		r.quiet, r.kick = time.Time{}, true
+	}
+	if l.retry(now) {
+		r.kick = true
+	}
 	for l.mayAct() && r.kick && r.batches < maxBatches {
 		b, end, err := l.pick(now)
 		if err != nil {
@@ -144,6 +151,25 @@ func (l *loop) choose(now time.Time) {
 		}
 		l.launch(b)
 	}
+}
+
+// retry reports whether the back-off of an install is over, and forgets those
+// that have become pointless.
+func (l *loop) retry(now time.Time) bool {
+	due := l.trouble.dueInstalls(now)
+	if len(due) == 0 || !l.mayAct() {
+		return false
+	}
+	again := false
+	for _, p := range due {
+		r, err := l.s.get(p)
+		if err == nil && (r == nil || r.Next != index.Take) {
+			l.trouble.clear(p)
+			continue
+		}
+		again = true
+	}
+	return again
 }
 
 // launch stages a batch and then queues it for the writer lane.
@@ -188,7 +214,7 @@ func (l *loop) installJob() func() func() {
 	b := l.lane.ready[0]
 	l.lane.ready = l.lane.ready[1:]
 	s := l.s
-	env := s.installEnv(b.files)
+	env := s.installEnv()
 	ctx, hold := l.ctx, l.talk.held
 	now := time.Now()
 	gone := l.root.ctx == nil
@@ -258,7 +284,6 @@ func (l *loop) landed(b *batch, out []install.Outcome, err error) {
 	r.kick = true
 	if err != nil {
 		// What is not settled now, a replay settles when the root is opened again.
-		l.log.Error("install", "error", err)
 		l.haltFor(fmt.Errorf("install: %w", err))
 		return
 	}

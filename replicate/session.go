@@ -180,6 +180,12 @@ func (sess *session) fail(l *loop, err error) {
 	if sess.ctx.Err() != nil {
 		return
 	}
+	// If the connection has ended, it knows better why.
+	select {
+	case <-sess.conn.Done():
+		return
+	case <-time.After(time.Second):
+	}
 	sess.s.post(func() {
 		if l.talk.sess == sess {
 			sess.cancel()

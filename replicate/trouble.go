@@ -25,6 +25,7 @@ type hurdle struct {
 	err     error
 	skipped bool // a FIFO or the like: nothing to retry
 	install bool // else found by a scan
+	stale   bool // it is being looked at again
 	subtree bool
 	since   time.Time
 	next    time.Time
@@ -34,8 +35,30 @@ type hurdle struct {
 // scan notes a path that could not be looked at.
 func (t *trouble) scan(p scan.Problem, now time.Time) {
 	if h := t.note(p.Path, p.Err, now); h != nil {
-		h.skipped, h.subtree, h.install = p.Skipped, p.Subtree, false
+		h.skipped, h.subtree, h.install, h.stale = p.Skipped, p.Subtree, false, false
 	}
+}
+
+// recheck notes that what a scan found at these paths is looked at again;
+// wellAgain then forgets what was not found again.
+func (t *trouble) recheck(due []scan.Dirty) {
+	for _, d := range due {
+		if h := t.paths[d.Path]; h != nil && !h.install {
+			h.stale = true
+		}
+		if !d.Recursive || len(t.paths) == 0 {
+			continue
+		}
+		for p, h := range t.paths {
+			if !h.install && p.Under(d.Path) {
+				h.stale = true
+			}
+		}
+	}
+}
+
+func (t *trouble) wellAgain() {
+	maps.DeleteFunc(t.paths, func(_ index.Path, h *hurdle) bool { return h.stale })
 }
 
 // fail notes that the peer's state of a path could not be installed.
@@ -110,11 +133,22 @@ func (t *trouble) due(now time.Time) []index.Path {
 	return out
 }
 
-// next returns when the first retry is due, zero if there is none.
-func (t *trouble) next() time.Time {
+// dueInstalls returns the paths whose installation is to be tried again.
+func (t *trouble) dueInstalls(now time.Time) []index.Path {
+	var out []index.Path
+	for p, h := range t.paths {
+		if h.install && !h.next.After(now) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// next returns when the next retry comes up after now, zero if there is none.
+func (t *trouble) next(now time.Time) time.Time {
 	var first time.Time
 	for _, h := range t.paths {
-		if !h.skipped && (first.IsZero() || h.next.Before(first)) {
+		if !h.skipped && h.next.After(now) && (first.IsZero() || h.next.Before(first)) {
 			first = h.next
 		}
 	}
