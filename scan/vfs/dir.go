@@ -74,7 +74,7 @@ func (d *openDir) Names() ([]string, error) {
 	}
 	names, err := d.file.Readdirnames(-1)
 	if err != nil {
-		return nil, fmt.Errorf("list %v: %w", d.path, bare(err))
+		return nil, fmt.Errorf("list %v: %w", d.path, d.present(bare(err)))
 	}
 	if d.path == index.Root && d.tree.inside {
 		names = slices.DeleteFunc(names, func(n string) bool { return n == insideName })
@@ -93,9 +93,18 @@ func (d *openDir) Lstat(name string) (info Info, err error) {
 		return err
 	})
 	if err != nil {
-		return Info{}, fmt.Errorf("lstat %s in %v: %w", index.Quote(name), d.path, err)
+		return Info{}, fmt.Errorf("lstat %s in %v: %w", index.Quote(name), d.path, d.present(err))
 	}
 	return info, nil
+}
+
+// present is the tree's, while that is open.
+func (d *openDir) present(err error) error {
+	if closed := d.tree.enter(); closed != nil {
+		return closed
+	}
+	defer d.tree.leave()
+	return d.tree.present(err)
 }
 
 func (d *openDir) Close() error { return d.file.Close() }

@@ -20,3 +20,21 @@ func OpenWithout(root string, o Options, missing ...string) (*Tree, error) {
 	}
 	return Open(root, o)
 }
+
+// Lease and Unlease are what Writers does, with time between.
+func Lease(c Content) error {
+	return control(c.(*content).File, lease)
+}
+
+// Unlease gives a lease back.
+func Unlease(c Content) {
+	_ = control(c.(*content).File, func(fd int) error { unlease(fd); return nil })
+}
+
+// Cached returns how many answers of the user database are remembered.
+func (o *Owners) Cached() int {
+	return max(len(o.users.byID), len(o.users.byName), len(o.groups.byID), len(o.groups.byName))
+}
+
+// MaxOwners is the most there may be.
+const MaxOwners = maxOwners
