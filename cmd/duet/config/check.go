@@ -25,7 +25,7 @@ type checker struct {
 }
 
 func (c *checker) add(key, do, what string, args ...any) {
-	c.probs = append(c.probs, Problem{c.lines.where(key), fmt.Sprintf(what, args...), do})
+	c.probs = append(c.probs, Problem{c.lines.where(key), fmt.Sprintf(what, args...), do, key})
 }
 
 func (c *Config) check() Problems {
@@ -176,7 +176,7 @@ func (c *checker) policy(s *Share, key func(string) string) {
 		c.add(key("on_reconnect"), choose(s.OnReconnect, words), "on_reconnect %q is not known", s.OnReconnect)
 	}
 	if err := checkLimit(s.MaxDelete); err != nil {
-		c.add(key("max_delete"), "write a number of paths such as 1000, or a percentage such as 50%", "max_delete %q: %v", s.MaxDelete, err)
+		c.add(key("max_delete"), "write a number of paths such as 1000, or a percentage such as 50%", "%v", err)
 	}
 }
 

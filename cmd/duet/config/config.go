@@ -189,3 +189,64 @@ func (c *Config) KeyFile() string { return filepath.Join(c.State, "node_key") }
 func (c *Config) Index(share string) string {
 	return filepath.Join(c.State, "shares", share+".db")
 }
+
+// Peek reads what can be read of a config that need not be complete, or even
+// be there: for commands that only need to know where the state is.
+func Peek(file, state string) (*Config, error) {
+	cfg := &Config{File: file}
+	data, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, Problems{{Where: file, What: "read the config: " + err.Error(),
+			Do: "run as a user who may read it, or name another file with --config"}}
+	}
+	v := viper.New()
+	v.SetConfigType("yaml")
+	if err := v.ReadConfig(bytes.NewReader(data)); err != nil {
+		return nil, Problems{{Where: file, What: err.Error(), Do: "correct the YAML"}}
+	}
+	cfg.lines = lines{file: file, at: map[string]string{}}
+	if probs := cfg.overrideFromEnv(v); len(probs) > 0 {
+		return nil, probs
+	}
+	cfg.Node, cfg.State = v.GetString("node"), v.GetString("state")
+	if state != "" {
+		cfg.State = state
+	}
+	if cfg.State == "" {
+		cfg.State = DefaultState()
+	}
+	if !filepath.IsAbs(cfg.State) {
+		return nil, Problems{{Where: file, What: fmt.Sprintf("state %q is not absolute", cfg.State),
+			Do: "write the absolute path, starting with '/'"}}
+	}
+	return cfg, nil
+}
+
+// Acceptable is what init asks of a config that it is about to write: all
+// that Load does, but for what only the other host can tell.
+func Acceptable(c *Config) error {
+	try := *c
+	try.Shares = append([]Share(nil), c.Shares...)
+	try.lines = lines{file: "init", at: map[string]string{}}
+	if try.Peer.Name == "" {
+		try.Peer.Name = "(peer)"
+	}
+	try.fill()
+	var probs Problems
+	for _, p := range try.check() {
+		if p.key == "peer.key" && c.Peer.Key == "" || p.key == "peer.name" && c.Peer.Name == "" {
+			continue
+		}
+		probs = append(probs, p)
+	}
+	if len(probs) > 0 {
+		return probs
+	}
+	return nil
+}
+
+// Wrong is the error for what turns out to be wrong with a key's value only
+// once it is used.
+func (c *Config) Wrong(key, do, what string) error {
+	return Problems{{Where: c.lines.where(key), What: what, Do: do}}
+}

@@ -51,10 +51,11 @@ func (l *lines) read(data []byte) Problems {
 				where += ":" + m[1]
 			}
 		}
-		return Problems{{where, "this is not YAML: " + what, "look at this line and the one above; indent with spaces, and quote values that contain ': ' or '#'"}}
+		return Problems{{Where: where, What: "this is not YAML: " + what,
+			Do: "look at this line and the one above; indent with spaces, and quote values that contain ': ' or '#'"}}
 	}
 	if len(doc.Content) == 0 {
-		return Problems{{l.file, "the file is empty", "write one with: duet init"}}
+		return Problems{{Where: l.file, What: "the file is empty", Do: "write one with: duet init"}}
 	}
 	var probs Problems
 	l.walk("", doc.Content[0], reflect.TypeFor[Config](), &probs)
@@ -69,7 +70,7 @@ func (l *lines) walk(key string, n *yaml.Node, typ reflect.Type, probs *Problems
 		n = n.Alias
 	}
 	wrong := func(want string) {
-		*probs = append(*probs, Problem{l.place(n), fmt.Sprintf("%s is %s", orTop(key), shape(n)), "write " + want})
+		*probs = append(*probs, Problem{Where: l.place(n), What: fmt.Sprintf("%s is %s", orTop(key), shape(n)), Do: "write " + want})
 	}
 	if n.Tag == "!!null" {
 		return // a key without a value is as good as none
@@ -112,13 +113,13 @@ func (l *lines) walkMap(key string, n *yaml.Node, typ reflect.Type, probs *Probl
 		name, value := n.Content[i], n.Content[i+1]
 		field, ok := fieldOf(typ, name.Value)
 		if !ok {
-			*probs = append(*probs, Problem{l.place(name),
-				fmt.Sprintf("unknown key %q%s", name.Value, in(key)), advise(name.Value, known(typ))})
+			*probs = append(*probs, Problem{Where: l.place(name),
+				What: fmt.Sprintf("unknown key %q%s", name.Value, in(key)), Do: advise(name.Value, known(typ))})
 			continue
 		}
 		if line, twice := seen[name.Value]; twice {
-			*probs = append(*probs, Problem{l.place(name),
-				fmt.Sprintf("key %q is there twice, first in line %d", name.Value, line), "remove one of the two"})
+			*probs = append(*probs, Problem{Where: l.place(name),
+				What: fmt.Sprintf("key %q is there twice, first in line %d", name.Value, line), Do: "remove one of the two"})
 			continue
 		}
 		seen[name.Value] = name.Line

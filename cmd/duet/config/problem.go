@@ -7,6 +7,8 @@ type Problem struct {
 	Where string // file:line, or the environment variable
 	What  string
 	Do    string
+
+	key string
 }
 
 func (p Problem) String() string {

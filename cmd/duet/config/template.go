@@ -40,48 +40,11 @@ shares:
 {{- range $i, $s := .Shares}}
   - name: {{$s.Name | yaml}}
     path: {{$s.Path | yaml}}
-{{- if eq $i 0}}
-
-    # What lands here belongs to USER or USER:GROUP.
-    # Left out: the same names as on the other host if permitted, else the user that runs duet.
-    #owner: USER:GROUP
-
-    # Which one wins when both sides changed a file: newer, older, larger, smaller, the name of
-    # one of the two nodes, or hold (ask). The loser is kept: duet kept ls
-    #conflict: newer
-
-    # track: deletes are carried over. running: none that happened while the hosts were apart
-    # (the lsyncd rule: the file comes back). never: none.
-    #deletes: track
-
-    # More deletes at once than this wait for: duet approve. A count, or a percentage of the
-    # share (which counts from 100 deletes on).
-    #max_delete: 50%
-
-    # What is left alone on both sides, in .gitignore syntax: ["*.tmp", "/cache/"]
-    #ignore: []
-
-    # A touched file is read when it was quiet this long; one that stays open for writing is
-    # sent as a snapshot after max_settle.
-    #settle: 5ms
-    #max_settle: 10s
-
-    # A full look at the tree, in case the kernel's reports missed something. 0s: never.
-    #rescan: 1h
-
-    # Files hashed at the same time. 0: one for each core.
-    #hashers: 0
-
-    # Also sync setuid, setgid and sticky bits.
-    #special_bits: false
-
-    # auto, or hold: after an outage wait for: duet recover
-    #on_reconnect: auto
-
-    # Where files are built and displaced ones kept, on the share's own filesystem.
-    # Left out: .duet-SHARE beside the directory if possible, else .duet inside it.
-    #holding: /DIRECTORY
-{{- end}}
+{{- range rows $s}}{{if eq $i 0}}
+{{range .Doc}}
+    # {{.}}{{end}}
+    {{if .Same}}#{{end}}{{.Key}}: {{.Value}}{{else if not .Same}}
+    {{.Key}}: {{.Value}}{{end}}{{end}}
 {{- end}}
 `
 
@@ -99,18 +62,73 @@ func YAML(s string) string {
 	return strconv.Quote(s)
 }
 
-// Write writes a commented config that says what c says.
-func Write(w io.Writer, c *Config) error {
-	for _, s := range c.Shares {
-		if !utf8.ValidString(s.Path) {
-			return fmt.Errorf("write config: path %q is not UTF-8, which YAML cannot hold: use a symlink-free path that is", s.Path)
+// row is one key of a share in the template.
+type row struct {
+	Key   string
+	Doc   []string
+	Value string
+	Same  bool // it is the default, and stands there commented out
+}
+
+// rows is what can be said of a share beyond its name and path.
+func rows(s Share) []row {
+	d := Defaults()
+	text := func(key, value, def, show string, doc ...string) row {
+		if value == "" || value == def {
+			return row{key, doc, show, true}
 		}
+		return row{key, doc, YAML(value), false}
 	}
+	shown := func(key, value, def string, doc ...string) row { return text(key, value, def, def, doc...) }
+	return []row{
+		text("owner", s.Owner, "", "USER:GROUP",
+			"What lands here belongs to USER or USER:GROUP. Left out: the same names as on the",
+			"other host if permitted, else the user that runs duet."),
+		shown("conflict", s.Conflict, d.Conflict,
+			"Which one wins when both sides changed a file: newer, older, larger, smaller, the",
+			"name of one of the two nodes, or hold (ask). The loser is kept: duet kept ls"),
+		shown("deletes", s.Deletes, d.Deletes,
+			"track: deletes are carried over. running: none that happened while the hosts were",
+			"apart (the lsyncd rule: the file comes back). never: none."),
+		shown("max_delete", s.MaxDelete, d.MaxDelete,
+			"More deletes at once than this wait for: duet approve. A count, or a percentage of",
+			"the share (which counts from 100 deletes on)."),
+		{"ignore", []string{`What is left alone on both sides, in .gitignore syntax: ["*.tmp", "/cache/"]`}, list(s.Ignore), len(s.Ignore) == 0},
+		shown("settle", s.Settle.String(), d.Settle.String(), "A touched file is read when it was quiet this long."),
+		shown("max_settle", s.MaxSettle.String(), d.MaxSettle.String(),
+			"One that stays open for writing is sent as a snapshot after this long."),
+		shown("rescan", s.Rescan.String(), d.Rescan.String(),
+			"A full look at the tree, in case the kernel's reports missed something. 0s: never."),
+		{"hashers", []string{"Files hashed at the same time. 0: one for each core."}, strconv.Itoa(s.Hashers), s.Hashers == d.Hashers},
+		{"special_bits", []string{"Also sync setuid, setgid and sticky bits."}, strconv.FormatBool(s.SpecialBits), !s.SpecialBits},
+		shown("on_reconnect", s.OnReconnect, d.OnReconnect, "auto, or hold: after an outage wait for: duet recover"),
+		text("holding", s.Holding, "", "/DIRECTORY",
+			"Where files are built and displaced ones kept, on the share's own filesystem.",
+			"Left out: .duet-SHARE beside the directory if possible, else .duet inside it."),
+	}
+}
+
+func list(items []string) string {
+	quoted := make([]string, len(items))
+	for i, item := range items {
+		quoted[i] = strconv.Quote(item)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// Write writes a commented config that says what c says; the documentation of
+// the share's keys is with the first share.
+func Write(w io.Writer, c *Config) error {
 	if len(c.Shares) == 0 {
 		return errors.New("write config: no share given")
 	}
+	for _, s := range c.Shares {
+		if !utf8.ValidString(s.Path) {
+			return fmt.Errorf("write config: path %q is not UTF-8, which YAML cannot hold", s.Path)
+		}
+	}
 	t := template.Must(template.New("duet.yaml").Funcs(template.FuncMap{
-		"yaml": YAML, "defaultState": DefaultState,
+		"yaml": YAML, "rows": rows, "defaultState": DefaultState,
 	}).Parse(page))
 	if err := t.Execute(w, c); err != nil {
 		return fmt.Errorf("write config: %w", err)

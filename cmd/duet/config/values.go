@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"duet/recovery"
 	"duet/replicate/link"
 	"duet/scan"
 )
@@ -57,4 +58,7 @@ func checkIgnore(rules []string) error {
 	return err
 }
 
-func checkLimit(s string) error { return nil }
+func checkLimit(s string) error {
+	_, err := recovery.ParseLimit(s)
+	return err
+}

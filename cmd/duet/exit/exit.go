@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"duet/cmd/duet/config"
+	"duet/store"
 )
 
 // The exit statuses of every command.
@@ -63,6 +64,8 @@ func Code(err error) int {
 		return coded.Code
 	case errors.As(err, &probs):
 		return Usage
+	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrFormat):
+		return Halted
 	}
 	return Partial
 }

@@ -16,6 +16,8 @@ type pattern struct {
 // isGlob reports whether s asks for matching rather than naming a path.
 func isGlob(s string) bool { return strings.ContainsAny(s, "*?[") }
 
+// match: a glob with a slash is matched against the whole path ("**" is any
+// number of directories), one without against the last component.
 func (p pattern) match(q index.Path) bool {
 	switch {
 	case p.text == "":
@@ -29,7 +31,11 @@ func (p pattern) match(q index.Path) bool {
 	return matchParts(strings.Split(strings.TrimPrefix(p.text, "/"), "/"), strings.Split(string(q), "/"))
 }
 
-// matchParts matches component by component; "**" is any number of them.
+func (p pattern) valid() bool {
+	_, err := path.Match(p.text, "")
+	return !p.glob || err == nil
+}
+
 func matchParts(globs, parts []string) bool {
 	if len(globs) == 0 {
 		return len(parts) == 0

@@ -5,10 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
-	"time"
-
-	"duet/store/index"
 )
 
 // Style is how an answer is printed.
@@ -18,55 +14,84 @@ type Style struct {
 	Share bool // name the share before each path: more than one was asked
 }
 
-// Summary is what Print saw go by.
-type Summary struct {
-	Rows   int
-	Broken int // Check
+// Printer prints the answers to one kind of query, for one share after the
+// other: as text, or as one JSON array of rows (Show: one object; Dump: lines).
+type Printer struct {
+	Kind   Kind
+	Style  Style
+	Rows   int // that went by
+	Broken int // Check: that is not as it should be
+
+	out *bufio.Writer
 }
 
-// Print reads an answer of Run and writes it for people.
-func Print(rows io.Reader, kind Kind, w io.Writer, s Style) (Summary, error) {
-	buf := bufio.NewWriter(w)
-	var sum Summary
+// NewPrinter prints to w.
+func NewPrinter(w io.Writer, kind Kind, style Style) *Printer {
+	return &Printer{Kind: kind, Style: style, out: bufio.NewWriter(w)}
+}
+
+// Print prints one answer of Run.
+func (p *Printer) Print(rows io.Reader) error {
 	in := bufio.NewReaderSize(rows, 64<<10)
 	for {
 		line, err := in.ReadBytes('\n')
 		if err == io.EOF && len(line) == 0 {
-			return sum, buf.Flush()
+			return p.out.Flush()
 		}
 		if err != nil {
-			return sum, fmt.Errorf("read the answer: %w", err)
+			return fmt.Errorf("read the answer: %w", err)
 		}
-		sum.Rows++
-		if err := sum.one(kind, line, buf, s); err != nil {
-			return sum, fmt.Errorf("print the answer: %w", err)
+		if err := p.one(line); err != nil {
+			return fmt.Errorf("print the answer: %w", err)
 		}
+		p.Rows++
 	}
 }
 
-func (sum *Summary) one(kind Kind, line []byte, w *bufio.Writer, s Style) error {
-	if kind == Check {
-		var row Checked
-		if err := json.Unmarshal(line, &row); err != nil {
+// Close ends what Print began.
+func (p *Printer) Close() error {
+	if p.array() {
+		if p.Rows == 0 {
+			p.out.WriteByte('[')
+		}
+		p.out.WriteString("]\n")
+	}
+	return p.out.Flush()
+}
+
+func (p *Printer) array() bool { return p.Style.JSON && p.Kind != Show && p.Kind != Dump }
+
+func (p *Printer) one(line []byte) error {
+	if p.Kind == Check {
+		row, err := decode[Checked](line)
+		if err != nil {
 			return err
 		}
 		if row.Broken != "" {
-			sum.Broken++
+			p.Broken++
 		}
 	}
-	if s.JSON || kind == Dump {
-		_, err := w.Write(line)
+	if p.array() {
+		before := ","
+		if p.Rows == 0 {
+			before = "["
+		}
+		p.out.WriteString(before) // Flush has the error
+	}
+	if p.Style.JSON || p.Kind == Dump {
+		_, err := p.out.Write(line)
 		return err
 	}
-	text, err := textOf(kind, line, s)
+	text, err := p.text(line)
 	if err == nil {
-		_, err = w.WriteString(text)
+		_, err = p.out.WriteString(text)
 	}
 	return err
 }
 
-func textOf(kind Kind, line []byte, s Style) (string, error) {
-	switch kind {
+func (p *Printer) text(line []byte) (string, error) {
+	s := p.Style
+	switch p.Kind {
 	case Ls:
 		return render(line, s, Listed.text)
 	case Show:
@@ -84,246 +109,28 @@ func textOf(kind Kind, line []byte, s Style) (string, error) {
 	case Conflicts:
 		return render(line, s, Conflict.text)
 	}
-	return "", fmt.Errorf("no text form for %q", kind)
+	return "", fmt.Errorf("no text form for %q", p.Kind)
 }
 
 func render[R any](line []byte, s Style, text func(R, Style) string) (string, error) {
-	var row R
-	if err := json.Unmarshal(line, &row); err != nil {
+	row, err := decode[R](line)
+	if err != nil {
 		return "", err
 	}
 	return text(row, s), nil
 }
 
-// path writes a path, after its share's name where that is needed.
-func (s Style) path(share, path string) string {
-	if s.Share {
-		return share + ":" + path
-	}
-	return path
+func decode[R any](line []byte) (R, error) {
+	var row R
+	err := json.Unmarshal(line, &row)
+	return row, err
 }
 
-func (l Listed) text(s Style) string {
-	name := s.path(l.Share, l.Path)
-	switch l.Kind {
-	case index.Dir.String():
-		name += "/"
-	case index.Symlink.String():
-		name += " -> " + l.Target
+// One reads an answer of a single row.
+func One[R any](rows io.Reader) (R, error) {
+	var row R
+	if err := json.NewDecoder(rows).Decode(&row); err != nil {
+		return row, fmt.Errorf("read the answer: %w", err)
 	}
-	if mark := pending(l.Next); mark != "" {
-		name += "  (" + mark + ")"
-	}
-	if !s.Long {
-		return name + "\n"
-	}
-	size := ""
-	if l.Kind == index.File.String() {
-		size = fmt.Sprint(l.Size)
-	}
-	return fmt.Sprintf("%-9s %4s %-17s %12s %-29s %s\n", l.Kind, l.Mode, owners(l.Entry), size, when(l.ModTime), name)
-}
-
-func pending(next string) string {
-	switch next {
-	case "take":
-		return "to be done here"
-	case "wait":
-		return "to be done on the peer"
-	case "held":
-		return "conflict: waits for a person"
-	}
-	return ""
-}
-
-func owners(e Entry) string {
-	if e.Owner == "" && e.Group == "" {
-		return "-"
-	}
-	return e.Owner + ":" + e.Group
-}
-
-// when is a time for people, in the local zone, to the millisecond.
-func when(ns int64) string {
-	if ns == 0 {
-		return "-"
-	}
-	return time.Unix(0, ns).Format("2006-01-02T15:04:05.000Z07:00")
-}
-
-func (r Record) text(s Style) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", s.path(r.Share, r.Path))
-	for _, side := range []struct {
-		name string
-		e    *Entry
-		none string
-	}{{"ours", r.Ours, "not here"}, {"base", r.Base, "never agreed"}, {"theirs", r.Theirs, "never heard of"}} {
-		if side.e == nil {
-			fmt.Fprintf(&b, "  %-7s %s\n", side.name, side.none)
-			continue
-		}
-		fmt.Fprintf(&b, "  %-7s %s\n", side.name, side.e.long())
-		if side.e.Hash != "" {
-			fmt.Fprintf(&b, "          hash    %s\n", side.e.Hash)
-		}
-		fmt.Fprintf(&b, "          version %s\n", versionText(side.e.Version))
-		if len(side.e.Over) > 0 {
-			fmt.Fprintf(&b, "          won over %s\n", versionText(side.e.Over))
-		}
-	}
-	if st := r.Stamp; st != nil {
-		fmt.Fprintf(&b, "  stamp   inode %d, %d bytes, mtime %s, ctime %s, mode %s, uid %d, gid %d\n",
-			st.Ino, st.Size, when(st.ModTime), when(st.Ctime), st.Mode, st.UID, st.GID)
-	}
-	fmt.Fprintf(&b, "  journal our position %d, the peer's position %d\n", r.Pos, r.Heard)
-	next := pending(r.Next)
-	if next == "" {
-		next = "nothing to do"
-	}
-	if r.Agreed {
-		next += ", both agree"
-	}
-	fmt.Fprintf(&b, "  next    %s\n", next)
-	return b.String()
-}
-
-// long says all of an entry but its hash and version, in one line.
-func (e *Entry) long() string {
-	text := e.Kind
-	switch e.Kind {
-	case index.File.String():
-		text += fmt.Sprintf(", %d bytes, mtime %s, mode %s, %s", e.Size, when(e.ModTime), e.Mode, owners(*e))
-	case index.Dir.String():
-		text += fmt.Sprintf(", mode %s, %s", e.Mode, owners(*e))
-	case index.Symlink.String():
-		text += " to " + e.Target + ", " + owners(*e)
-	case index.Gone.String():
-		if e.Apart {
-			text += ", while the nodes were apart"
-		}
-	}
-	if e.Origin != "" {
-		text += ", by " + e.Origin
-	}
-	return text
-}
-
-func versionText(v []Counter) string {
-	parts := make([]string, len(v))
-	for i, c := range v {
-		name := c.Node
-		if name == "" {
-			name = "epoch " + c.Epoch
-		}
-		parts[i] = fmt.Sprintf("%s:%d", name, c.Seq)
-	}
-	return strings.Join(parts, " ")
-}
-
-func (e Event) text(s Style) string {
-	line := fmt.Sprintf("%s  #%-6d %-9s %-12s %s", when(e.Time), e.Pos, e.What, e.Node+" ("+e.How+")", s.path(e.Share, e.Path))
-	if e.From != "" {
-		line += " from " + e.From
-	}
-	if e.Entry != nil && e.Entry.Kind == index.File.String() {
-		line += fmt.Sprintf("  %d bytes %.8s", e.Entry.Size, e.Entry.Hash)
-	}
-	if e.Note != "" {
-		line += "  [" + e.Note + "]"
-	}
-	return line + "\n"
-}
-
-func (t Tombstone) text(s Style) string {
-	state := "the peer has not heard of it yet"
-	if t.Known {
-		state = "the peer knows"
-	}
-	if mark := pending(t.Next); mark != "" {
-		state = mark
-	}
-	if t.Apart {
-		state += ", deleted while apart"
-	}
-	return fmt.Sprintf("%-29s %s  by %s  (%s)\n", when(t.Time), s.path(t.Share, t.Path), t.By, state)
-}
-
-func (c Checked) text(s Style) string {
-	switch {
-	case c.Broken != "":
-		return fmt.Sprintf("%s: %s\n", c.Share, c.Broken)
-	case c.Count > 0:
-		return fmt.Sprintf("%s: %d broken: stop duet, keep a copy of the index file, and see 'The index is damaged' in docs/operations.md\n", c.Share, c.Count)
-	}
-	return fmt.Sprintf("%s: sound\n", c.Share)
-}
-
-func (k Kept) text(s Style) string {
-	what := "?"
-	if k.Entry != nil {
-		what = k.Entry.Kind
-		if k.Entry.Kind == index.File.String() {
-			what = fmt.Sprintf("%d bytes", k.Entry.Size)
-		}
-	}
-	by := ""
-	if k.By != "" {
-		by = " by " + k.By
-	}
-	return fmt.Sprintf("%5d  %s  %s  %s, %s%s\n", k.ID, when(k.Time), s.path(k.Share, k.Path), what, k.Reason, by)
-}
-
-func (c Conflict) text(s Style) string {
-	line := fmt.Sprintf("%5d  %s  %s", c.ID, when(c.Time), s.path(c.Share, c.Path))
-	if c.Held {
-		return line + "  waits for a person\n"
-	}
-	line += fmt.Sprintf("\n       won:  %s\n       lost: %s", sideText(c.Winner), sideText(c.Loser))
-	if c.Kept != 0 {
-		line += fmt.Sprintf("  (kept version %d: duet kept restore %d)", c.Kept, c.Kept)
-	} else {
-		line += "  (kept on the peer)"
-	}
-	if c.Rule != "" {
-		line += "\n       rule: " + c.Rule
-	}
-	return line + "\n"
-}
-
-func sideText(e *Entry) string {
-	if e == nil {
-		return "-"
-	}
-	return e.long()
-}
-
-func (st Stats) text(s Style) string {
-	var b strings.Builder
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
-	}
-	fmt.Fprintf(&b, "%s\n", st.Share)
-	line("index", "%s, %d bytes, format %d", st.File, st.FileBytes, st.Format)
-	line("paths", "%d files (%d bytes), %d directories, %d symlinks", st.Files, st.Bytes, st.Dirs, st.Links)
-	line("records", "%d, %d of them tombstones", st.Records, st.Tombstones)
-	line("pending", "%d here, %d on the peer, %d held", st.Take, st.Wait, st.Held)
-	line("kept", "%d versions, %d bytes; %d conflicts", st.Kept, st.KeptBytes, st.Conflicts)
-	line("journal", "position %d, the peer has heard %d; epoch %s", st.Head, st.Acked, st.Epoch)
-	line("peer", "heard to position %d; epoch %s", st.Heard, orDash(st.PeerEpoch))
-	line("session", "began %s, ended %s %s", when(st.Connected), when(st.Parted), st.PartedWhy)
-	if st.Intents > 0 {
-		line("intents", "%d: an install was interrupted, the next start settles it", st.Intents)
-	}
-	if st.Halt != "" {
-		line("halted", "%s", st.Halt)
-	}
-	return b.String()
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
+	return row, nil
 }

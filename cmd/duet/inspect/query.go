@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"duet/cmd/duet/exit"
 	"duet/store"
 	"duet/store/index"
 )
@@ -58,6 +59,9 @@ func Run(tx *store.Tx, q Query, file string, w io.Writer) error {
 	r := &run{Query: q, tx: tx, names: Names{q.Self, q.Peer, meta}, out: json.NewEncoder(buf)}
 	r.out.SetEscapeHTML(false)
 	r.want = pattern{q.Pattern, isGlob(q.Pattern) && !q.Exact}
+	if !r.want.valid() {
+		return exit.Errorf(exit.Usage, "pattern %s: not a glob: a '[' must have its ']'", index.Quote(q.Pattern))
+	}
 	if !r.want.glob && q.Pattern != "" {
 		if _, err := index.ParsePath(q.Pattern); err != nil {
 			return err
@@ -194,8 +198,12 @@ func (r *run) tombstones() error {
 		}
 		row := Tombstone{Share: r.Share, Path: rec.Path.String(), By: r.names.node(rec.Ours.Origin), Apart: rec.Ours.Apart,
 			Next: rec.Next.String(), Pos: uint64(rec.Pos), Known: rec.Pos <= meta.Acked}
-		if ev, err := r.tx.Event(rec.Pos); err == nil {
-			row.Time = ev.Time
+		for ev, err := range r.tx.Events(rec.Pos) {
+			if err != nil {
+				return err
+			}
+			row.Time = ev.Time // the journal keeps what carries a record
+			break
 		}
 		return r.out.Encode(row)
 	})

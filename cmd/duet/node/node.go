@@ -49,7 +49,6 @@ type unit struct {
 	cfg   config.Share
 	share *replicate.Share
 	ep    *link.Endpoint
-	state replicate.State
 	err   error
 }
 
@@ -102,7 +101,10 @@ func (n *Node) openHub() error {
 	}
 	peer, err := link.ParsePublicKey(n.cfg.Peer.Key)
 	if err != nil {
-		return exit.With(exit.Usage, fmt.Errorf("peer.key: %w", err))
+		return n.cfg.Wrong("peer.key", "", err.Error())
+	}
+	if peer.Fingerprint() == key.Public().Fingerprint() {
+		return n.cfg.Wrong("peer.key", "write what 'duet key' prints on the other host", "peer.key is this node's own key")
 	}
 	n.id, n.peer = link.NodeID(key.Public()), link.NodeID(peer)
 	n.hub, err = link.NewHub(link.Options{
@@ -115,16 +117,13 @@ func (n *Node) openShare(s config.Share) *unit {
 	u := &unit{cfg: s}
 	cfg := ShareConfig(n.cfg, s)
 	cfg.Node, cfg.Peer = n.id, n.peer
-	cfg.Version, cfg.Verbose, cfg.Log = n.opt.Version, n.opt.Verbose, n.opt.Log.With("share", s.Name)
+	cfg.Version, cfg.Verbose, cfg.Log = n.opt.Version, n.opt.Verbose, n.opt.Log
 	if n.opt.Hold {
 		cfg.OnReconnect = "hold"
 	}
 	u.share, u.err = replicate.Open(cfg)
 	if u.err != nil {
-		u.share, u.state = nil, replicate.ErrorState
-		if errors.Is(u.err, store.ErrCorrupt) {
-			u.state = replicate.IndexError
-		}
+		u.share = nil
 		n.opt.Log.Error("a share is halted: the others go on", "share", s.Name, "error", u.err)
 		return u
 	}
@@ -178,12 +177,21 @@ func (n *Node) Run(ctx context.Context) error {
 	<-shareCtx.Done()
 	err := shares.Wait()
 	stopHub()
-	return errors.Join(err, hub.Wait(), serving())
+	return errors.Join(err, hub.Wait(), serving(), n.closeShares())
 }
 
-// Close stops listening, for a node that is never Run. What the shares hold
-// ends with the process.
-func (n *Node) Close() error { return n.hub.Close() }
+// Close gives back what Open took, for a node that is never Run.
+func (n *Node) Close() error { return errors.Join(n.hub.Close(), n.closeShares()) }
+
+func (n *Node) closeShares() error {
+	var err error
+	for _, u := range n.units {
+		if u.share != nil {
+			err = errors.Join(err, u.share.Close())
+		}
+	}
+	return err
+}
 
 // Addr is the address that the node listens on, "" if it does not.
 func (n *Node) Addr() string {
@@ -228,7 +236,7 @@ func (n *Node) Status() *Status {
 
 func (u *unit) status() replicate.Status {
 	if u.share == nil {
-		return replicate.Status{Name: u.cfg.Name, State: u.state, Reason: u.err.Error(), Root: u.cfg.Path, Problems: []replicate.Problem{}}
+		return replicate.Status{Name: u.cfg.Name, State: replicate.ErrorState, Reason: u.err.Error(), Root: u.cfg.Path, Problems: []replicate.Problem{}}
 	}
 	st := u.share.Status()
 	if link := u.ep.State(); !st.Connected && st.LastError == "" {

@@ -1,0 +1,137 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"duet/cmd/duet/config"
+	"duet/replicate"
+)
+
+const liveShare = "demo"
+
+// Keep keeps two directories in sync until ctx ends, and shows how far it is.
+// line overwrites one line of a terminal; nil if there is none.
+func Keep(ctx context.Context, o Options, dirs [2]string, line func(string)) error {
+	p := newPair(o.Exe, o.Dir)
+	for i, s := range p.sides() {
+		root, err := filepath.Abs(dirs[i])
+		if err != nil {
+			return err
+		}
+		if st, err := os.Stat(root); err != nil {
+			return fmt.Errorf("%w: make the directory first", err)
+		} else if !st.IsDir() {
+			return fmt.Errorf("%s is not a directory", root)
+		}
+		s.roots[liveShare] = root
+	}
+	err := p.configure([]string{liveShare}, func(s *side, _ string) config.Share {
+		share := config.Defaults()
+		share.Holding = ownHolding(s.roots[liveShare])
+		return share
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Out, "%s is %s\n%s is %s\nconfigs, logs and indexes: %s\n", p.a.name, dirs[0], p.b.name, dirs[1], o.Dir)
+	for _, s := range p.sides() {
+		if err := p.start(ctx, s); err != nil {
+			return errors.Join(err, p.stop())
+		}
+	}
+	fmt.Fprintf(o.Out, "both run; change something in either directory; end with Ctrl-C\n")
+	err = p.show(ctx, o.Out, line)
+	fmt.Fprintf(o.Out, "\nstopping both\n")
+	return errors.Join(err, p.stop())
+}
+
+// ownHolding is a holding area of the directory's own beside it: two
+// directories side by side, with the same share name, would choose one and
+// the same. "" if there can be none.
+func ownHolding(root string) string {
+	dir := filepath.Join(filepath.Dir(root), ".duet-"+liveShare+"-"+filepath.Base(root))
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return ""
+	}
+	a, errA := os.Stat(dir)
+	b, errB := os.Stat(root)
+	if errA != nil || errB != nil || a.Sys().(*syscall.Stat_t).Dev != b.Sys().(*syscall.Stat_t).Dev {
+		os.Remove(dir) //nolint:errcheck // it stays if it is not empty
+		return ""
+	}
+	return dir
+}
+
+// show says how both sides are, whenever that changes.
+func (p *pair) show(ctx context.Context, out io.Writer, line func(string)) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	last := ""
+	for {
+		text, err := p.oneLine(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			err = p.alive()
+		}
+		if err != nil {
+			return err
+		}
+		if line != nil {
+			line(text)
+		} else if text != last {
+			fmt.Fprintln(out, text)
+		}
+		last = text
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *pair) oneLine(ctx context.Context) (string, error) {
+	var st [2]replicate.Status
+	for i, s := range p.sides() {
+		all, err := s.status(ctx)
+		if err != nil {
+			return "", errors.Join(err, p.alive())
+		}
+		st[i] = all.Shares[0]
+	}
+	if st[0].InSync() && st[1].InSync() && st[0].Files == st[1].Files {
+		return fmt.Sprintf("in sync: %d files, %d directories, %.1f MB; conflicts %d; last change took %.0f ms",
+			st[0].Files, st[0].Dirs, float64(st[0].Bytes)/1e6, st[0].Conflicts, max(st[0].LagMS, st[1].LagMS)), nil
+	}
+	text := ""
+	for i, s := range p.sides() {
+		text += fmt.Sprintf("%s %s%s; ", s.name, st[i].State, doing(st[i]))
+	}
+	return text[:len(text)-2], nil
+}
+
+func doing(st replicate.Status) string {
+	if p := st.Progress; p != nil {
+		text := fmt.Sprintf(" (%s %d", p.Phase, p.Done)
+		if p.Total > 0 {
+			text += fmt.Sprintf(" of %d", p.Total)
+		}
+		if p.Left > 0 {
+			text += fmt.Sprintf(", %.0f s left", p.Left)
+		}
+		return text + ")"
+	}
+	if len(st.Problems) > 0 {
+		return fmt.Sprintf(" (%s: %s)", st.Problems[0].Path, st.Problems[0].Error)
+	}
+	return fmt.Sprintf(" (%d to do)", st.PendingIn)
+}

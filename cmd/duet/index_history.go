@@ -1,0 +1,25 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"duet/cmd/duet/inspect"
+)
+
+func (a *app) indexHistoryCmd() *cobra.Command {
+	in := &inspection{q: inspect.Query{Kind: inspect.History}}
+	cmd := &cobra.Command{
+		Use:     "history [PATH|GLOB]",
+		Short:   "Show the journal, newest first",
+		Long:    "Show the journal of a path and of what is below it, or of the whole share, newest first:\nwhat happened, by whom, how it was noticed, and the rule that decided.",
+		Example: "  duet index history images:logo.png\n  duet index history --limit 20",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := a.print(cmd.Context(), in, first(args))
+			return err
+		},
+	}
+	in.flags(cmd)
+	cmd.Flags().IntVarP(&in.q.Limit, "limit", "n", 0, "only so many, the newest; 0: all")
+	return cmd
+}

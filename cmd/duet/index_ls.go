@@ -1,0 +1,28 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"duet/cmd/duet/inspect"
+)
+
+func (a *app) indexLsCmd() *cobra.Command {
+	in := &inspection{q: inspect.Query{Kind: inspect.Ls}}
+	cmd := &cobra.Command{
+		Use:   "ls [GLOB|DIR]",
+		Short: "List paths",
+		Long: `List what the index holds, all of it, below DIR, or what matches GLOB: one without a
+slash is matched against the last component, one with a slash against the whole path,
+where ** is any number of directories.`,
+		Example: "  duet index ls -l\n  duet index ls '*.png'\n  duet index ls --pending --json",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := a.print(cmd.Context(), in, first(args))
+			return err
+		},
+	}
+	in.flags(cmd)
+	cmd.Flags().BoolVarP(&in.style.Long, "long", "l", false, "with kind, mode, owner, size and time")
+	cmd.Flags().BoolVar(&in.q.Pending, "pending", false, "only paths on which a node, or a person, has to act")
+	return cmd
+}

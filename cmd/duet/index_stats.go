@@ -1,0 +1,23 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"duet/cmd/duet/inspect"
+)
+
+func (a *app) indexStatsCmd() *cobra.Command {
+	in := &inspection{q: inspect.Query{Kind: inspect.StatsOf}}
+	cmd := &cobra.Command{
+		Use:     "stats",
+		Short:   "Count what the index holds",
+		Example: "  duet index stats\n  duet index stats --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := a.print(cmd.Context(), in, "")
+			return err
+		},
+	}
+	in.flags(cmd)
+	return cmd
+}

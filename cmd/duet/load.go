@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"duet/cmd/duet/config"
+	"duet/cmd/duet/exit"
+)
+
+func (a *app) configFile() string {
+	if a.config != "" {
+		return a.config
+	}
+	return config.DefaultFile()
+}
+
+// stateDir is --state as an absolute path, "" if it is not given.
+func (a *app) stateDir() (string, error) {
+	if a.state == "" {
+		return "", nil
+	}
+	return filepath.Abs(a.state)
+}
+
+// load reads the config that the command line names.
+func (a *app) load() (*config.Config, error) {
+	state, err := a.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	file, err := filepath.Abs(a.configFile())
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(file, state)
+}
+
+// shares are those that a command is about: the named one, or all.
+func shares(cfg *config.Config, name string) ([]config.Share, error) {
+	if name == "" {
+		return cfg.Shares, nil
+	}
+	if s := cfg.Share(name); s != nil {
+		return []config.Share{*s}, nil
+	}
+	return nil, exit.Errorf(exit.Usage, "there is no share %q in %s: the shares are %s", name, cfg.File, names(cfg.Shares))
+}
+
+// only is the share that a command is about, where it can be but one.
+func only(cfg *config.Config, name string) (string, error) {
+	list, err := shares(cfg, name)
+	if err != nil {
+		return "", err
+	}
+	if len(list) > 1 {
+		return "", exit.Errorf(exit.Usage, "which share? Name one with --share: %s", names(list))
+	}
+	return list[0].Name, nil
+}
+
+func names(list []config.Share) string {
+	text := make([]string, len(list))
+	for i, s := range list {
+		text[i] = s.Name
+	}
+	return strings.Join(text, ", ")
+}
+
+// locate finds out which path of which share a person means. It may be given
+// as SHARE:PATH, as an absolute path, as a path starting with ./ or ../, or
+// relative to the root of the one share that it can be about. An escaped path,
+// as Duet prints it, is understood. share is "" if any share can be meant.
+func locate(cfg *config.Config, share, arg string) (string, string, error) {
+	if strings.HasPrefix(arg, `"`) {
+		if raw, err := strconv.Unquote(arg); err == nil {
+			arg = raw
+		}
+	}
+	if name, rest, ok := strings.Cut(arg, ":"); ok && share == "" && cfg.Share(name) != nil {
+		if strings.HasPrefix(rest, `"`) {
+			if raw, err := strconv.Unquote(rest); err == nil {
+				rest = raw
+			}
+		}
+		return name, strings.Trim(rest, "/"), nil
+	}
+	if strings.HasPrefix(arg, "./") || strings.HasPrefix(arg, "../") || arg == "." || arg == ".." {
+		abs, err := filepath.Abs(arg)
+		if err != nil {
+			return "", "", err
+		}
+		if _, _, err := below(cfg, abs); err == nil {
+			arg = abs
+		}
+	}
+	if filepath.IsAbs(arg) {
+		return below(cfg, arg)
+	}
+	if share != "" {
+		if _, err := shares(cfg, share); err != nil {
+			return "", "", err
+		}
+	} else if len(cfg.Shares) == 1 {
+		share = cfg.Shares[0].Name
+	}
+	return share, strings.Trim(strings.TrimPrefix(arg, "./"), "/"), nil
+}
+
+func below(cfg *config.Config, abs string) (share, path string, err error) {
+	abs = filepath.Clean(abs)
+	for _, s := range cfg.Shares {
+		root := filepath.Clean(s.Path)
+		if abs == root {
+			return s.Name, "", nil
+		}
+		if rest, ok := strings.CutPrefix(abs, strings.TrimSuffix(root, "/")+"/"); ok {
+			return s.Name, rest, nil
+		}
+	}
+	return "", "", exit.With(exit.Usage, fmt.Errorf("%s is in no share: the shares are %s", abs, names(cfg.Shares)))
+}

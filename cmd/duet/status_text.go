@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"duet/cmd/duet/node"
+	"duet/replicate"
+)
+
+// So many problems of a share are shown to people; JSON has those that the
+// daemon tells.
+const shownProblems = 10
+
+// statusText writes the status for people: a line for the node, one for the
+// peer, a table of the shares, and then what somebody should know or do.
+func statusText(w io.Writer, s *node.Status, now time.Time) error {
+	var b strings.Builder
+	if s.Running {
+		fmt.Fprintf(&b, "%s  running since %s, process %d", s.Node, timeText(s.Started), s.PID)
+		if s.Listen != "" {
+			fmt.Fprintf(&b, ", listening on %s", s.Listen)
+		}
+		b.WriteByte('\n')
+	} else {
+		fmt.Fprintf(&b, "%s  not running\n", s.Node)
+	}
+	peer := "not connected"
+	if s.Peer.Connected {
+		peer = "connected"
+	}
+	fmt.Fprintf(&b, "%s  %s\n\n", s.Peer.Name, peer)
+
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "SHARE\tSTATE\tFILES\tSIZE\tIN\tOUT\tCONFLICTS\tKEPT\tLAG")
+	for _, sh := range s.Shares {
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%s\n", sh.Name, sh.State, sh.Files, sizeText(sh.Bytes),
+			sh.PendingIn, sh.PendingOut, sh.Conflicts, sh.Kept, lagText(sh.LagMS))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	var notes strings.Builder
+	for _, sh := range s.Shares {
+		shareNotes(&notes, sh, s.Running, now)
+	}
+	if notes.Len() > 0 {
+		b.WriteString("\n" + notes.String())
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func shareNotes(b *strings.Builder, sh replicate.Status, running bool, now time.Time) {
+	note := func(format string, args ...any) { fmt.Fprintf(b, "%s: %s\n", sh.Name, fmt.Sprintf(format, args...)) }
+	if sh.Reason != "" {
+		note("%s", sh.Reason)
+	}
+	if p := sh.Progress; p != nil {
+		note("%s", progressText(p))
+	}
+	if w := sh.Waiting; w != nil {
+		note("%s of %d wait for approval: %s. Look with 'duet recover %s --dry-run', then 'duet approve %s'",
+			plural(w.Deletes, "delete"), w.Total, w.Reason, sh.Name, sh.Name)
+	}
+	if running && !sh.Connected && sh.LastError != "" {
+		note("not connected: %s", sh.LastError)
+	}
+	if sh.Held > 0 {
+		note("%s waiting for a person: duet conflicts", plural(sh.Held, "conflict"))
+	}
+	if sh.Dirty > 0 && sh.Progress == nil {
+		note("%s touched and not yet looked at", plural(sh.Dirty, "path"))
+	}
+	if skew := time.Duration(sh.ClockSkewMS) * time.Millisecond; skew.Abs() > 2*time.Second {
+		note("the peer's clock is %v off: conflicts settled by time may come out wrong", skew)
+	}
+	if sh.HoldingInside {
+		note("the holding area is inside the share, %s: no web server should serve it; set 'holding:'", sh.Holding)
+	}
+	problemNotes(sh, now, note)
+}
+
+func problemNotes(sh replicate.Status, now time.Time, note func(string, ...any)) {
+	shown, more := 0, 0
+	for _, p := range sh.Problems {
+		switch {
+		case p.Skipped:
+			continue
+		case shown == shownProblems:
+			more++
+			continue
+		}
+		shown++
+		retry := ""
+		if p.Next.After(now) {
+			retry = fmt.Sprintf("; next try in %s", secondsText(p.Next.Sub(now).Seconds()))
+		}
+		note("%s: %s%s", p.Path, p.Error, retry)
+	}
+	if more > 0 {
+		note("and %s: duet status --json", plural(int64(more), "more problem"))
+	}
+	if sh.Skipped > 0 {
+		note("%s skipped (FIFOs, sockets, devices, mount points): duet status --json lists them", plural(sh.Skipped, "path"))
+	}
+}
+
+// progressText is one line on long work.
+func progressText(p *replicate.Progress) string {
+	b := fmt.Sprintf("%s %d", p.Phase, p.Done)
+	if p.Total > 0 {
+		b += fmt.Sprintf(" of %d", p.Total)
+	}
+	b += " paths"
+	if p.TotalBytes > 0 {
+		b += fmt.Sprintf(", %s of %s", sizeText(p.Bytes), sizeText(p.TotalBytes))
+	} else if p.Bytes > 0 {
+		b += ", " + sizeText(p.Bytes)
+	}
+	if p.Rate > 0 {
+		if p.Phase == "scanning" {
+			b += fmt.Sprintf(", %.0f paths/s", p.Rate)
+		} else {
+			b += fmt.Sprintf(", %s/s", sizeText(int64(p.Rate)))
+		}
+	}
+	if p.Left > 0 {
+		b += ", " + secondsText(p.Left) + " left"
+	}
+	return b
+}
