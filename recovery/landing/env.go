@@ -18,7 +18,7 @@ import (
 )
 
 // Env is what the share knows and installing needs. The funcs may be called
-// inside a transaction, except Inside: they must not use the store.
+// inside a transaction: they must not use the store.
 type Env struct {
 	Now  func() time.Time
 	Node index.NodeID // this node, whose edit a raced save is
@@ -32,8 +32,11 @@ type Env struct {
 	// Doomed returns the tombstone that ours becomes if the live r is to be
 	// deleted, nil if it is to stay.
 	Doomed func(r *index.Record) *index.Entry
-	// Inside opens a held directory as a tree of its own, with the same
-	// holding area; see Within. If nil, a directory that was replaced by a file or link is
-	// kept as one version, not as one per file.
-	Inside func(h vfs.Held) (vfs.Files, error)
+}
+
+func (e Env) doomed(r *index.Record) *index.Entry {
+	if e.Doomed == nil {
+		return nil
+	}
+	return e.Doomed(r)
 }

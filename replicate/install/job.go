@@ -12,7 +12,7 @@ import (
 var (
 	// ErrLive means that a directory cannot go, because there is something in
 	// it that is to stay, or that the index does not know.
-	ErrLive = errors.New("directory has contents that stay")
+	ErrLive = landing.ErrLive
 	// ErrParent means that the directory that is to hold the path is missing.
 	ErrParent = errors.New("the directory that holds it is missing")
 	// ErrContent means that the local content to copy is not, or no longer,

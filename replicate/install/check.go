@@ -1,0 +1,107 @@
+package install
+
+import (
+	"errors"
+	"io/fs"
+
+	"duet/recovery/landing"
+	"duet/scan/vfs"
+	"duet/store/index"
+)
+
+// expected reports whether what is at p is still what the index says, to the
+// last field of its stamp. If not, t is over: somebody changed it, and the
+// scan has to look before anything is decided.
+func (b *batch) expected(t *task, p index.Path, want index.Stamp) bool {
+	info, err := b.files.Lstat(p)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		t.raced = true
+	case err != nil:
+		t.fail("%w", err)
+	case info.Mount:
+		t.fail("%w", vfs.ErrMount)
+	case info.Stamp != want:
+		t.raced = true
+	default:
+		return true
+	}
+	return false
+}
+
+// guard is an open descriptor of a file that is about to be changed or to
+// leave the tree: a process that has it open for writing would go on writing
+// into it afterwards. A nil guard guards nothing: what is no file, or what we
+// may not read, is told by its stamp alone.
+type guard struct {
+	c      vfs.Content
+	expect index.Stamp
+}
+
+// guard opens what is at p, a file if kind says so. It returns false if t is over.
+func (b *batch) guard(t *task, p index.Path, kind index.Kind, expect index.Stamp) (*guard, bool) {
+	if kind != index.File {
+		return nil, true
+	}
+	c, err := b.files.Open(p)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, true
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, vfs.ErrChanged):
+		t.raced = true
+		return nil, false
+	case err != nil:
+		t.fail("%w", err)
+		return nil, false
+	}
+	g := &guard{c, expect}
+	switch {
+	case g.written():
+		t.busy = true
+	case g.changed():
+		t.raced = true
+	default:
+		return g, true
+	}
+	g.close()
+	return nil, false
+}
+
+// written reports whether a process has the file open for writing.
+func (g *guard) written() bool {
+	if g == nil {
+		return false
+	}
+	writers, known := g.c.Writers()
+	return known && writers
+}
+
+// changed reports whether the file is not what was expected; one that cannot
+// be looked at is not.
+func (g *guard) changed() bool {
+	if g == nil {
+		return false
+	}
+	info, err := g.c.Stat()
+	return err != nil || !landing.Unchanged(info.Stamp, g.expect)
+}
+
+func (g *guard) close() {
+	if g != nil {
+		_ = g.c.Close() // it was only read
+	}
+}
+
+// landed looks at what is at t's path after something was placed, swapped or
+// moved there. If that is not what it was when it was ready, somebody was
+// quick: the index says what was installed, with a stamp that does not match,
+// and the next look finds the edit.
+func (b *batch) landed(t *task) {
+	t.done, t.now = true, t.stamp
+	info, err := b.files.Lstat(t.path)
+	if err != nil || !landing.Unchanged(info.Stamp, t.stamp) {
+		t.raced = true
+		return
+	}
+	t.now = info.Stamp
+}

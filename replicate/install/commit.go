@@ -1,0 +1,77 @@
+package install
+
+import (
+	"maps"
+
+	"slices"
+
+	"duet/recovery/landing"
+	"duet/store"
+	"duet/store/index"
+)
+
+// sync puts all names that the batch made or took away on stable storage.
+func (b *batch) sync() error {
+	touched := make(map[index.Path]bool)
+	for _, t := range b.tasks {
+		if t.verb == 0 || t.intent.ID == 0 {
+			continue
+		}
+		touched[t.path.Parent()] = true
+		if t.verb == index.Move {
+			touched[t.from.path.Parent()] = true
+		}
+		if t.done && t.entry.Kind == index.Dir {
+			touched[t.path] = true // its metadata is in itself
+		}
+	}
+	if len(touched) == 0 {
+		return nil
+	}
+	return b.files.SyncDirs(slices.SortedFunc(maps.Keys(touched), index.Path.Compare))
+}
+
+// commit writes down what was done.
+func (b *batch) commit() error {
+	if len(b.tasks) == 0 {
+		return nil
+	}
+	return b.st.Update(func(tx *store.Tx) error {
+		for _, t := range b.tasks {
+			kept, err := b.env.Commit(tx, b.landing(t))
+			if err != nil {
+				return err
+			}
+			t.kept = kept
+		}
+		return nil
+	})
+}
+
+func (b *batch) landing(t *task) *landing.Landing {
+	l := &landing.Landing{
+		Path: t.path, What: t.job.What, How: t.how(), By: t.job.By, Note: t.job.Note, Out: t.out,
+	}
+	if l.What == 0 {
+		l.What = index.Adopted
+	}
+	if l.By == 0 {
+		l.By = t.entry.Origin
+	}
+	if t.intent.ID != 0 && !t.open && !(t.unfold && t.done) {
+		l.Intents = []uint64{t.intent.ID}
+	}
+	switch {
+	case t.done && !t.with && !t.job.Own:
+		l.Entry, l.Conflict = t.entry, t.job.Conflict
+		if t.entry.Live() {
+			l.Stamp = t.now
+		}
+		if t.verb == index.Move {
+			l.From = t.job.From
+		}
+	case t.retake != (index.Stamp{}):
+		l.Stamp = t.retake
+	}
+	return l
+}

@@ -1,0 +1,118 @@
+package install
+
+import (
+	"errors"
+	"io/fs"
+
+	"duet/store/index"
+)
+
+// place puts something where nothing is. Place does not replace: whoever
+// creates the path first has it.
+func (b *batch) place(t *task) {
+	if !b.free(t) {
+		return
+	}
+	err := b.files.Place(t.staged, t.path)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		t.raced = true
+	case errors.Is(err, fs.ErrNotExist):
+		t.fail("%w: %w", ErrParent, err)
+	case err != nil:
+		t.fail("%w", err)
+	default:
+		b.landed(t)
+	}
+}
+
+// free reports whether nothing is at t's path. If something is, t is over.
+func (b *batch) free(t *task) bool {
+	_, err := b.files.Lstat(t.path)
+	switch {
+	case err == nil:
+		t.raced = true
+	case !errors.Is(err, fs.ErrNotExist):
+		t.fail("%w", err)
+	default:
+		return true
+	}
+	return false
+}
+
+// move renames a file or symlink of the tree. Its metadata is set before, at
+// the old name, so that it is right from the first instant at the new one.
+//
+// RACE: who opens the old name in between sees the new metadata there. A
+// process that has the file open for writing goes on writing at the new name,
+// where the scan finds it: no bytes leave the tree.
+func (b *batch) move(t *task) {
+	src := t.from
+	if !b.expected(t, src.path, src.rec.Stamp) || !b.free(t) {
+		return
+	}
+	t.stamp = src.rec.Stamp
+	if !index.Same(src.rec.Ours, t.entry) {
+		g, ok := b.guard(t, src.path, t.entry.Kind, src.rec.Stamp)
+		if !ok {
+			return
+		}
+		defer g.close()
+		stamp, ok := b.dress(t, src.path, src.rec, g)
+		if !ok {
+			return
+		}
+		t.stamp = stamp
+	}
+	err := b.files.Move(src.path, t.path)
+	switch {
+	case err == nil:
+		b.moved(t)
+		return
+	case errors.Is(err, fs.ErrExist):
+		t.raced = true
+	case errors.Is(err, fs.ErrNotExist):
+		if _, e := b.files.Lstat(src.path); errors.Is(e, fs.ErrNotExist) {
+			t.raced = true
+		} else {
+			t.fail("%w: %w", ErrParent, err)
+		}
+	default:
+		t.fail("%w", err)
+	}
+	b.undress(t)
+}
+
+// moved looks at what was moved. Something else than was expected is somebody
+// else's save, and goes back to where it was made.
+func (b *batch) moved(t *task) {
+	b.landed(t)
+	if !t.raced {
+		t.from.done = true
+		if _, err := b.files.Lstat(t.from.path); err == nil {
+			t.from.raced = true // already there again
+		}
+		return
+	}
+	// RACE: if the old name is taken again by now, both stay where they are:
+	// the save is in the tree, at the new name, and the scan finds both.
+	t.done = false
+	if err := b.files.Move(t.path, t.from.path); err == nil {
+		b.undress(t)
+	}
+}
+
+// undress gives the source of a move that was not made its own metadata back.
+// Else the next look would take ours for an edit, and keep the path alive.
+func (b *batch) undress(t *task) {
+	src := t.from
+	if t.stamp == src.rec.Stamp {
+		return
+	}
+	stamp, err := b.files.SetMeta(src.path, metaOf(src.rec.Stamp), t.stamp)
+	if err != nil {
+		src.raced = true
+		return
+	}
+	src.retake = stamp
+}

@@ -1,0 +1,120 @@
+package install
+
+import (
+	"errors"
+	"io/fs"
+
+	"duet/recovery/landing"
+	"duet/scan/vfs"
+	"duet/store/index"
+)
+
+// remove takes away what the peer deleted: a directory if it is empty, all
+// else to the kept.
+func (b *batch) remove(t *task) {
+	switch {
+	case t.to != nil && !t.to.done:
+		t.stale = true // its move or copy was not made: not yet
+		return
+	case b.wentWith(t.path):
+		t.done, t.with = true, true
+		return
+	}
+	if _, err := b.files.Lstat(t.path); errors.Is(err, fs.ErrNotExist) {
+		t.done = true // deleted here, too
+		return
+	}
+	if !b.expected(t, t.path, t.rec.Stamp) {
+		return
+	}
+	if t.rec.Ours.Kind == index.Dir {
+		b.rmdir(t)
+	} else {
+		b.shelve(t)
+	}
+	if t.done {
+		b.away(t)
+		if _, err := b.files.Lstat(t.path); !errors.Is(err, fs.ErrNotExist) {
+			t.raced = true // there again
+		}
+	}
+}
+
+func (b *batch) rmdir(t *task) {
+	err := b.files.Rmdir(t.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		t.done = true
+	case errors.Is(err, vfs.ErrChanged):
+		t.raced = true
+	case errors.Is(err, fs.ErrExist):
+		t.fail("%w", ErrLive)
+	case err != nil:
+		t.fail("%w", err)
+	default:
+		t.done = true
+		t.out = &landing.Displaced{Entry: t.rec.Ours, Reason: t.reason()}
+	}
+}
+
+// shelve is RACE'd like swap; what should not have come out goes back to its
+// name, unless somebody has that by now.
+func (b *batch) shelve(t *task) {
+	g, ok := b.guard(t, t.path, t.rec.Ours.Kind, t.rec.Stamp)
+	if !ok {
+		return
+	}
+	defer g.close()
+	h := vfs.Held{Area: vfs.Kept, Name: t.intent.Held}
+	err := b.files.Shelve(t.path, h)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.done = true
+		return
+	}
+	if err != nil {
+		t.fail("%w", err)
+		return
+	}
+	info, err := b.files.LstatHeld(h)
+	switch {
+	case err != nil:
+		t.fail("%w", err)
+		t.open = true
+		return
+	case !landing.Unchanged(info.Stamp, t.rec.Stamp), g.changed():
+		t.raced = true
+	case g.written():
+		t.busy = true
+	default:
+		t.done = true
+		t.out = &landing.Displaced{Held: h.Name, Entry: t.rec.Ours, Reason: t.reason()}
+		return
+	}
+	returned, err := landing.Return(b.files, h, t.path)
+	switch {
+	case err != nil:
+		t.fail("%w", err)
+		t.open = true
+	case !returned:
+		t.raced = true
+		t.out = &landing.Displaced{Held: h.Name, Entry: b.env.KnownAs(b.files, h), Reason: index.Raced}
+	}
+}
+
+// away notes that the directory at t's path is one no more.
+func (b *batch) away(t *task) {
+	if t.rec.Ours.Kind == index.Dir {
+		b.gone[t.path] = t.unfold
+	}
+}
+
+// wentWith reports whether p went out with a directory above it.
+func (b *batch) wentWith(p index.Path) bool {
+	for p != index.Root {
+		p = p.Parent()
+		if b.gone[p] {
+			return true
+		}
+	}
+	return false
+}
