@@ -46,7 +46,7 @@ func newPair(t *testing.T, change func(*replicate.Config)) *pair {
 		}
 		cfg := replicate.Config{
 			Name: "s", Path: root, NodeName: name, PeerName: peer,
-			Log: slog.New(slog.NewTextHandler(testWriter{t, name}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			Log:  slog.New(slog.NewTextHandler(testWriter{t, name}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			File: filepath.Join(dir, name, "s.db"), Version: "test",
 		}
 		cfg.Node, cfg.Peer = nodeID(id), nodeID(pid)

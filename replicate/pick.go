@@ -29,8 +29,12 @@ type picking struct {
 // nil if nothing on the way can be done now.
 func (l *loop) pick(now time.Time) (b *batch, end bool, err error) {
 	r := &l.rounds
+	if r.cursor == index.Root {
+		r.later = false
+	}
 	b, end, later, err := l.pickFrom(r.cursor, now, false)
-	if err != nil || b != nil || !end || !later || r.batches > 0 || r.cursor != index.Root {
+	r.later = r.later || later
+	if err != nil || b != nil || !end || !r.later || r.batches > 0 {
 		return b, end, err
 	}
 	// Whatever links and type changes may depend on is in place.

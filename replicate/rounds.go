@@ -20,6 +20,7 @@ import (
 // last and bottom-up.
 type rounds struct {
 	cursor   index.Path           // the walk through what is to do goes on behind here
+	later    bool                 // the walk passed links, which come after contents
 	kick     bool                 // something may have become possible since the walk began
 	flying   map[index.Path]bool  // paths in a batch
 	fetching map[index.Hash]bool  // contents in a batch
