@@ -27,6 +27,9 @@ var kernels = map[string][]string{
 func TestContract(t *testing.T) {
 	for where, dir := range disks(t) {
 		for without, missing := range kernels {
+			if where == "temp" && len(missing) == 1 && len(disks(t)) > 1 {
+				continue // tmpfs tells as much, and is faster
+			}
 			t.Run(where+"/without-"+without, func(t *testing.T) {
 				vfstest.Test(t, func(t *testing.T) vfstest.World {
 					root := filepath.Join(subdir(t, dir), "root")

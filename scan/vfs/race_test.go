@@ -52,7 +52,7 @@ func swapForSymlink(t *testing.T, missing []string) {
 		}
 	}
 	limit := time.Now().Add(20 * time.Second)
-	for i := 0; i < 300 || done < 200 || refused < 200; i++ {
+	for i := 0; i < 100 || done < 100 || refused < 100; i++ {
 		if time.Now().After(limit) {
 			t.Logf("only %d operations found the directory and %d the symlink", done, refused)
 			break

@@ -43,36 +43,34 @@ func (t *Tree) SyncDirs(dirs []index.Path) error {
 }
 
 func (t *Tree) syncDir(dir index.Path) error {
-	s := spot{dir: t.root, leaf: "."}
-	var err error
-	if dir != index.Root {
-		if s, err = t.spot(dir); err == nil {
-			defer s.close()
-		}
-	}
-	if err == nil {
-		err = t.syncAt(s)
-	}
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return fmt.Errorf("sync directory %v: %w", dir, err)
-}
-
-func (t *Tree) syncAt(s spot) error {
-	fd, err := t.openLeaf(s, unix.O_RDONLY|unix.O_DIRECTORY)
-	switch err {
-	case nil:
-	case unix.ENOTDIR, unix.ELOOP:
-		return nil // the directory is gone, and something else has its name
-	case unix.EACCES:
+	fd, err := t.openToSync(dir)
+	switch {
+	case err == nil:
+		err = errors.Join(t.flush(fd), unix.Close(fd))
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
+		return nil // the directory is gone; something else may have its name
+	case errors.Is(err, unix.EACCES):
 		// A directory that may be written but not read cannot be opened. The
 		// filesystem can be synced as a whole.
-		return again(func() error { return unix.Syncfs(t.stage) })
-	default:
-		return t.cause(s, err)
+		err = again(func() error { return unix.Syncfs(t.stage) })
 	}
-	return errors.Join(t.flush(fd), unix.Close(fd))
+	if err != nil {
+		return fmt.Errorf("sync directory %v: %w", dir, err)
+	}
+	return nil
+}
+
+func (t *Tree) openToSync(dir index.Path) (int, error) {
+	if dir == index.Root {
+		return openat(t.root, ".", unix.O_RDONLY|unix.O_DIRECTORY)
+	}
+	s, err := t.spot(dir)
+	if err != nil {
+		return -1, err
+	}
+	defer s.close()
+	fd, err := t.openFolder(s)
+	return fd, t.cause(s, err)
 }
 
 // flush is fsync of a directory, or of its whole filesystem if that does not

@@ -72,7 +72,7 @@ func (t *Tree) Move(from, to index.Path) error {
 	return t.at("move", from, func(a spot) error {
 		b, err := t.spot(to)
 		if err == nil {
-			err = t.cause(b, t.move(a, b))
+			err = t.cause(b, t.cause(a, t.move(a, b)))
 			b.close()
 		}
 		if err != nil {
