@@ -217,7 +217,9 @@ type collected struct {
 // maxCollected bounds what is committed together.
 const maxCollected = 20000
 
-func collect(emit func([]scan.Finding, []scan.Problem) error) *collected { return &collected{emit: emit} }
+func collect(emit func([]scan.Finding, []scan.Problem) error) *collected {
+	return &collected{emit: emit}
+}
 
 func (c *collected) add(found []scan.Finding, problems []scan.Problem) error {
 	for i := range found {

@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -45,7 +46,10 @@ func (l *loop) pick(now time.Time) (b *batch, end bool, err error) {
 func (l *loop) pickFrom(from index.Path, now time.Time, links bool) (b *batch, end, later bool, err error) {
 	k := &picking{
 		l: l, now: now, links: links, dirs: map[index.Path]bool{}, used: map[index.Path]bool{},
-		b: &batch{small: map[index.Path][]byte{}, metas: map[index.Path]vfs.Meta{}, failed: map[index.Path]error{}},
+		b: &batch{
+			small: map[index.Path][]byte{}, metas: map[index.Path]vfs.Meta{},
+			failed: map[index.Path]error{}, sources: map[index.Path]index.Path{},
+		},
 	}
 	end = true
 	err = l.s.st.View(func(tx *store.Tx) error {
@@ -213,6 +217,9 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 	if err != nil {
 		return err
 	}
+	if h := l.trouble.paths[r.Path]; h != nil && h.tries > 1 && errors.Is(h.err, install.ErrContent) {
+		src = nil // it is not what the index thinks; fetch it
+	}
 	switch {
 	case moved != nil:
 		k.move(&j, moved)
@@ -221,6 +228,7 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 	case src != nil:
 		j.Staged = l.stageName()
 		k.b.copies = append(k.b.copies, copying{len(k.b.jobs), *src, l.s.metaFor(e, r)})
+		k.b.sources[r.Path] = src.Path
 		k.b.bytes += e.Size
 	default:
 		if e.Size >= bigFile && (l.rounds.big >= maxBig || len(k.b.jobs) > 0) {

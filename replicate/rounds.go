@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -53,17 +54,18 @@ type small struct {
 
 // batch is paths on their way together.
 type batch struct {
-	jobs   []install.Job
-	settle []index.Path // nothing changes in the tree, see writing.settle
-	wants  []transfer.Want
-	copies []copying
-	small  map[index.Path][]byte   // contents that are here, by path
-	metas  map[index.Path]vfs.Meta // for small
-	bytes  int64
-	big    bool
-	remove bool
-	failed map[index.Path]error
-	files  vfs.Files
+	jobs    []install.Job
+	settle  []index.Path // nothing changes in the tree, see writing.settle
+	wants   []transfer.Want
+	copies  []copying
+	small   map[index.Path][]byte   // contents that are here, by path
+	metas   map[index.Path]vfs.Meta // for small
+	bytes   int64
+	big     bool
+	remove  bool
+	failed  map[index.Path]error
+	sources map[index.Path]index.Path // of copies: where the content was thought to be
+	files   vfs.Files
 }
 
 // copying is a job whose content is somewhere here already.
@@ -232,7 +234,11 @@ func (l *loop) installJob() func() func() {
 		if err := s.settleAll(b.settle, now, hold); err != nil {
 			return func() { l.landed(b, nil, err) }
 		}
-		out, err := install.Batch(ctx, s.st, b.files, env, b.staged())
+		jobs := b.staged()
+		out, err := install.Batch(ctx, s.st, b.files, env, jobs)
+		if err == nil {
+			unstage(b.files, jobs, out)
+		}
 		return func() { l.landed(b, out, err) }
 	}
 }
@@ -289,7 +295,12 @@ func (l *loop) landed(b *batch, out []install.Outcome, err error) {
 		return
 	}
 	for p, err := range b.failed {
-		l.trouble.fail(p, err, now)
+		if errors.Is(err, install.ErrContent) {
+			l.notice.dirty.Mark(b.sources[p], false, now)
+		}
+		if !errors.Is(err, errParted) {
+			l.trouble.fail(p, err, now)
+		}
 	}
 	for i := range out {
 		l.outcome(b, &out[i], now)

@@ -9,6 +9,7 @@ import (
 
 	"duet/replicate/install"
 	"duet/replicate/transfer"
+	"duet/replicate/wire"
 	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store/index"
@@ -88,6 +89,23 @@ func stageContent(files vfs.Files, j *install.Job, content []byte, m vfs.Meta) e
 	}
 	_, err = d.Finish(m)
 	return errors.Join(err, d.Close())
+}
+
+// unstage clears away what was staged for jobs that came to nothing. A large
+// file becomes a complete partial transfer, so that the next try need not
+// fetch it again.
+func unstage(files vfs.Files, jobs []install.Job, out []install.Outcome) {
+	for i := range jobs {
+		j := &jobs[i]
+		if j.Staged.Name == "" || i < len(out) && out[i].Done {
+			continue
+		}
+		part := vfs.Held{Area: vfs.Stage, Name: transfer.PartName(j.Entry.Hash)}
+		if j.Entry.Size > wire.MaxContent && files.RenameHeld(j.Staged, part) == nil {
+			continue
+		}
+		files.RemoveHeld(j.Staged) // what cannot be removed now goes at the next start
+	}
 }
 
 // staged returns the jobs whose content is here.

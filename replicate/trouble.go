@@ -159,6 +159,9 @@ func (t *trouble) next(now time.Time) time.Time {
 func (t *trouble) list() (ps []Problem, skipped, failed int64) {
 	for _, p := range slices.SortedFunc(maps.Keys(t.paths), index.Path.Compare) {
 		h := t.paths[p]
+		if h.install && h.tries < 3 {
+			continue // it may well be over in a moment: the file is just being written here, or there
+		}
 		if h.skipped {
 			skipped++
 		} else {
