@@ -93,7 +93,7 @@ func TestDecideMirrored(t *testing.T) {
 	for i, ours := range side[0] {
 		for j, theirs := range side[1] {
 			// Every pair meets some policies, every kind of pair meets all.
-			for k := (i + j) % 3; k < len(all); k += 3 {
+			for k := (i + j) % 5; k < len(all); k += 5 {
 				pairs++
 				if err := checkPair(ours, theirs, all[k].Policy); err != nil {
 					t.Fatalf("ours %+v\ntheirs %+v\nconflict %s, deletes %s: %v", ours, theirs, all[k].conflict, all[k].deletes, err)
@@ -215,5 +215,71 @@ func TestChosen(t *testing.T) {
 	chosen.Version = chosen.Version.With(1, 2)
 	if v := Decide(theirs, chosen, p.Mirror()); v.Act != TakeOver || !v.Conflict {
 		t.Errorf("the node whose side was not chosen: %v, want take over", v.Act)
+	}
+}
+
+// TestWhatWasSeenStaysSeen: A deletes (a1) while B writes the page (b1); A
+// takes it. Meanwhile B, which has not heard, goes on. What B does then was
+// done knowing the page, whatever A's version says.
+func TestWhatWasSeenStaysSeen(t *testing.T) {
+	p := Policy{Self: 1, Peer: 2}
+	took := Decide(gone.at(1, ab(1, 0), nil), page.at(2, ab(0, 1), nil), p)
+	if took.Act != Take || took.Line != lineChange {
+		t.Fatalf("%v by %s, want take by %s", took.Act, took.Line, lineChange)
+	}
+	for _, next := range []toy{gone, essay, folder} {
+		if v := Decide(took.Entry, next.at(2, ab(0, 2), nil), p); v.Act != Take || v.Conflict {
+			t.Errorf("B's next state is %s: %v by %s, want take, no conflict", next.name, v.Act, v.Line)
+		}
+	}
+	// B writes the same page again and then deletes it: agreeing must not
+	// make A's earlier delete a part of what the page is.
+	again := Decide(took.Entry, page.at(2, ab(0, 2), nil), p)
+	atB := Decide(page.at(2, ab(0, 2), nil), took.Entry, p.Mirror())
+	if again.Act != Agree || !reflect.DeepEqual(again, atB) {
+		t.Fatalf("at A %v %+v, at B %v %+v; want agree, and equal", again.Act, again.Entry, atB.Act, atB.Entry)
+	}
+	if v := Decide(again.Entry, gone.at(2, ab(0, 3), nil), p); v.Act != Take {
+		t.Errorf("B deletes the page that it wrote again: %v by %s, want take", v.Act, v.Line)
+	}
+}
+
+// TestUnion: after a lost index every entry starts again, with a version that
+// says nothing of the past, and nothing is deleted or overwritten unseen.
+func TestUnion(t *testing.T) {
+	p := Policy{Self: 1, Peer: 2}
+	fresh := index.Version{{Epoch: 9, Seq: 5}}
+	for _, c := range []struct {
+		ours, theirs toy
+		act          Act
+		conflict     bool
+	}{
+		{page, page, Agree, false},
+		{page, essay, Win, true},
+		{essay, page, TakeOver, true},
+		{page, gone, Win, false},
+		{page, closed, Take, false},
+	} {
+		v := Decide(c.ours.at(1, fresh, nil), c.theirs.at(2, ab(3, 4), nil), p)
+		if v.Act != c.act || v.Conflict != c.conflict {
+			t.Errorf("%s against %s: %v, conflict %v; want %v, %v", c.ours.name, c.theirs.name, v.Act, v.Conflict, c.act, c.conflict)
+		}
+	}
+}
+
+func TestRevivedDirectoryBeatsAFile(t *testing.T) {
+	p := Policy{Self: 1, Peer: 2}
+	dir, file := folder.at(1, ab(1, 0), nil), page.at(2, ab(1, 1), nil)
+	if v := Decide(dir, file, p); v.Act != Take {
+		t.Fatalf("%v, want take: the peer knew the directory", v.Act)
+	}
+	kept := Revived(dir, file)
+	kept.Version = kept.Version.With(1, 2)
+	v := Decide(file, kept, p.Mirror())
+	if v.Act != TakeOver || v.Entry.Kind != index.Dir {
+		t.Errorf("at the peer: %v of a %v, want the directory to take over, and the file to be kept as the loser", v.Act, v.Entry.Kind)
+	}
+	if v := Decide(gone.at(2, ab(1, 1), nil), kept, p.Mirror()); v.Act != Take || v.Conflict {
+		t.Errorf("at a peer that deleted it: %v, conflict %v, want take", v.Act, v.Conflict)
 	}
 }

@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"flag"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -33,6 +34,8 @@ type state struct {
 	dot   [maxEdits + 1]index.Counter // ghost: what the edit added to the version
 	lost  uint16                      // ghost: edits listed as losers of a conflict
 
+	kept uint16 // ghost: edits that a node kept alive, or that a person chose
+
 	// crossed: a node met a state of which each side had seen the other's
 	// content, and replaced it. Both must have settled a race against a state
 	// that the other had left already.
@@ -49,6 +52,7 @@ type model struct {
 	visited  map[uint64]bool // true while on the path
 	path     []string
 	ends     int
+	silent   int // of them, those without edits
 	stale    int // ends in which an edit prevails that a later one had replaced
 }
 
@@ -181,6 +185,8 @@ func (m *model) edit(s *state, i int, letter byte) bool {
 			return false
 		}
 		e = index.Entry{Kind: index.Gone, Apart: letter == 'a'}
+	case 'c', 'o', 'r':
+		return m.person(s, i, letter)
 	}
 	if n.ours != nil && index.Same(n.ours, &e) {
 		return false
@@ -196,6 +202,35 @@ func (m *model) edit(s *state, i int, letter byte) bool {
 	s.dot[s.edits] = index.Counter{Epoch: index.Epoch(i + 1), Seq: n.seq}
 	n.ours, n.dirty = &e, true
 	n.seen |= 1 << s.edits
+	return true
+}
+
+// person: c and o choose ours or the other's side of a held conflict, r keeps
+// a directory because of its contents.
+func (m *model) person(s *state, i int, letter byte) bool {
+	n := &s.node[i]
+	v := Decide(n.ours, n.theirs, m.policyOf(i))
+	var e index.Entry
+	switch {
+	case letter == 'r' && (v.Act == Take || v.Act == TakeOver) && n.ours.Live() && n.ours.Kind == index.Dir && v.Entry.Kind != index.Dir:
+		e = *Revived(n.ours, n.theirs)
+	case letter == 'c' && v.Act == Hold:
+		e = *Chosen(n.ours, n.theirs)
+		s.lost |= uint16(n.theirs.Origin)
+	case letter == 'o' && v.Act == Hold:
+		e = *Chosen(n.theirs, n.ours)
+		s.lost |= uint16(n.ours.Origin)
+	default:
+		return false
+	}
+	s.edits++
+	n.seq++
+	e.Version = e.Version.With(index.Epoch(i+1), n.seq)
+	n.seen |= uint16(n.ours.Origin | n.theirs.Origin)
+	s.past[s.edits], s.what[s.edits] = n.seen, letter
+	s.dot[s.edits] = index.Counter{Epoch: index.Epoch(i + 1), Seq: n.seq}
+	s.kept |= uint16(e.Origin)
+	n.ours, n.dirty = &e, true
 	return true
 }
 
@@ -251,6 +286,9 @@ func (m *model) checkTake(s state, n *node, v Verdict) {
 
 func (m *model) quiescent(s state) {
 	m.ends++
+	if s.edits == 0 {
+		m.silent++
+	}
 	a, b := s.node[0], s.node[1]
 	va, vb := Decide(a.ours, a.theirs, m.policyOf(0)), Decide(b.ours, b.theirs, m.policyOf(1))
 	if va.Act == Hold && vb.Act == Hold {
@@ -272,7 +310,7 @@ func (m *model) quiescent(s state) {
 // the author of a later edit, or is listed as the loser of a conflict.
 func (m *model) nothingVanished(s state, end *index.Entry) {
 	for id := 1; id <= s.edits; id++ {
-		if s.what[id] == 'd' || s.what[id] == 'a' || s.what[id] == 't' || end.Live() && s.stands(end, id) {
+		if !strings.ContainsRune("XYZDL", rune(s.what[id])) || end.Live() && s.stands(end, id) {
 			continue
 		}
 		found := s.lost&(1<<id) != 0
@@ -308,7 +346,7 @@ func (m *model) judge(s state, end *index.Entry) {
 		for later := id + 1; later <= s.edits; later++ {
 			replaced = replaced || s.past[later]&(1<<id) != 0 && end.Origin&(1<<later) == 0 && s.what[later] != 't'
 		}
-		if !replaced {
+		if !replaced || s.kept&uint16(end.Origin) != 0 {
 			return
 		}
 	}
@@ -360,7 +398,7 @@ func (s *state) key() []byte {
 	if s.crossed {
 		b = append(b, 1)
 	}
-	return append(b, byte(s.lost))
+	return append(b, byte(s.lost), byte(s.kept))
 }
 
 func appendEntry(b []byte, e *index.Entry) []byte {
@@ -377,30 +415,50 @@ func appendEntry(b []byte, e *index.Entry) []byte {
 	return b
 }
 
+var deep = flag.Bool("deep", false, "let the model run through some millions of states")
+
 func TestModel(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		policy   Policy
 		alphabet string
 		edits    int
+		synced   bool // both start with the same file
+		keepOver bool
+		deep     bool
 	}{
-		{"newer", Policy{}, "XYZDLtd", 3},
-		{"newer deep", Policy{}, "XYd", 4},
-		{"hold", Policy{Conflict: OnHold}, "XYDtd", 3},
-		{"smaller", Policy{Conflict: Smaller}, "XYZtd", 3},
-		{"node", Policy{Conflict: Node, Winner: 2}, "XYDtd", 3},
-		{"never", Policy{Deletes: Never}, "XYtd", 3},
-		{"running", Policy{Deletes: Running}, "XYda", 3},
+		{name: "newer", alphabet: "XYtd", edits: 3, keepOver: true},
+		{name: "newer, from nothing", alphabet: "XDLd", edits: 3, keepOver: true},
+		{name: "newer, edits forget what was beaten", alphabet: "XYd", edits: 3},
+		{name: "older, a long race", policy: Policy{Conflict: Older}, alphabet: "Xd", edits: 4, keepOver: true},
+		{name: "smaller", policy: Policy{Conflict: Smaller}, alphabet: "XZd", edits: 3, keepOver: true},
+		{name: "node", policy: Policy{Conflict: Node, Winner: 2}, alphabet: "XDd", edits: 3, synced: true, keepOver: true},
+		{name: "hold", policy: Policy{Conflict: OnHold}, alphabet: "XYdco", edits: 3, keepOver: true},
+		{name: "never", policy: Policy{Deletes: Never}, alphabet: "Xtd", edits: 3, synced: true, keepOver: true},
+		{name: "running", policy: Policy{Deletes: Running}, alphabet: "Xda", edits: 3, synced: true, keepOver: true},
+		{name: "directory with contents", alphabet: "XDdr", edits: 3, synced: true, keepOver: true},
+
+		{name: "deep newer", alphabet: "XYZDLtd", edits: 3, synced: true, keepOver: true, deep: true},
+		{name: "deep newer, forgetting", alphabet: "XYZDtd", edits: 3, synced: true, deep: true},
+		{name: "deep race", alphabet: "XYd", edits: 4, synced: true, keepOver: true, deep: true},
+		{name: "deep race, from nothing", alphabet: "XYd", edits: 4, keepOver: true, deep: true},
+		{name: "deep race, forgetting", alphabet: "XYd", edits: 4, synced: true, deep: true},
+		{name: "deep race, older", policy: Policy{Conflict: Older}, alphabet: "XYd", edits: 4, synced: true, keepOver: true, deep: true},
+		{name: "deep hold", policy: Policy{Conflict: OnHold}, alphabet: "XYdco", edits: 4, keepOver: true, deep: true},
+		{name: "deep never", policy: Policy{Deletes: Never}, alphabet: "XYd", edits: 4, synced: true, keepOver: true, deep: true},
+		{name: "deep running", policy: Policy{Deletes: Running}, alphabet: "Xda", edits: 4, synced: true, keepOver: true, deep: true},
+		{name: "deep directory", alphabet: "XDdr", edits: 4, synced: true, keepOver: true, deep: true},
 	} {
+		if c.deep && !*deep {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
-			for _, synced := range []bool{true, false} {
-				for _, keepOver := range []bool{false, true} {
-					m := newModel(t, c.policy, c.alphabet, c.edits, keepOver)
-					m.explore(start(synced))
-					t.Logf("synced %v, keep over %v: %d states, %d ends, %d with a crossing that kept something",
-						synced, keepOver, len(m.visited), m.ends, m.stale)
-				}
+			m := newModel(t, c.policy, c.alphabet, c.edits, c.keepOver)
+			m.explore(start(c.synced))
+			if m.ends == 0 || m.silent == m.ends {
+				t.Errorf("%d ends, %d without any edit: this tests nothing", m.ends, m.silent)
 			}
+			t.Logf("%d states, %d ends, %d of them after a crossing that kept something", len(m.visited), m.ends, m.stale)
 		})
 	}
 }

@@ -48,12 +48,13 @@ func agreement(first, second *index.Entry, over index.Version) *index.Entry {
 
 // Revived is ours, kept alive against the peer's delete, or against a file or
 // symlink that the peer put where this node has a directory with contents that
-// the peer had not seen. The caller adds its own counter to the version. Only
-// the node that has the live thing may do this.
+// the peer had not seen: such a file is then listed as a conflict's loser at
+// the peer. The caller adds its own counter to the version. Only the node that
+// has the live thing may do this.
 func Revived(ours, theirs *index.Entry) *index.Entry {
 	out := *ours
 	out.Version = ours.Version.Join(theirs.Version)
-	out.Over = nil
+	out.Over = theirs.Version
 	return &out
 }
 

@@ -55,7 +55,7 @@ func TestMatchRenames(t *testing.T) {
 // TestMatchManyEqual: a directory of equal files is renamed; every file finds
 // its own, and it does not take quadratic time.
 func TestMatchManyEqual(t *testing.T) {
-	const n = 50_000
+	const n = 20_000
 	var gone, created []Candidate
 	for i := range n {
 		gone = append(gone, Candidate{index.Path(fmt.Sprintf("old/%d/f%d", i%100, i)), index.Hash{1}, 5})
