@@ -57,8 +57,8 @@ func TestRenameOfADirectoryIsMoves(t *testing.T) {
 	if moved != len(before) {
 		t.Errorf("%d of %d files were moved", moved, len(before))
 	}
-	if st := p.b.share.Status(); st.Kept != 0 {
-		t.Errorf("%d kept versions of a mere rename", st.Kept)
+	if st := p.b.share.Status(); st.KeptBytes != 0 {
+		t.Errorf("%d bytes kept of a mere rename", st.KeptBytes)
 	}
 }
 
