@@ -1,0 +1,529 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"duet/diff"
+	"duet/recovery"
+	"duet/recovery/landing"
+	"duet/scan"
+	"duet/scan/vfs"
+	"duet/store"
+	"duet/store/index"
+)
+
+const (
+	here      index.NodeID = 0xa
+	there     index.NodeID = 0xb
+	peerEpoch index.Epoch  = 77
+)
+
+// thing is one path of a toy tree.
+type thing struct {
+	kind  index.Kind
+	text  string // content, or target
+	mode  uint32
+	mtime int64
+}
+
+func file(text string) thing   { return thing{index.File, text, 0o644, 1_000_000_000} }
+func link(target string) thing { return thing{index.Symlink, target, 0, 1_000_000_000} }
+func dir() thing               { return thing{kind: index.Dir, mode: 0o755} }
+
+func (x thing) with(mode uint32, mtime int64) thing { x.mode, x.mtime = mode, mtime; return x }
+
+// tree is a toy tree: what is where.
+type tree map[string]thing
+
+func (tr tree) paths() []index.Path {
+	var out []index.Path
+	for p := range tr {
+		out = append(out, index.Path(p))
+	}
+	slices.SortFunc(out, index.Path.Compare)
+	return out
+}
+
+func (x thing) entry(v index.Version, origin index.NodeID) *index.Entry {
+	e := &index.Entry{Kind: x.kind, Mode: x.mode, ModTime: x.mtime, Version: v, Origin: origin}
+	switch x.kind {
+	case index.File:
+		e.Hash, e.Size = scan.SumBytes([]byte(x.text)), int64(len(x.text))
+	case index.Symlink:
+		e.Target = x.text
+	}
+	return e
+}
+
+// world is one node's share on a real filesystem.
+type world struct {
+	tb     testing.TB
+	top    string
+	files  vfs.Files // as Batch and Replay see it
+	st     *store.Store
+	hook   func(stage string) error
+	heard  index.Seq // the peer's journal, so far
+	serial int
+}
+
+// scratch is memory if there is some: what is tested is not the disk.
+func scratch(tb testing.TB) string {
+	for _, base := range []string{"/dev/shm", ""} {
+		if dir, err := os.MkdirTemp(base, "duet-test"); err == nil {
+			tb.Cleanup(func() { os.RemoveAll(dir) })
+			return dir
+		}
+	}
+	return tb.TempDir()
+}
+
+func newWorld(tb testing.TB, top string) *world {
+	tb.Helper()
+	w := &world{tb: tb, top: top}
+	if err := os.MkdirAll(w.root(), 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	w.open()
+	tb.Cleanup(w.close)
+	return w
+}
+
+func (w *world) root() string    { return filepath.Join(w.top, "root") }
+func (w *world) holding() string { return filepath.Join(w.top, "held") }
+
+func (w *world) open() {
+	w.tb.Helper()
+	files, err := vfs.Open(w.root(), vfs.Options{Holding: w.holding()})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	w.files = files
+	w.st, err = store.Open(filepath.Join(w.top, "index.db"), store.Options{
+		Share: "toy", Node: here,
+		Commit: func(stage string) error {
+			if w.hook != nil {
+				return w.hook(stage)
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+}
+
+func (w *world) close() {
+	if w.st == nil {
+		return
+	}
+	if err := errors.Join(w.st.Close(), w.files.Close()); err != nil {
+		w.tb.Error(err)
+	}
+	w.st = nil
+}
+
+// reboot is a start after a crash: nothing but the disk is left.
+func (w *world) reboot() {
+	w.hook = nil
+	w.close()
+	w.open()
+}
+
+func (w *world) env() Env {
+	decide := func(r *index.Record) diff.Verdict {
+		return diff.Decide(r.Ours, r.Theirs, diff.Policy{Self: here, Peer: there})
+	}
+	return Env{Env: landing.Env{
+		Now:  time.Now,
+		Node: here,
+		Meta: func(want *index.Entry, _ *index.Record) vfs.Meta {
+			return vfs.Meta{Mode: want.Mode, ModTime: want.ModTime, UID: -1, GID: -1}
+		},
+		Next: func(r *index.Record) index.Next { return diff.Next(decide(r)) },
+		Doomed: func(r *index.Record) *index.Entry {
+			if v := decide(r); v.Act == diff.Take && !v.Entry.Live() {
+				return v.Entry
+			}
+			return nil
+		},
+	}}
+}
+
+// write puts something into the tree as a user would.
+func (w *world) write(p string, x thing) {
+	w.tb.Helper()
+	full := filepath.Join(w.root(), p)
+	var err error
+	switch x.kind {
+	case index.Dir:
+		err = errors.Join(os.Mkdir(full, 0o700), os.Chmod(full, fs.FileMode(x.mode)))
+	case index.Symlink:
+		err = os.Symlink(x.text, full)
+	case index.File:
+		at := time.Unix(0, x.mtime)
+		err = errors.Join(os.WriteFile(full, []byte(x.text), 0o600), os.Chmod(full, fs.FileMode(x.mode)), os.Chtimes(full, at, at))
+	}
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+}
+
+// seed makes a tree that both nodes agree on.
+func (w *world) seed(tr tree) {
+	w.tb.Helper()
+	for _, p := range tr.paths() {
+		w.write(string(p), tr[string(p)])
+	}
+	w.update(func(tx *store.Tx) error {
+		meta, err := tx.Meta()
+		if err != nil {
+			return err
+		}
+		for _, p := range tr.paths() {
+			info, err := w.files.Lstat(p)
+			if err != nil {
+				return err
+			}
+			x := tr[string(p)]
+			if x.kind == index.Symlink {
+				x.mtime = info.Stamp.ModTime
+			}
+			e := x.entry(index.Version{{Epoch: meta.Epoch, Seq: tx.Head() + 1}}, here)
+			pos, err := tx.Note(index.Event{Path: p, What: index.Created, How: index.ByScan, Node: here, Entry: e})
+			if err != nil {
+				return err
+			}
+			w.heard++
+			r := &index.Record{Path: p, Ours: e, Base: e, Theirs: e, Stamp: info.Stamp, Pos: pos, Heard: w.heard}
+			if err := tx.Put(r); err != nil {
+				return err
+			}
+		}
+		meta.Heard = w.heard
+		return tx.PutMeta(meta)
+	})
+}
+
+// hear makes the peer's tree be want: each path in which it differs from ours
+// is a newer version of the peer's, for this node to take.
+func (w *world) hear(want tree) {
+	w.tb.Helper()
+	w.update(func(tx *store.Tx) error {
+		for _, p := range w.paths(tx, want) {
+			r, err := record(tx, p)
+			if err != nil {
+				return err
+			}
+			theirs := &index.Entry{Kind: index.Gone, Origin: there}
+			if x, ok := want[string(p)]; ok {
+				theirs = x.entry(nil, there)
+				if x.kind == index.Symlink && r.Ours != nil && r.Ours.Kind == x.kind && r.Ours.Target == x.text {
+					theirs.ModTime = r.Ours.ModTime
+				}
+			}
+			if r.Ours != nil && index.Same(r.Ours, theirs) {
+				continue
+			}
+			w.heard++
+			theirs.Version = index.Version{{Epoch: peerEpoch, Seq: w.heard}}
+			if r.Ours != nil {
+				theirs.Version = theirs.Version.Join(r.Ours.Version)
+			}
+			r.Theirs, r.Heard, r.Next = theirs, w.heard, index.Take
+			if err := tx.Put(r); err != nil {
+				return err
+			}
+		}
+		meta, err := tx.Meta()
+		if err != nil {
+			return err
+		}
+		meta.Heard = w.heard
+		return tx.PutMeta(meta)
+	})
+}
+
+// paths are those of the index and of want.
+func (w *world) paths(tx *store.Tx, want tree) []index.Path {
+	all := make(map[index.Path]bool)
+	for _, p := range want.paths() {
+		all[p] = true
+	}
+	for r, err := range tx.Range(index.Root, false) {
+		if err != nil {
+			w.tb.Fatal(err)
+		}
+		all[r.Path] = true
+	}
+	return slices.SortedFunc(maps.Keys(all), index.Path.Compare)
+}
+
+// jobs are those that take over what was heard, with the contents staged.
+// moves maps a new path to the old one.
+func (w *world) jobs(want tree, moves map[string]string) []Job {
+	w.tb.Helper()
+	var out []Job
+	sources := make(map[string]bool)
+	w.view(func(tx *store.Tx) error {
+		records := make(map[index.Path]*index.Record)
+		for r, err := range tx.Todo(index.Root) {
+			if err != nil {
+				return err
+			}
+			records[r.Path] = r
+		}
+		for to, from := range moves {
+			if records[index.Path(to)] != nil && records[index.Path(from)] != nil {
+				sources[from] = true
+			}
+		}
+		for _, r := range records {
+			if sources[string(r.Path)] {
+				continue
+			}
+			j := Job{Path: r.Path, Entry: r.Theirs}
+			if from, ok := moves[string(r.Path)]; ok && sources[from] {
+				j.From, j.FromEntry = index.Path(from), records[index.Path(from)].Theirs
+			} else if r.Theirs.Kind == index.File && !index.SameContent(r.Ours, r.Theirs) {
+				x := want[string(r.Path)]
+				j.Staged = w.stage(x)
+			}
+			out = append(out, j)
+		}
+		return nil
+	})
+	return out
+}
+
+func (w *world) stage(x thing) vfs.Held {
+	w.tb.Helper()
+	w.serial++
+	h := vfs.Held{Area: vfs.Stage, Name: fmt.Sprintf("fetched-%d", w.serial)}
+	d, err := w.files.Create(h)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	if _, err := d.Write([]byte(x.text)); err != nil {
+		w.tb.Fatal(err)
+	}
+	if _, err := d.Finish(vfs.Meta{Mode: x.mode, ModTime: x.mtime, UID: -1, GID: -1}); err != nil {
+		w.tb.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		w.tb.Fatal(err)
+	}
+	return h
+}
+
+func (w *world) batch(jobs []Job) []Outcome {
+	w.tb.Helper()
+	out, err := Batch(context.Background(), w.st, w.files, w.env(), jobs)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	return out
+}
+
+func (w *world) replay() recovery.Report {
+	w.tb.Helper()
+	report, err := recovery.Replay(context.Background(), w.st, w.files, w.env().Env)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	for _, err := range report.Problems {
+		w.tb.Errorf("replay: %v", err)
+	}
+	return report
+}
+
+func (w *world) update(f func(*store.Tx) error) {
+	w.tb.Helper()
+	if err := w.st.Update(f); err != nil {
+		w.tb.Fatal(err)
+	}
+}
+
+func (w *world) view(f func(*store.Tx) error) {
+	w.tb.Helper()
+	if err := w.st.View(f); err != nil {
+		w.tb.Fatal(err)
+	}
+}
+
+// onDisk reads the root.
+func (w *world) onDisk() tree {
+	w.tb.Helper()
+	out := make(tree)
+	err := filepath.WalkDir(w.root(), func(full string, d fs.DirEntry, err error) error {
+		if err != nil || full == w.root() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		p := strings.TrimPrefix(full, w.root()+"/")
+		switch {
+		case d.IsDir():
+			out[p] = thing{kind: index.Dir, mode: uint32(info.Mode().Perm())}
+		case d.Type() == fs.ModeSymlink:
+			target, err := os.Readlink(full)
+			out[p] = link(target)
+			return err
+		default:
+			text, err := os.ReadFile(full)
+			out[p] = thing{index.File, string(text), uint32(info.Mode().Perm()), info.ModTime().UnixNano()}
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	return out
+}
+
+// kept reads what is kept: path, reason and text of each version, in order.
+func (w *world) kept() []string {
+	w.tb.Helper()
+	var out []string
+	w.view(func(tx *store.Tx) error {
+		for k, err := range tx.AllKept() {
+			if err != nil {
+				return err
+			}
+			text := k.Entry.Kind.String()
+			if k.Held != "" && k.Entry.Kind == index.File {
+				raw, err := os.ReadFile(filepath.Join(w.holding(), "kept", k.Held))
+				if err != nil {
+					return err
+				}
+				text = string(raw)
+				if scan.SumBytes(raw) != k.Entry.Hash {
+					w.tb.Errorf("kept version %d of %v has not the hash that it should", k.ID, k.Path)
+				}
+			}
+			out = append(out, fmt.Sprintf("%s %v %s", k.Path, k.Reason, text))
+		}
+		return nil
+	})
+	slices.Sort(out)
+	return out
+}
+
+// texts are all contents in the tree and among the kept.
+func (w *world) texts() map[string]bool {
+	out := make(map[string]bool)
+	for _, dir := range []string{w.root(), filepath.Join(w.holding(), "kept")} {
+		filepath.WalkDir(dir, func(full string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() {
+				text, _ := os.ReadFile(full)
+				out[string(text)] = true
+			}
+			return nil
+		})
+	}
+	return out
+}
+
+// check states what must hold whenever nothing is under way. strict: nobody
+// but Duet touched the tree, so that it is as the index says to the last path.
+func (w *world) check(strict bool) {
+	w.tb.Helper()
+	disk := w.onDisk()
+	w.view(func(tx *store.Tx) error {
+		held, err := w.files.ListHeld(vfs.Kept)
+		if err != nil {
+			return err
+		}
+		names := func(yield func(string) bool) {
+			for _, info := range held {
+				if !yield(info.Name) {
+					return
+				}
+			}
+		}
+		for err := range store.Check(tx, store.CheckOptions{Held: names}) {
+			w.tb.Errorf("check: %v", err)
+		}
+		for r, err := range tx.Range(index.Root, false) {
+			if err != nil {
+				return err
+			}
+			w.claim(r, disk, strict)
+			delete(disk, string(r.Path))
+		}
+		return nil
+	})
+	if strict && len(disk) > 0 {
+		w.tb.Errorf("in the tree and not in the index: %v", disk.paths())
+	}
+}
+
+// claim checks what one record says of the disk.
+func (w *world) claim(r *index.Record, disk tree, strict bool) {
+	w.tb.Helper()
+	x, there := disk[string(r.Path)]
+	switch {
+	case !r.Ours.Live():
+		if there && strict {
+			w.tb.Errorf("%v is there, and gone by the index", r.Path)
+		}
+		return
+	case !there:
+		if strict {
+			w.tb.Errorf("%v is not there, and a %v by the index", r.Path, r.Ours.Kind)
+		}
+		return
+	}
+	info, err := w.files.Lstat(r.Path)
+	if err != nil {
+		w.tb.Error(err)
+		return
+	}
+	if info.Stamp != r.Stamp {
+		if strict {
+			w.tb.Errorf("%v: stamp %+v, by the index %+v", r.Path, info.Stamp, r.Stamp)
+		}
+		return
+	}
+	got := x.entry(nil, 0)
+	if got.Kind == index.Symlink {
+		got.ModTime = info.Stamp.ModTime
+	}
+	if !index.Same(got, r.Ours) {
+		w.tb.Errorf("%v: %+v, and by the index, with the same stamp, %+v", r.Path, got, r.Ours)
+	}
+}
+
+// sameTree compares but for the times of symlinks.
+func sameTree(tb testing.TB, got, want tree) {
+	tb.Helper()
+	for _, p := range want.paths() {
+		g, ok := got[string(p)]
+		x := want[string(p)]
+		if x.kind == index.Symlink {
+			g.mtime, x.mtime, g.mode, x.mode = 0, 0, 0, 0
+		}
+		if !ok {
+			tb.Errorf("%v is missing", p)
+		} else if g != x {
+			tb.Errorf("%v: got %+v, want %+v", p, g, x)
+		}
+	}
+	for _, p := range got.paths() {
+		if _, ok := want[string(p)]; !ok {
+			tb.Errorf("%v should not be there", p)
+		}
+	}
+}
