@@ -62,7 +62,7 @@ func parsePart(name string) (part, error) {
 
 var classes = map[string]string{
 	"alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "blank": ` \t`, "cntrl": "\x01-\x1f\x7f", "digit": "0-9",
-	"graph": "!-~", "lower": "a-z", "print": " -~", "punct": `!-/:-@\[-` + "`" + `{-~`,
+	"graph": `\!-~`, "lower": "a-z", "print": " -~", "punct": `\!-/:-@\[-` + "`" + `{-~`,
 	"space": " \t-\r", "upper": "A-Z", "xdigit": "0-9a-fA-F",
 }
 
