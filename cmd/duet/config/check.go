@@ -22,6 +22,7 @@ var (
 type checker struct {
 	*Config
 	probs Problems
+	stray bool // a path is not absolute, so that paths cannot be compared
 }
 
 func (c *checker) add(key, do, what string, args ...any) {
@@ -39,7 +40,7 @@ func (c *Config) check() Problems {
 	for i := range c.Shares {
 		ch.share(i)
 	}
-	if len(ch.probs) == 0 { // paths that are not absolute cannot be compared
+	if !ch.stray {
 		ch.overlaps()
 	}
 	return ch.probs
@@ -111,6 +112,7 @@ func plainAddrError(err error) string {
 
 // dir checks an absolute directory.
 func (c *checker) dir(key, name, path string) {
+	c.stray = c.stray || !filepath.IsAbs(path)
 	switch {
 	case path == "":
 		c.add(key, "write an absolute directory", "%s is missing", name)

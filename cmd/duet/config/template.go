@@ -48,7 +48,7 @@ shares:
 {{- end}}
 `
 
-var plain = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9/._+=@ -]*$`)
+var plain = regexp.MustCompile(`^[A-Za-z/]([A-Za-z0-9/._+=@ -]|:[A-Za-z0-9/])*$`)
 
 // YAML writes s so that YAML reads it back as that string.
 func YAML(s string) string {

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -72,11 +73,12 @@ func (p *Printer) one(line []byte) error {
 		}
 	}
 	if p.array() {
-		before := ","
+		before := ",\n"
 		if p.Rows == 0 {
 			before = "["
 		}
 		p.out.WriteString(before) // Flush has the error
+		line = bytes.TrimSuffix(line, []byte("\n"))
 	}
 	if p.Style.JSON || p.Kind == Dump {
 		_, err := p.out.Write(line)

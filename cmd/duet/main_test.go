@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+
+	"duet/store"
+	"duet/store/index"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"duet": main}) }
+
+// The command line, as its users meet it.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("TZ", "UTC")
+			env.Setenv("PEERKEY", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA8sWGCyXXgqmHfTuZ3hVC5mF1Lfj1QX1BbFwLC2HEMT b")
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": cmdStatus, "plant": cmdPlant, "await": cmdAwait, "mode": cmdMode, "config": cmdConfig,
+		},
+	})
+}
+
+// status N cmd args...: the command must end with exit status N.
+func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N command args...")
+	}
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		if _, err := fmt.Sscanf(err.Error(), "exit status %d", &got); err != nil {
+			ts.Fatalf("no exit status: %v", err)
+		}
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("exit status %d, want %s", got, args[0])
+	}
+}
+
+// mode OCTAL FILE: the file's permission bits.
+func cmdMode(ts *testscript.TestScript, _ bool, args []string) {
+	st, err := os.Lstat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", st.Mode().Perm()); got != args[0] {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}
+
+// config [line...]: writes duet.yaml with one share, www, for which the given
+// lines are further settings.
+func cmdConfig(ts *testscript.TestScript, _ bool, args []string) {
+	work := ts.Getenv("WORK")
+	text := fmt.Sprintf("node: a\nlisten: 127.0.0.1:0\nstate: %s/state\npeer:\n  name: b\n  key: %s\nshares:\n  - name: www\n    path: %s/www\n",
+		work, ts.Getenv("PEERKEY"), work)
+	for _, line := range args {
+		text += "    " + line + "\n"
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("duet.yaml"), []byte(text), 0o644))
+}
+
+// await REGEXP cmd args...: runs the command until its output has the pattern.
+func cmdAwait(ts *testscript.TestScript, _ bool, args []string) {
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := ts.Exec(args[1], args[2:]...)
+		if out := ts.ReadFile("stdout"); strings.Contains(out, args[0]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%q never said %q: %v", args[1:], args[0], err)
+		}
+		time.Sleep(20 * time.Millisecond) // between two questions
+	}
+}
+
+var (
+	selfID = index.NodeID(0xa)
+	peerID = index.NodeID(0xb)
+	noon   = time.Date(2026, 3, 4, 12, 0, 0, 5e6, time.UTC).UnixNano()
+)
+
+// plant makes the index of a share, www, as a stopped daemon leaves it: two
+// agreed paths, one that the peer has to take, one with a name that cannot be
+// shown, a tombstone, a conflict and its kept version.
+func cmdPlant(ts *testscript.TestScript, _ bool, _ []string) {
+	file := ts.MkAbs("state/shares/www.db")
+	ts.Check(os.MkdirAll(filepath.Dir(file), 0o700))
+	s, err := store.Open(file, store.Options{Share: "www", Node: selfID, Now: func() time.Time { return time.Unix(0, noon) }})
+	ts.Check(err)
+	ts.Check(s.Update(plant))
+	ts.Check(s.Close())
+}
+
+func plant(tx *store.Tx) error {
+	m, err := tx.Meta()
+	if err != nil {
+		return err
+	}
+	m.Peer, m.PeerEpoch, m.Heard, m.Clean = peerID, 77, 3, true
+	if err := tx.PutMeta(m); err != nil {
+		return err
+	}
+	file := index.Entry{Kind: index.File, Hash: index.Hash{1, 2, 3}, Size: 11, ModTime: noon, Mode: 0o644, Owner: "web", Group: "web", Origin: selfID}
+	stamp := index.Stamp{Ino: 9, Size: 11, ModTime: noon, Ctime: noon, Mode: 0o100644}
+	put := func(path index.Path, what index.What, e index.Entry, agreed bool) error {
+		pos := tx.Head() + 1
+		e.Version = index.Version{{Epoch: m.Epoch, Seq: pos}}
+		rec := &index.Record{Path: path, Ours: &e, Pos: pos, Next: index.Wait}
+		if e.Kind != index.Gone {
+			rec.Stamp = stamp
+			if e.Kind == index.Dir {
+				rec.Stamp = index.Stamp{Ino: 8, Mode: 0o040755}
+			}
+		}
+		if agreed {
+			rec.Base, rec.Theirs, rec.Heard, rec.Next = &e, &e, pos, index.Nothing
+		}
+		if _, err := tx.Note(index.Event{Path: path, What: what, How: index.ByWatch, Node: selfID, Time: noon + int64(pos)*1e9, Entry: &e}); err != nil {
+			return err
+		}
+		return tx.Put(rec)
+	}
+	loser := file
+	loser.Size, loser.Hash = 7, index.Hash{9}
+	kept := index.Kept{Path: "dir/page.html", Entry: &loser, Reason: index.LostConflict, By: peerID, Time: noon, Held: "1-page.html"}
+	err = put("dir", index.Created, index.Entry{Kind: index.Dir, Mode: 0o755, Owner: "web", Group: "web", Origin: selfID}, true)
+	for _, step := range []func() error{
+		func() error { return put("dir/page.html", index.Created, file, true) },
+		func() error { return put("new\nline\xff", index.Changed, file, false) },
+		func() error {
+			return put("old.png", index.Deleted, index.Entry{Kind: index.Gone, Origin: selfID}, false)
+		},
+		func() error {
+			id, err := tx.AddKept(kept)
+			if err != nil {
+				return err
+			}
+			_, err = tx.AddConflict(index.Conflict{Path: "dir/page.html", Time: noon, Winner: &file, Loser: &loser, Rule: "newer", Kept: id})
+			return err
+		},
+	} {
+		if err == nil {
+			err = step()
+		}
+	}
+	return err
+}
+
+// Every command shows how it is used, and nothing is left out of the help.
+func TestHelp(t *testing.T) {
+	a := &app{in: strings.NewReader(""), out: &bytes.Buffer{}, err: &bytes.Buffer{}}
+	var check func(c *cobra.Command)
+	check = func(c *cobra.Command) {
+		if c.Name() == "completion" || c.Name() == "help" {
+			return // cobra's own
+		}
+		if c.Example == "" || c.Short == "" {
+			t.Errorf("%s has no example or no short help", c.CommandPath())
+		}
+		for line := range strings.Lines(c.Long) {
+			if len(line) > 91 {
+				t.Errorf("%s: a line of the help has %d letters: %s", c.CommandPath(), len(line), line)
+			}
+		}
+		for _, sub := range c.Commands() {
+			check(sub)
+		}
+	}
+	check(a.root())
+}
