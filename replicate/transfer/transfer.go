@@ -8,12 +8,10 @@
 package transfer
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 
-	"duet/replicate/link"
 	"duet/replicate/wire"
 	"duet/scan/vfs"
 	"duet/store/index"
@@ -41,10 +39,6 @@ type Content interface {
 	io.ReaderAt
 	io.Closer
 }
-
-// Serve answers the peer's requests on s until the peer closes it, which is
-// no error, or ctx is done. It closes s.
-func Serve(ctx context.Context, s link.Stream, src Source) error { panic("not yet") }
 
 // Want is one content to fetch.
 type Want struct {
@@ -81,31 +75,3 @@ func (e *RefusedError) Error() string {
 
 // PartName is the name in the stage of a content that is being fetched.
 func PartName(h index.Hash) string { return h.String() + ".part" }
-
-// Options is what a Fetcher needs. Numbers that are zero get their default.
-type Options struct {
-	Open    func(ctx context.Context, kind string) (link.Stream, error) // a link.Conn's Open
-	Files   vfs.Files
-	Streams int // default 4; the first one carries only small files
-	Syncs   int // files that are fsynced at the same time; default 16
-}
-
-// Fetcher fetches contents over one connection. It may be used from several
-// goroutines.
-type Fetcher struct{}
-
-// NewFetcher returns a Fetcher; it opens streams when there is something to
-// fetch.
-func NewFetcher(o Options) *Fetcher { panic("not yet") }
-
-// Fetch fetches wants and calls done for each, in no particular order, from
-// the calling goroutine. It returns nil when all have been answered, well or
-// not, and ctx's error when ctx ended it: what was not answered by then keeps
-// its partial file, for the next time.
-func (f *Fetcher) Fetch(ctx context.Context, wants []Want, done func(Result)) error { panic("not yet") }
-
-// Received counts the bytes of content that have arrived.
-func (f *Fetcher) Received() int64 { panic("not yet") }
-
-// Close closes the streams and returns when nothing runs any more.
-func (f *Fetcher) Close() error { panic("not yet") }

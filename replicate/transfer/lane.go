@@ -1,0 +1,307 @@
+package transfer
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"duet/replicate/link"
+	"duet/replicate/wire"
+)
+
+// lane asks for contents on one stream, which it opens when it is needed and
+// again after it broke.
+type lane struct {
+	f         *Fetcher
+	smallOnly bool
+	lastID    uint64 // of the wants sent
+
+	// Guarded by f.mu.
+	flow  *flow // the stream in use; nil if there is none
+	bytes int64 // outstanding
+}
+
+// flow is one stream of a lane, and what was asked for on it.
+type flow struct {
+	lane     *lane
+	s        link.Stream
+	asked    []*job // in order, guarded by f.mu
+	recalled bool   // closed by this node: what is left of asked is not to blame
+}
+
+// recall closes a stream on which something comes that nobody wants any more:
+// there is no other way to stop it. (mu is held; closing does not wait.)
+func (w *flow) recall() {
+	w.recalled = true
+	w.s.Close()
+}
+
+// run asks for one batch after another until the Fetcher is closed.
+func (l *lane) run() {
+	for {
+		batch := l.take()
+		if batch == nil {
+			return
+		}
+		ready := batch[:0]
+		for _, j := range batch {
+			if l.prepare(j) {
+				ready = append(ready, j)
+			}
+		}
+		if len(ready) > 0 {
+			l.ask(ready)
+		}
+	}
+}
+
+// take waits for a batch, and for room on the stream. It returns nil when the
+// Fetcher is closed.
+func (l *lane) take() []*job {
+	f := l.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for ; ; f.moved.Wait() {
+		if f.closed {
+			return nil
+		}
+		pending := 0
+		if l.flow != nil {
+			pending = len(l.flow.asked)
+		}
+		if l.bytes >= maxBytes || pending >= maxAsked {
+			continue
+		}
+		if !l.smallOnly {
+			if batch := l.pick(&f.large, 1); len(batch) > 0 {
+				return batch
+			}
+		}
+		if batch := l.pick(&f.small, min(maxBatch, maxAsked-pending)); len(batch) > 0 {
+			return batch
+		}
+	}
+}
+
+// pick takes jobs from the head of a queue, within the bounds of a request.
+func (l *lane) pick(queue *[]*job, limit int) (batch []*job) {
+	paths := 0
+	for len(*queue) > 0 && len(batch) < limit && l.bytes < maxBytes && paths < maxPaths {
+		j := (*queue)[0]
+		*queue = (*queue)[1:]
+		if len(j.waiters) == 0 {
+			l.f.end(j)
+			continue
+		}
+		j.state, j.left = preparing, j.size
+		l.bytes += j.left
+		paths += len(j.path)
+		batch = append(batch, j)
+	}
+	return batch
+}
+
+// settle takes n bytes off what is outstanding for j. (mu is held.)
+func (l *lane) settle(j *job, n int64) {
+	j.left -= n
+	l.bytes -= n
+	l.f.moved.Broadcast()
+}
+
+// errUnwanted means that whoever wanted a content has given up.
+var errUnwanted = errors.New("nobody wants it any more")
+
+// drop ends a job that is not on a stream.
+func (l *lane) drop(j *job, err error) {
+	failed := errors.Join(err, j.close())
+	l.f.mu.Lock()
+	defer l.f.mu.Unlock()
+	l.settle(j, j.left)
+	if err == errUnwanted && len(j.waiters) > 0 { // somebody else came
+		j.reset()
+		l.f.queue(j)
+		return
+	}
+	l.f.fail(j, failed)
+}
+
+// ask sends one request.
+func (l *lane) ask(jobs []*job) {
+	f := l.f
+	f.mu.Lock()
+	w := l.flow
+	f.mu.Unlock()
+	if w == nil {
+		s, err := f.opt.Open(f.ctx, StreamKind)
+		if err != nil {
+			if f.ctx.Err() != nil {
+				err = errFetcherClosed
+			}
+			for _, j := range jobs {
+				l.drop(j, err)
+			}
+			return
+		}
+		w = &flow{lane: l, s: s}
+		f.mu.Lock()
+		l.flow = w
+		f.mu.Unlock()
+		f.wg.Go(w.hear)
+	}
+	fetch := &wire.Fetch{}
+	var unwanted []*job
+	f.mu.Lock()
+	for _, j := range jobs {
+		if len(j.waiters) == 0 {
+			unwanted = append(unwanted, j)
+			continue
+		}
+		l.lastID++
+		j.id, j.flow, j.state = l.lastID, w, asked
+		w.asked = append(w.asked, j)
+		fetch.Wants = append(fetch.Wants, wire.Want{ID: j.id, Path: j.path, Hash: j.hash, Size: j.size, Offset: j.got})
+	}
+	broken := l.flow != w
+	f.mu.Unlock()
+	for _, j := range unwanted {
+		l.drop(j, errUnwanted)
+	}
+	if broken {
+		w.end(errors.New("the stream broke before it was used")) // hear has ended already
+		return
+	}
+	if len(fetch.Wants) == 0 {
+		return
+	}
+	if err := wire.WriteMsg(w.s, fetch); err != nil {
+		w.s.Close() // hear finds out
+	}
+}
+
+// hear takes what comes on the stream until it ends.
+func (w *flow) hear() {
+	stop := context.AfterFunc(w.lane.f.ctx, func() { w.s.Close() })
+	defer stop()
+	err := w.pieces()
+	w.s.Close()
+	if w.lane.f.ctx.Err() != nil {
+		err = errFetcherClosed
+	}
+	w.end(err)
+}
+
+func (w *flow) pieces() error {
+	r := bufio.NewReaderSize(w.s, 64<<10)
+	var frame, expanded []byte
+	for {
+		var m wire.Msg
+		var err error
+		if m, frame, err = wire.ReadMsgBuf(r, frame); err != nil {
+			if err == io.EOF {
+				err = errors.New("the peer closed the stream")
+			}
+			return fmt.Errorf("fetch contents: %w", err)
+		}
+		p, ok := m.(*wire.Piece)
+		if !ok {
+			return fmt.Errorf("fetch contents: the peer sent a %T", m)
+		}
+		if expanded, err = w.piece(p, expanded); err != nil {
+			return fmt.Errorf("fetch contents: %w", err)
+		}
+	}
+}
+
+// piece takes one piece. The error is of the stream: nothing more that comes
+// on it can be trusted. It returns buf, perhaps grown.
+func (w *flow) piece(p *wire.Piece, buf []byte) ([]byte, error) {
+	f := w.lane.f
+	f.mu.Lock()
+	var j *job
+	if len(w.asked) > 0 {
+		j = w.asked[0]
+	}
+	f.mu.Unlock()
+	if j == nil || j.id != p.ID {
+		return buf, fmt.Errorf("the peer answers want %d, which is not its turn", p.ID)
+	}
+	if p.Refusal != wire.None {
+		w.done(j, &RefusedError{p.Refusal, p.Text})
+		return buf, nil
+	}
+	data, buf, err := expand(p, buf)
+	if err != nil {
+		return buf, err
+	}
+	if int64(len(data)) > j.left {
+		return buf, fmt.Errorf("the peer sends more than the %d bytes of %v that it announced", j.size, j.path)
+	}
+	f.received.Add(int64(len(data)))
+	if j.err == nil {
+		j.err = j.write(f.opt.Files, data)
+	}
+	f.mu.Lock()
+	w.lane.settle(j, int64(len(data)))
+	f.mu.Unlock()
+	switch {
+	case p.Last && j.err == nil:
+		w.done(j, j.verify(f.opt.Files))
+	case p.Last:
+		w.done(j, j.err)
+	case j.err != nil && j.left > maxBytes:
+		w.done(j, j.err)
+		f.mu.Lock()
+		w.recall() // not worth taking to its end
+		f.mu.Unlock()
+	}
+	return buf, nil
+}
+
+// done takes a job off the stream: to be finished if err is nil, else failed.
+func (w *flow) done(j *job, err error) {
+	f := w.lane.f
+	if err != nil {
+		err = errors.Join(err, j.close())
+	}
+	f.mu.Lock()
+	w.asked = w.asked[1:]
+	w.lane.settle(j, j.left)
+	if err != nil {
+		f.fail(j, err)
+	} else {
+		j.state, j.flow = finishing, nil
+	}
+	f.mu.Unlock()
+	if err == nil {
+		f.finish(j)
+	}
+}
+
+// end is for when the stream has ended: what is still outstanding fails, or,
+// if this node closed the stream because of something else, is queued again.
+func (w *flow) end(err error) {
+	f := w.lane.f
+	f.mu.Lock()
+	if w.lane.flow == w {
+		w.lane.flow = nil
+	}
+	left := w.asked
+	w.asked = nil
+	again := w.recalled && !f.closed
+	f.mu.Unlock()
+	for _, j := range left {
+		failed := errors.Join(err, j.close())
+		f.mu.Lock()
+		w.lane.settle(j, j.left)
+		j.flow = nil
+		if again && len(j.waiters) > 0 {
+			j.reset()
+			f.queue(j)
+		} else {
+			f.fail(j, failed)
+		}
+		f.mu.Unlock()
+	}
+}
