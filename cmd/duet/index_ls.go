@@ -17,6 +17,7 @@ where ** is any number of directories.`,
 		Example: "  duet index ls -l\n  duet index ls '*.png'\n  duet index ls --pending --json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			in.style.Marks = in.style.Long || in.q.Pending
 			_, err := a.print(cmd.Context(), in, first(args))
 			return err
 		},

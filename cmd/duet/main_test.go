@@ -77,7 +77,7 @@ func cmdConfig(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("duet.yaml"), []byte(text), 0o644))
 }
 
-// await REGEXP cmd args...: runs the command until its output has the pattern.
+// await TEXT cmd args...: runs the command until its output has the text.
 func cmdAwait(ts *testscript.TestScript, _ bool, args []string) {
 	deadline := time.Now().Add(20 * time.Second)
 	for {

@@ -180,7 +180,7 @@ func (s *story) live(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("after %s on %s: %w", d.line, d.on.name, err)
 		}
-		s.say("  %s$ %-85s %5.1f ms", d.on.name, d.line, float64(took.Microseconds())/1000)
+		s.say("  %6.1f ms  %s$ %s", float64(took.Microseconds())/1000, d.on.name, d.line)
 	}
 	s.say("\nWhat both have now:\n")
 	return errors.Join(s.show(), s.expect(afterLive()))

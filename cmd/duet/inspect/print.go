@@ -12,6 +12,7 @@ import (
 type Style struct {
 	JSON  bool // the rows as they are
 	Long  bool // Ls: metadata too
+	Marks bool // Ls: what is pending
 	Share bool // name the share before each path: more than one was asked
 }
 

@@ -24,7 +24,7 @@ func (l Listed) text(s Style) string {
 	case index.Symlink.String():
 		name += " -> " + l.Target
 	}
-	if mark := pending(l.Next); mark != "" {
+	if mark := pending(l.Next); mark != "" && s.Marks {
 		name += "  (" + mark + ")"
 	}
 	if !s.Long {
