@@ -26,7 +26,7 @@ const (
 type Options struct {
 	Open    func(ctx context.Context, kind string) (link.Stream, error) // a link.Conn's Open
 	Files   vfs.Files
-	Streams int // default 4; the first one carries only small files
+	Streams int // default 4, at least 2; the first one carries only small files
 	Syncs   int // files that are fsynced at the same time; default 16
 }
 
@@ -55,6 +55,7 @@ func NewFetcher(o Options) *Fetcher {
 	if o.Streams == 0 {
 		o.Streams = 4
 	}
+	o.Streams = max(o.Streams, 2)
 	if o.Syncs == 0 {
 		o.Syncs = 16
 	}
@@ -99,7 +100,7 @@ func (f *Fetcher) enqueue(wants []Want, results chan Result) []*job {
 	}
 	f.begin.Do(func() {
 		for i := range f.opt.Streams {
-			l := &lane{f: f, smallOnly: i == 0 && f.opt.Streams > 1}
+			l := &lane{f: f, smallOnly: i == 0}
 			f.wg.Go(l.run)
 		}
 	})

@@ -67,9 +67,10 @@ func (l *lane) take() []*job {
 		if f.closed {
 			return nil
 		}
-		pending := 0
-		if l.flow != nil {
+		pending, busy := 0, false
+		if l.flow != nil && len(l.flow.asked) > 0 {
 			pending = len(l.flow.asked)
+			busy = l.flow.asked[pending-1].size > smallFile
 		}
 		if l.bytes >= maxBytes || pending >= maxAsked {
 			continue
@@ -78,6 +79,9 @@ func (l *lane) take() []*job {
 			if batch := l.pick(&f.large, 1); len(batch) > 0 {
 				return batch
 			}
+		}
+		if busy {
+			continue // small files do not go behind large ones
 		}
 		if batch := l.pick(&f.small, min(maxBatch, maxAsked-pending)); len(batch) > 0 {
 			return batch

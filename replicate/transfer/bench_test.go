@@ -1,0 +1,99 @@
+package transfer_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"duet/replicate/link"
+	"duet/replicate/transfer"
+	"duet/scan/vfs"
+	"duet/store/index"
+)
+
+// sshPair is a real connection over loopback.
+func sshPair(b *testing.B) (here, there link.Conn) {
+	b.Helper()
+	var keys [2]*link.Key
+	for i := range keys {
+		var err error
+		if keys[i], err = link.NewKey(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	listener, err := link.NewHub(link.Options{Key: keys[0], Peer: keys[1].Public(), Listen: "127.0.0.1:0"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	dialler, err := link.NewHub(link.Options{Key: keys[1], Peer: keys[0].Public(), Address: listener.Addr().String()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	x, y := dialler.Endpoint("images"), listener.Endpoint("images")
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 2)
+	for _, h := range []*link.Hub{listener, dialler} {
+		go func() { done <- h.Run(ctx) }()
+	}
+	b.Cleanup(func() {
+		cancel()
+		<-done
+		<-done
+	})
+	return <-x.Conns(), <-y.Conns()
+}
+
+func benchmarkFetch(b *testing.B, files int, content func(i int) []byte) {
+	here, there := sshPair(b)
+	src := &shelf{}
+	go func() {
+		for {
+			s, err := there.Accept(context.Background())
+			if err != nil {
+				return
+			}
+			go transfer.Serve(context.Background(), s, src)
+		}
+	}()
+	tree := newTree(b)
+	f := transfer.NewFetcher(transfer.Options{Open: here.Open, Files: tree})
+	defer f.Close()
+	var wants []transfer.Want
+	var total int64
+	for i := range files {
+		w := src.put(index.Path(fmt.Sprintf("dir/file-%d", i)), content(i))
+		w.Staged = fmt.Sprint(i)
+		wants = append(wants, w)
+		total += w.Size
+	}
+	b.SetBytes(total)
+	for b.Loop() {
+		err := f.Fetch(context.Background(), wants, func(r transfer.Result) {
+			if r.Err != nil {
+				b.Error(r.Err)
+			}
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		for i := range files {
+			if err := tree.RemoveHeld(vfs.Held{Area: vfs.Stage, Name: fmt.Sprint(i)}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(files)*float64(b.N)/b.Elapsed().Seconds(), "files/s")
+}
+
+func Benchmark10kSmallFiles(b *testing.B) {
+	benchmarkFetch(b, 10_000, func(i int) []byte { return append(noise(2000), fmt.Sprint(i)...) })
+}
+
+func BenchmarkOneLargeFile(b *testing.B) {
+	large := map[string][]byte{"noise": noise(256 << 20), "text": text(256 << 20)}
+	for name, content := range large {
+		b.Run(name, func(b *testing.B) { benchmarkFetch(b, 1, func(int) []byte { return content }) })
+	}
+}
