@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,7 +36,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": cmdStatus, "plant": cmdPlant, "await": cmdAwait, "mode": cmdMode, "config": cmdConfig,
+			"status": cmdStatus, "plant": cmdPlant, "await": cmdAwait, "mode": cmdMode, "config": cmdConfig, "pair": cmdPair,
 		},
 	})
 }
@@ -75,6 +76,36 @@ func cmdConfig(ts *testscript.TestScript, _ bool, args []string) {
 		text += "    " + line + "\n"
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("duet.yaml"), []byte(text), 0o644))
+}
+
+// pair [line...]: writes a/duet.yaml and b/duet.yaml, of two nodes that know
+// each other, with one share, www, that has the given settings.
+func cmdPair(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	addr := l.Addr().String()
+	ts.Check(l.Close())
+	keys := map[string]string{}
+	for _, n := range []string{"a", "b"} {
+		ts.Check(ts.Exec("duet", "key", "--state", ts.MkAbs(n+"/state"), "--config", ts.MkAbs("none")))
+		keys[n] = ts.ReadFile("stdout")
+	}
+	for n, other := range map[string]string{"a": "b", "b": "a"} {
+		root := ts.MkAbs(n + "/www")
+		ts.Check(os.MkdirAll(root, 0o755))
+		text := fmt.Sprintf("node: %s\nstate: %s\n", n, ts.MkAbs(n+"/state"))
+		dial := ""
+		if n == "a" {
+			text += "listen: " + addr + "\n"
+		} else {
+			dial = "  address: " + addr + "\n"
+		}
+		text += fmt.Sprintf("peer:\n  name: %s\n%s  key: %sshares:\n  - name: www\n    path: %s\n", other, dial, keys[other], root)
+		for _, line := range args {
+			text += "    " + line + "\n"
+		}
+		ts.Check(os.WriteFile(ts.MkAbs(n+"/duet.yaml"), []byte(text), 0o644))
+	}
 }
 
 // await TEXT cmd args...: runs the command until its output has the text.
