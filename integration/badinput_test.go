@@ -29,7 +29,7 @@ func TestBadInput(t *testing.T) {
 		"peer key that is none":    {old: "  key: ssh-ed25519 ", new: "  key: ssh-ed25519 xx", code: 2, says: []string{"peer", "key"}},
 		"peer key of another kind": {old: "  key: ssh-ed25519 ", new: "  key: ssh-rsa ", code: 2, says: []string{"key", "ed25519"}},
 		"own key as the peer's":    {old: "OWN", code: 2, says: []string{"key", "own|this node|itself"}},
-		"overlapping shares":       {old: "shares:", new: "shares:\n  - {name: inner, path: ROOT/inner}", code: 2, says: []string{"inner", "data", "overlap|inside|within|below"}},
+		"overlapping shares":       {old: "shares:", new: "shares:\n  - {name: inner, path: ROOT/inner}", code: 2, says: []string{"inner", "data", "overlap|inside|contains"}},
 		"same name twice":          {old: "shares:", new: "shares:\n  - {name: data, path: /nowhere}", code: 2, says: []string{"data", "twice|same|duplicate|two shares"}},
 		"no path":                  {old: "    path:", new: "    # path:", code: 2, says: []string{"data", "path"}},
 		"relative path":            {old: `    path: "`, new: `    path: "relative`, code: 2, says: []string{"absolute"}},

@@ -42,6 +42,9 @@ func TestGoSourceAndRandomOperations(t *testing.T) {
 
 	before := p.A.Tree()
 	p.Stop()
+	for _, n := range p.Nodes() { // so that there is a conflict, whatever the seed
+		write(t, n.At("both"), "by "+n.Name+"\n")
+	}
 	rig.DoBoth(t.Context(), a, b, rig.Size(60, 200), 0)
 	o := rig.Outage{Base: before, A: p.A.Tree(), B: p.B.Tree()}
 	began = time.Now()

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -122,8 +124,8 @@ var names = []string{"a", "b", "c", "d", "index.html", "logo.png", "x.cgi", "caf
 // name returns a path that may or may not exist, in a directory that does.
 func (h *Hand) name() string {
 	dir := ""
-	if dirs := h.list(fs.ModeDir); len(dirs) > 0 && h.rnd.IntN(3) > 0 {
-		dir = dirs[h.rnd.IntN(len(dirs))]
+	if h.rnd.IntN(3) > 0 {
+		dir, _ = h.some(fs.ModeDir)
 	}
 	name := names[h.rnd.IntN(len(names))]
 	if h.rnd.IntN(3) == 0 {
@@ -132,9 +134,15 @@ func (h *Hand) name() string {
 	return filepath.Join(dir, name)
 }
 
-// some returns something of this type that is there now.
+// some returns something of this type that is there now: more often than not
+// near the top, where the other hand is too.
 func (h *Hand) some(typ fs.FileMode) (string, bool) {
 	all := h.list(typ)
+	if h.rnd.IntN(3) > 0 {
+		if near := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return strings.Count(name, "/") > 1 }); len(near) > 0 {
+			all = near
+		}
+	}
 	if len(all) == 0 {
 		return "", false
 	}
