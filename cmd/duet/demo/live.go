@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,12 +36,14 @@ func Keep(ctx context.Context, o Options, dirs [2]string, line func(string)) err
 	err := p.configure([]string{liveShare}, func(s *side, _ string) config.Share {
 		share := config.Defaults()
 		share.Holding = ownHolding(s.roots[liveShare])
+		fmt.Fprintf(o.Out, "%s is %s; what is displaced there is kept in %s\n", s.name, s.roots[liveShare],
+			cmp.Or(share.Holding, filepath.Join(s.roots[liveShare], ".duet")))
 		return share
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.Out, "%s is %s\n%s is %s\nconfigs, logs and indexes: %s\n", p.a.name, dirs[0], p.b.name, dirs[1], o.Dir)
+	fmt.Fprintf(o.Out, "configs, logs and indexes: %s\n", o.Dir)
 	for _, s := range p.sides() {
 		if err := p.start(ctx, s); err != nil {
 			return errors.Join(err, p.stop())
@@ -109,8 +112,12 @@ func (p *pair) oneLine(ctx context.Context) (string, error) {
 		st[i] = all.Shares[0]
 	}
 	if st[0].InSync() && st[1].InSync() && st[0].Files == st[1].Files {
-		return fmt.Sprintf("in sync: %d files, %d directories, %.1f MB; conflicts %d; last change took %.0f ms",
-			st[0].Files, st[0].Dirs, float64(st[0].Bytes)/1e6, st[0].Conflicts, max(st[0].LagMS, st[1].LagMS)), nil
+		text := fmt.Sprintf("in sync: %d files, %d directories, %.1f MB; %d conflicts, %d kept versions",
+			st[0].Files, st[0].Dirs, float64(st[0].Bytes)/1e6, st[0].Conflicts, st[0].Kept+st[1].Kept)
+		if lag := max(st[0].LagMS, st[1].LagMS); lag > 0 {
+			text += fmt.Sprintf("; the last change took %.0f ms", lag)
+		}
+		return text, nil
 	}
 	text := ""
 	for i, s := range p.sides() {
@@ -133,5 +140,8 @@ func doing(st replicate.Status) string {
 	if len(st.Problems) > 0 {
 		return fmt.Sprintf(" (%s: %s)", st.Problems[0].Path, st.Problems[0].Error)
 	}
-	return fmt.Sprintf(" (%d to do)", st.PendingIn)
+	if st.PendingIn > 0 {
+		return fmt.Sprintf(" (%d to do)", st.PendingIn)
+	}
+	return ""
 }
