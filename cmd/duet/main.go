@@ -78,7 +78,7 @@ reached; 7 halted or not running, a person must look; 25 max_delete reached.`,
 	f := root.PersistentFlags()
 	f.StringVar(&a.config, "config", os.Getenv(config.EnvPrefix+"_CONFIG"),
 		"config `file` (DUET_CONFIG; default "+config.DefaultFile()+")")
-	f.StringVar(&a.state, "state", "",
+	f.StringVar(&a.state, "state", os.Getenv(config.EnvPrefix+"_STATE"),
 		"state `directory`, instead of the config's (DUET_STATE; default "+config.DefaultState()+")")
 	f.BoolVar(&a.json, "json", false, "print JSON, with times in ns since 1970 or RFC 3339 and sizes in bytes")
 	root.AddCommand(

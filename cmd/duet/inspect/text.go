@@ -167,7 +167,7 @@ func (c Checked) text(s Style) string {
 	case c.Broken != "":
 		return fmt.Sprintf("%s: %s\n", c.Share, c.Broken)
 	case c.Count > 0:
-		return fmt.Sprintf("%s: %d broken: stop duet, keep a copy of the index file, and see 'The index is damaged' in docs/operations.md\n", c.Share, c.Count)
+		return fmt.Sprintf("%s: %d broken: stop duet, keep a copy of the index file, and see 'When it halts' in docs/operations.md\n", c.Share, c.Count)
 	}
 	return fmt.Sprintf("%s: sound\n", c.Share)
 }

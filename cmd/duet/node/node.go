@@ -77,9 +77,9 @@ func Open(cfg *config.Config, opt Options) (*Node, error) {
 		if opt.Only != "" && s.Name != opt.Only {
 			continue
 		}
-		u := n.openShare(s)
-		if errors.Is(u.err, store.ErrLocked) {
-			return nil, errors.Join(u.err, n.Close())
+		u, err := n.openFree(s)
+		if err != nil {
+			return nil, errors.Join(err, n.Close())
 		}
 		n.units = append(n.units, u)
 	}
@@ -113,6 +113,28 @@ func (n *Node) openHub() error {
 	return err
 }
 
+// busy is how long an index may be in use by another process before that is
+// an error: an inspection of a stopped node's index is over by then.
+const busy = 5 * time.Second
+
+// openFree opens a share whose index another process may be looking at.
+func (n *Node) openFree(s config.Share) (*unit, error) {
+	deadline := time.Now().Add(busy)
+	for {
+		u := n.openShare(s)
+		if !errors.Is(u.err, store.ErrLocked) {
+			return u, nil
+		}
+		if err := alone(n.cfg.State); err != nil {
+			return nil, err
+		}
+		if time.Now().After(deadline) {
+			return nil, u.err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 func (n *Node) openShare(s config.Share) *unit {
 	u := &unit{cfg: s}
 	cfg := ShareConfig(n.cfg, s)
@@ -122,6 +144,9 @@ func (n *Node) openShare(s config.Share) *unit {
 		cfg.OnReconnect = "hold"
 	}
 	u.share, u.err = replicate.Open(cfg)
+	if errors.Is(u.err, store.ErrLocked) {
+		return u
+	}
 	if u.err != nil {
 		u.share = nil
 		n.opt.Log.Error("a share is halted: the others go on", "share", s.Name, "error", u.err)
