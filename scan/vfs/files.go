@@ -20,6 +20,9 @@ var (
 	ErrChanged = errors.New("changed on disk meanwhile")
 	// ErrSpecial means that the path is a FIFO, a socket or a device.
 	ErrSpecial = errors.New("is not a regular file, directory or symlink")
+	// ErrBusy means that a process has the file open for writing, so that what
+	// was asked for could hide what it writes.
+	ErrBusy = errors.New("is open for writing")
 	// ErrReserved means that the path is, or is below, the holding area, which
 	// is then inside the root. No caller may name it, whatever a peer says.
 	ErrReserved = errors.New("is the holding area of Duet")
@@ -120,7 +123,8 @@ type Files interface {
 	Move(from, to index.Path) error
 	Shelve(p index.Path, h Held) error
 	// SetMeta sets metadata on what is at p if it is still expect (SameBytes),
-	// else ErrChanged; it returns the new stamp.
+	// else ErrChanged; it returns the new stamp. ErrBusy, if the time of a
+	// file that is known to have writers would have to be changed.
 	SetMeta(p index.Path, m Meta, expect index.Stamp) (index.Stamp, error)
 	// Rmdir shelves an empty directory: it destroys no bytes, so it is removed.
 	// One that is not empty is fs.ErrExist, anything else there ErrChanged.

@@ -26,17 +26,16 @@ func (t *Tree) SetMeta(p index.Path, m Meta, expect index.Stamp) (stamp index.St
 
 // dressSpot sets the metadata of what is at s, if check agrees.
 //
-// RACE: without a lease, what is written between the check and the setting of
-// the time would go unnoticed, because it gets the old time back. With one the
-// writer waits for a few microseconds. Where there can be none, the installer
-// has asked Content.Writers, and that leaves those microseconds.
+// RACE: what is written between the check and the setting of the time gets
+// the old time back, and would go unnoticed. A lease closes the window: who
+// wants to write waits for a few microseconds. Where there can be no lease the
+// window stays open that long; the installer has looked at the file just before.
 func (t *Tree) dressSpot(s spot, m Meta, check func(Info) error) (index.Stamp, error) {
 	fd, err := openat(s.dir, s.leaf, unix.O_PATH|unix.O_NOFOLLOW)
 	if err != nil {
 		return index.Stamp{}, err
 	}
 	defer unix.Close(fd)
-	defer t.quiet(fd, m)()
 	info, err := t.look(fd, "")
 	switch {
 	case err != nil:
@@ -46,24 +45,35 @@ func (t *Tree) dressSpot(s spot, m Meta, check func(Info) error) (index.Stamp, e
 	case info.Type == Special:
 		return index.Stamp{}, ErrSpecial
 	}
+	if info.Type == Regular && m.ModTime != 0 && m.ModTime != info.Stamp.ModTime {
+		leased, err := quiet(fd)
+		if err != nil {
+			return index.Stamp{}, err
+		}
+		defer unix.Close(leased)
+		if info, err = t.look(fd, ""); err != nil {
+			return index.Stamp{}, err
+		}
+	}
 	if err := check(info); err != nil {
 		return index.Stamp{}, err
 	}
 	return t.dress(fd, m)
 }
 
-// quiet keeps writers from opening the regular file that fd names until the
-// func that it returns is called, if the kernel lets it.
-func (t *Tree) quiet(fd int, m Meta) func() {
-	if info, err := t.look(fd, ""); err != nil || info.Type != Regular || m.ModTime == 0 || m.ModTime == info.Stamp.ModTime {
-		return func() {}
-	}
-	file, err := openat(unix.AT_FDCWD, procPath(fd), unix.O_RDONLY|unix.O_NONBLOCK)
+// quiet keeps writers from opening the regular file that path, an O_PATH
+// descriptor, names until the descriptor that it returns is closed, if there
+// are leases for this user and filesystem; if not, that is -1 or has no effect.
+func quiet(path int) (int, error) {
+	fd, err := openat(unix.AT_FDCWD, procPath(path), unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
-		return func() {}
+		return -1, nil
 	}
-	_ = lease(file) // best effort, see dressSpot
-	return func() { _ = unix.Close(file) }
+	if lease(fd) == unix.EAGAIN {
+		_ = unix.Close(fd) // nothing was written
+		return -1, ErrBusy
+	}
+	return fd, nil
 }
 
 // dress sets the metadata of what fd, which may be O_PATH, is open on, and

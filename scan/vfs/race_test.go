@@ -200,3 +200,110 @@ func snapshotWhileWritten(t *testing.T, tree *vfs.Tree, path string) {
 		t.Errorf("a file at rest: %v", err)
 	}
 }
+
+// TestLeafSwapped lets somebody exchange a file for a symlink out of the root,
+// then for a FIFO, while it is opened: only the file is ever read or changed.
+func TestLeafSwapped(t *testing.T) {
+	for _, without := range []string{"all", "openat2"} {
+		for _, other := range []string{"symlink", "fifo"} {
+			t.Run("without-"+without+"/"+other, func(t *testing.T) { swapLeaf(t, other, kernels[without]) })
+		}
+	}
+}
+
+func swapLeaf(t *testing.T, other string, missing []string) {
+	base := t.TempDir()
+	root, canary := filepath.Join(base, "root"), filepath.Join(base, "canary")
+	must(t, os.Mkdir(root, 0o755))
+	write(t, canary, "canary")
+	file, rival := filepath.Join(root, "file"), filepath.Join(root, "rival")
+	write(t, file, "mine")
+	if other == "symlink" {
+		must(t, os.Symlink(canary, rival))
+	} else {
+		must(t, unix.Mkfifo(rival, 0o644))
+	}
+	before, err := os.Stat(canary)
+	must(t, err)
+	tree := openTree(t, root, vfs.Options{}, missing...)
+	stop := toggle(t, file, rival)
+	var opened, refused int
+	limit := time.Now().Add(20 * time.Second)
+	for i := 0; (i < 1000 || opened < 100 || refused < 100) && time.Now().Before(limit); i++ {
+		if info, err := tree.Lstat("file"); err == nil {
+			ns := 1e18 + int64(i)
+			_, _ = tree.SetMeta("file", vfs.Meta{Mode: 0o600, ModTime: ns, UID: -1, GID: -1}, info.Stamp)
+		}
+		c, err := tree.Open("file")
+		if err != nil {
+			if !errors.Is(err, vfs.ErrChanged) && !errors.Is(err, vfs.ErrSpecial) {
+				t.Error(err)
+			}
+			refused++
+			continue
+		}
+		opened++
+		if info, err := c.Stat(); err != nil || info.Type != vfs.Regular {
+			t.Fatalf("opened %+v, %v", info, err)
+		}
+		b := make([]byte, 10)
+		if n, _ := c.Read(b); string(b[:n]) != "mine" {
+			t.Fatalf("read %q", b[:n])
+		}
+		must(t, c.Close())
+	}
+	stop()
+	if opened == 0 || refused == 0 {
+		t.Errorf("%d times the file was found and %d times the other: nothing was raced", opened, refused)
+	}
+	if after, err := os.Stat(canary); err != nil || after.ModTime() != before.ModTime() || after.Mode() != before.Mode() {
+		t.Errorf("outside the root: %v, %v", after, err)
+	}
+}
+
+// TestNoSaveIsHidden: somebody saves a file, with the same size, while its
+// time is set back. Either the time is set first, or the save shows.
+func TestNoSaveIsHidden(t *testing.T) {
+	tree, root := newTree(t)
+	path := filepath.Join(root, "f")
+	write(t, path, "old")
+	c, err := tree.Open("f")
+	must(t, err)
+	_, known := c.Writers()
+	must(t, c.Close())
+	if !known {
+		t.Skip("no leases here")
+	}
+	var set, busy int
+	for range 2000 {
+		write(t, path, "old")
+		must(t, os.Chtimes(path, time.Time{}, time.Unix(5e8, 0)))
+		info, err := tree.Lstat("f")
+		must(t, err)
+		start, saved := make(chan struct{}), make(chan error)
+		go func() {
+			close(start)
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err == nil {
+				_, err = f.WriteString("new")
+				err = errors.Join(err, f.Close())
+			}
+			saved <- err
+		}()
+		<-start
+		_, err = tree.SetMeta("f", vfs.Meta{Mode: 0o644, ModTime: 1e18, UID: -1, GID: -1}, info.Stamp)
+		switch {
+		case err == nil:
+			set++
+		case errors.Is(err, vfs.ErrBusy), errors.Is(err, vfs.ErrChanged):
+			busy++
+		default:
+			t.Fatal(err)
+		}
+		must(t, <-saved)
+		if info, err := tree.Lstat("f"); err != nil || info.Stamp.ModTime == 1e18 {
+			t.Fatalf("the save is hidden: %+v, %v", info, err)
+		}
+	}
+	t.Logf("set %d times, too late %d times", set, busy)
+}

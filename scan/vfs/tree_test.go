@@ -273,6 +273,12 @@ func TestOwner(t *testing.T) {
 	check("directory", s, err, 0o46755)
 	s, err = tree.StageLink(vfs.Held{Area: vfs.Stage, Name: "l"}, "f", m)
 	check("symlink", s, err, 0o120777)
+	must(t, os.Chown(filepath.Join(root, "f"), 0, 0))
+	must(t, unix.Chmod(filepath.Join(root, "f"), 0o6755))
+	info, err = tree.Lstat("f")
+	must(t, err)
+	got, err := tree.SetMeta("f", m, info.Stamp)
+	check("file that had the mode before", got, err, 0o106755)
 	m.UID, m.GID = -1, -1
 	s, err = tree.SetMeta("f", m, s)
 	wants(t, "unexpected", err, vfs.ErrChanged, "f")
@@ -284,4 +290,60 @@ func TestOwner(t *testing.T) {
 	if after, err := tree.Lstat("f"); err != nil || after != info {
 		t.Errorf("after a refusal: %+v, %v", after, err)
 	}
+}
+
+// TestEpoch: to the disk, a file of 1970 is of 1970.
+func TestEpoch(t *testing.T) {
+	tree, root := newTree(t)
+	write(t, filepath.Join(root, "f"), "f")
+	info, err := tree.Lstat("f")
+	must(t, err)
+	if _, err := tree.SetMeta("f", vfs.Meta{Mode: 0o644, ModTime: 1, UID: -1, GID: -1}, info.Stamp); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.Stat(filepath.Join(root, "f"))
+	must(t, err)
+	if got.ModTime().UnixNano() != 0 {
+		t.Errorf("on disk it is of %v", got.ModTime())
+	}
+}
+
+// TestAppendToLinked: a crash between the two halves of a rename by hard link
+// leaves a staged name that is a file of the tree.
+func TestAppendToLinked(t *testing.T) {
+	tree, root := newTree(t)
+	h := stage(t, tree, "f", "served")
+	must(t, os.Link(filepath.Join(tree.Holding(), "stage/f"), filepath.Join(root, "f")))
+	d, err := tree.Append(h)
+	must(t, err)
+	_, err = io.WriteString(d, "more")
+	must(t, errors.Join(err, d.Close()))
+	if b, err := os.ReadFile(filepath.Join(root, "f")); err != nil || string(b) != "served" {
+		t.Errorf("the file in the tree holds %q, %v", b, err)
+	}
+}
+
+// TestFifoIsLeftAlone: opening a FIFO lets the process at its other end go on.
+func TestFifoIsLeftAlone(t *testing.T) {
+	tree, root := newTree(t)
+	path := filepath.Join(root, "fifo")
+	must(t, unix.Mkfifo(path, 0o600))
+	through := make(chan error, 1)
+	go func() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		through <- errors.Join(err, f.Close())
+	}()
+	for range 1000 {
+		_, err := tree.Open("fifo")
+		wants(t, "open", err, vfs.ErrSpecial, "fifo")
+	}
+	select {
+	case err := <-through:
+		t.Errorf("the writer got through: %v", err)
+	default:
+	}
+	r, err := os.Open(path)
+	must(t, err)
+	must(t, r.Close())
+	must(t, <-through)
 }

@@ -44,6 +44,33 @@ func setMeta(w *world) {
 	}
 }
 
+// setMetaBusy: a time set under the hands of a writer would hide the write.
+func setMetaBusy(w *world) {
+	w.write("f", "f")
+	c, err := w.Files.Open("f")
+	w.must(err)
+	_, known := c.Writers()
+	w.must(c.Close())
+	if !known {
+		w.Skip("whether a file has writers cannot be known here")
+	}
+	hold, err := w.Outside.OpenForWriting("f")
+	w.must(err)
+	was := w.look("f").Stamp
+	_, err = w.Files.SetMeta("f", vfs.Meta{Mode: 0o600, ModTime: 1e18, UID: -1, GID: -1}, was)
+	w.is("set the time of a file that is being written", err, vfs.ErrBusy)
+	if now := w.look("f").Stamp; now != was {
+		w.Errorf("it is %+v, was %+v", now, was)
+	}
+	if _, err := w.Files.SetMeta("f", vfs.Meta{Mode: 0o600, UID: -1, GID: -1}, was); err != nil {
+		w.Errorf("set the mode of a file that is being written: %v", err)
+	}
+	w.must(hold.Close())
+	if _, err := w.Files.SetMeta("f", vfs.Meta{Mode: 0o600, ModTime: 1e18, UID: -1, GID: -1}, was); err != nil {
+		w.Errorf("set the time when it is closed: %v", err)
+	}
+}
+
 // symlinkItself: an operation on a symlink is on the symlink, whatever it says.
 func symlinkItself(w *world) {
 	w.mkdir("d")

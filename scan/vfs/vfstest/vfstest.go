@@ -72,6 +72,7 @@ func Test(t *testing.T, open func(t *testing.T) World) {
 		{"Shelve", shelve},
 		{"Rmdir", rmdir},
 		{"SetMeta", setMeta},
+		{"SetMetaBusy", setMetaBusy},
 		{"Times", times},
 		{"SyncDirs", syncDirs},
 		{"Parallel", parallel},
