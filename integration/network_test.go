@@ -17,7 +17,7 @@ func TestLinkCut(t *testing.T) {
 	ledger := rig.NewLedger()
 	a, b := rig.NewHand(t, p.A, ledger, seed), rig.NewHand(t, p.B, ledger, seed+1)
 	p.Start()
-	a.Do(t.Context(), rig.Size(100, 400), 0)
+	a.Do(t.Context(), rig.Size(300, 800), 0)
 	p.Settle(scaled(patience))
 	for _, cut := range []struct {
 		name      string
@@ -40,6 +40,9 @@ func TestLinkCut(t *testing.T) {
 					t.Errorf("%s noticed after %v, want 10s at most", n.Name, took)
 				}
 			}
+			for _, n := range p.Nodes() { // so that there is a conflict, whatever the seed
+				write(t, n.At("both "+cut.name), "by "+n.Name+"\n")
+			}
 			rig.DoBoth(t.Context(), a, b, rig.Size(60, 200), time.Millisecond)
 			o := rig.Outage{Base: before, A: p.A.Tree(), B: p.B.Tree(), TouchedA: a.Touched, TouchedB: b.Touched}
 			cut.mend()
@@ -51,7 +54,7 @@ func TestLinkCut(t *testing.T) {
 				t.Errorf("connected after %v, want 5s at most", took)
 			}
 			p.Settle(scaled(patience))
-			t.Logf("in sync after %v, %d conflicts", time.Since(began).Round(10*time.Millisecond), o.Conflicts())
+			t.Logf("in sync after %v; %s", time.Since(began).Round(10*time.Millisecond), o.Summary())
 			o.Check(t, p.A.Tree(), p.KeptContents())
 			ledger.Check(t, p)
 			p.CheckIndexes()

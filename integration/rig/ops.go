@@ -57,17 +57,17 @@ type operation struct {
 }
 
 var operations = []operation{
-	{"create", 18, (*Hand).create},
+	{"create", 26, (*Hand).create},
 	{"overwrite", 12, (*Hand).overwrite},
 	{"append", 10, (*Hand).append},
 	{"save", 10, (*Hand).save},
 	{"save aside", 5, (*Hand).saveAside},
 	{"rename file", 7, (*Hand).renameFile},
 	{"rename directory", 3, (*Hand).renameDir},
-	{"delete", 8, (*Hand).remove},
-	{"unlink", 4, (*Hand).unlink},
+	{"delete", 6, (*Hand).remove},
+	{"unlink", 3, (*Hand).unlink},
 	{"remove tree", 2, (*Hand).removeTree},
-	{"make directory", 6, (*Hand).makeDir},
+	{"make directory", 8, (*Hand).makeDir},
 	{"chmod", 6, (*Hand).chmod},
 	{"touch", 5, (*Hand).touch},
 	{"symlink", 4, (*Hand).symlink},
@@ -170,8 +170,10 @@ func (h *Hand) list(typ fs.FileMode) []string {
 // path returns where name is, and notes that something is done to it.
 func (h *Hand) path(name string) string {
 	h.touched[name] = true
-	return filepath.Join(h.root, name)
+	return h.at(name)
 }
+
+func (h *Hand) at(name string) string { return filepath.Join(h.root, name) }
 
 // Touched reports whether the hand did anything to path, or to a directory
 // above it, since Forget.

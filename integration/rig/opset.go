@@ -131,7 +131,13 @@ func (h *Hand) remove() bool {
 
 func (h *Hand) removeTree() bool {
 	name, ok := h.some(fs.ModeDir)
-	return ok && h.takeOut(name)
+	return ok && h.expendable(name) && h.takeOut(name)
+}
+
+// expendable spares most large directories, or nothing would be left to work on.
+func (h *Hand) expendable(name string) bool {
+	entries, err := os.ReadDir(h.at(name))
+	return err != nil || len(entries) < 6 || h.rnd.IntN(6) == 0
 }
 
 // takeOut moves something out of the share and discards it there.
@@ -225,7 +231,7 @@ func (h *Hand) changeType() bool {
 	types := []fs.FileMode{0, fs.ModeDir, fs.ModeSymlink}
 	i := h.rnd.IntN(3)
 	name, ok := h.some(types[i])
-	if !ok || !h.takeOut(name) {
+	if !ok || !h.expendable(name) || !h.takeOut(name) {
 		return false
 	}
 	switch types[(i+1+h.rnd.IntN(2))%3] {

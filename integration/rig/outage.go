@@ -126,8 +126,37 @@ func (w want) allows(got Item) bool {
 	return false
 }
 
-// Conflicts counts the paths that both sides changed to different files.
-func (o Outage) Conflicts() int {
+// Summary counts what happened, so that a run that tested nothing shows.
+func (o Outage) Summary() string {
+	all := Tree{}
+	for _, tree := range []Tree{o.Base, o.A, o.B} {
+		for path := range tree {
+			all[path] = Item{}
+		}
+	}
+	var byA, byB, both, deleted int
+	for path := range all {
+		base, a, b := o.Base[path], o.A[path], o.B[path]
+		if a != base {
+			byA++
+		}
+		if b != base {
+			byB++
+		}
+		if a != base && b != base && a != b {
+			both++
+		}
+		if base.Kind != 0 && (a.Kind == 0 || b.Kind == 0) {
+			deleted++
+		}
+	}
+	return fmt.Sprintf("of %d paths a changed %d, b %d, both differently %d; %d deleted; %d losers to keep",
+		len(all), byA, byB, both, deleted, o.losers())
+}
+
+// losers counts the paths of which both sides had a file that the other has
+// not.
+func (o Outage) losers() int {
 	n := 0
 	for path := range o.A {
 		if len(o.predict(path).kept) > 0 {
