@@ -20,6 +20,12 @@ import (
 // long enough for one that is stopping, short enough for a person.
 const lockWait = 200 * time.Millisecond
 
+// mapSize is how much address space the file gets at first. bbolt cannot grow a
+// mapping while anything reads, so a long View, such as a copy, would hold up
+// every Update that needs room. This much holds millions of paths, and takes no
+// memory.
+const mapSize = 1 << 30
+
 // Options are what Open needs to know. The zero value opens for writing.
 type Options struct {
 	ReadOnly bool
@@ -118,7 +124,7 @@ func openBolt(path string, o Options, readOnly bool) (s *Store, err error) {
 		return nil
 	})
 	s.db, err = bolt.Open(path, 0o600, &bolt.Options{
-		Timeout: lockWait, ReadOnly: readOnly, FreelistType: bolt.FreelistMapType,
+		Timeout: lockWait, ReadOnly: readOnly, FreelistType: bolt.FreelistMapType, InitialMmapSize: mapSize,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			var err error
 			file, err = os.OpenFile(name, flag&^os.O_CREATE, mode)

@@ -46,7 +46,7 @@ type Entry struct {
 
 	Version Version
 	Origin  NodeID  // whose edit this is
-	Over    Version // the version that this one beat in a conflict, nil if none
+	Over    Version // the version that this one beat, whether or not it was a conflict; Version less Over is what the content itself stands for; nil if none
 	Apart   bool    // Gone: noticed while the nodes were apart
 }
 

@@ -25,9 +25,12 @@ type Record struct {
 	Next   Next
 }
 
-// Agreed reports whether both nodes are known to have the same version.
+// Agreed reports whether both nodes are known to have the same. An equal version
+// alone does not say so: each node may have settled a race against an older
+// state of the other, see diff's line settled-twice.
 func (r *Record) Agreed() bool {
-	return r.Ours != nil && r.Theirs != nil && r.Ours.Version.Compare(r.Theirs.Version) == Equal
+	return r.Ours != nil && r.Theirs != nil &&
+		r.Ours.Version.Compare(r.Theirs.Version) == Equal && Same(r.Ours, r.Theirs)
 }
 
 // What is what an Event says happened to a path.
