@@ -78,7 +78,11 @@ func (s *scene) finish(in *index.Intent, stamp index.Stamp, out *landing.Displac
 		Intents: []uint64{in.ID}, What: index.Adopted, How: index.ByRecovery,
 		By: in.Entry.Origin, Note: "found done after an interruption",
 	}
+	if in.Reason == index.LostConflict {
+		l.Conflict = &index.Conflict{Winner: in.Entry, Rule: l.Note}
+	}
 	if own(in) {
+		l.Conflict = nil
 		l.Entry, l.Stamp = nil, index.Stamp{}
 		s.report.Examine = append(s.report.Examine, in.Path)
 	}

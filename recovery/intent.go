@@ -1,6 +1,8 @@
 package recovery
 
 import (
+	"slices"
+
 	"duet/recovery/landing"
 	"duet/scan/vfs"
 	"duet/store/index"
@@ -43,13 +45,17 @@ func (s *scene) swap(in *index.Intent, r *index.Record) error {
 		return nil
 	}
 	old, out := s.cameOut(in)
-	switch {
-	case ok && info.Stamp.Ino == in.Ino:
+	if ok && info.Stamp.Ino == in.Ino {
 		return s.swapped(in, r, info.Stamp, old, out)
-	case out && !ok && old.Name == in.Held+landing.OutSuffix:
+	}
+	back := out && !ok && old.Name == in.Held+landing.OutSuffix
+	if back {
 		// Half way, where there is no exchange: taken away, and the new thing
 		// has not come.
 		if out, err = s.giveBack(in.Path, old); err != nil {
+			return err
+		}
+		if info, ok, err = s.lstat(in.Path); err != nil {
 			return err
 		}
 	}
@@ -64,7 +70,10 @@ func (s *scene) swap(in *index.Intent, r *index.Record) error {
 			return err
 		}
 	}
-	s.undo(in, kept)
+	l := s.undo(in, kept)
+	if back && ok && landing.Unchanged(info.Stamp, in.Expect) {
+		l.Stamp = info.Stamp // what went and came back has another ctime
+	}
 	return nil
 }
 
@@ -242,6 +251,12 @@ func metaOf(s index.Stamp) vfs.Meta {
 	return vfs.Meta{Mode: s.Mode & 07777, ModTime: s.ModTime, UID: int64(s.UID), GID: int64(s.GID)}
 }
 
+// wentWhole reports whether a directory above p went out as a whole. Its
+// intent is always before those of what is below it.
+func (s *scene) wentWhole(p index.Path) bool {
+	return slices.ContainsFunc(s.unfold, func(in index.Intent) bool { return p.Under(in.Path) })
+}
+
 func (s *scene) shelve(in *index.Intent, r *index.Record) error {
 	if move := s.moves[in.Path]; move != nil && move.Ino == in.Expect.Ino {
 		return s.source(in, move, r)
@@ -249,6 +264,10 @@ func (s *scene) shelve(in *index.Intent, r *index.Record) error {
 	_, there, err := s.lstat(in.Path)
 	if err != nil {
 		return err
+	}
+	if s.wentWhole(in.Path) {
+		s.undo(in, nil) // Unfold writes it down
+		return nil
 	}
 	if isDir(in.Expect) {
 		if there {

@@ -63,11 +63,16 @@ func (e Env) KnownAs(files vfs.Files, h vfs.Held) *index.Entry {
 	if err == nil {
 		return entry
 	}
-	entry = &index.Entry{Kind: index.File, Origin: e.Node}
-	if info, err := files.LstatHeld(h); err == nil {
-		entry.Size, entry.ModTime, entry.Mode = info.Stamp.Size, info.Stamp.ModTime, info.Stamp.Mode&0777
+	info, err := files.LstatHeld(h)
+	switch {
+	case err != nil:
+		return &index.Entry{Kind: index.File, Origin: e.Node}
+	case info.Type == vfs.Directory:
+		return &index.Entry{Kind: index.Dir, Mode: info.Stamp.Mode & 0777, Origin: e.Node}
 	}
-	return entry
+	return &index.Entry{
+		Kind: index.File, Size: info.Stamp.Size, ModTime: info.Stamp.ModTime, Mode: info.Stamp.Mode & 0777, Origin: e.Node,
+	}
 }
 
 func sumHeld(files vfs.Files, h vfs.Held) (index.Hash, int64, error) {

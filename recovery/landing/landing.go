@@ -24,8 +24,8 @@ type Landing struct {
 	From index.Path
 	Note string
 
-	Out      *Displaced // what came out of the tree; nil: nothing
-	Conflict *index.Conflict
+	Out      *Displaced      // what came out of the tree; nil: nothing
+	Conflict *index.Conflict // Path, Time and Kept are filled in, and Loser if it is nil
 }
 
 // Displaced is what came out of the tree.
@@ -66,6 +66,9 @@ func (e Env) Commit(tx *store.Tx, l *Landing) (kept uint64, err error) {
 	if l.Conflict != nil {
 		c := *l.Conflict
 		c.Path, c.Time, c.Kept = l.Path, e.Now().UnixNano(), kept
+		if c.Loser == nil {
+			c.Loser = r.Ours
+		}
 		if _, err := tx.AddConflict(c); err != nil {
 			return 0, err
 		}

@@ -28,6 +28,9 @@ func (e Env) Unfold(ctx context.Context, st *store.Store, files vfs.Files, in in
 	info, err := files.LstatHeld(u.held)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if name, ok := lifted[in.Expect.Ino]; ok {
+			u.keepAs(name)
+		}
 	case err != nil:
 		return err
 	case info.Type == vfs.Directory && info.Stamp.Ino == in.Expect.Ino:
@@ -77,15 +80,19 @@ func (u *unfolding) takeApart(ctx context.Context) (err error) {
 // cannot be brought out. It is not removed: a process that works in there may
 // make another file at any time.
 func (u *unfolding) keepRest() error {
-	entry := u.env.KnownAs(u.files, u.held)
-	kept, err := Keep(u.files, u.held, u.name(entry))
+	kept, err := Keep(u.files, u.held, u.name(&index.Entry{Kind: index.Dir}))
 	if err != nil {
 		return err
 	}
-	u.done = append(u.done, &Landing{
-		Path: u.in.Path, By: u.by(), Out: &Displaced{Held: kept.Name, Entry: entry, Reason: u.in.Reason},
-	})
+	u.keepAs(kept.Name)
 	return nil
+}
+
+func (u *unfolding) keepAs(name string) {
+	entry := u.env.KnownAs(u.files, vfs.Held{Area: vfs.Kept, Name: name})
+	u.done = append(u.done, &Landing{
+		Path: u.in.Path, By: u.by(), Out: &Displaced{Held: name, Entry: entry, Reason: u.in.Reason},
+	})
 }
 
 // dir brings out what is in one directory. It returns false when the chunk is

@@ -29,7 +29,7 @@ import (
 func Batch(ctx context.Context, st *store.Store, files vfs.Files, env Env, jobs []Job) ([]Outcome, error) {
 	b := &batch{
 		ctx: ctx, st: st, files: files, env: env, jobs: slices.Clone(jobs),
-		gone: make(map[index.Path]bool),
+		whole: make(map[index.Path]*task),
 	}
 	if err := b.plan(); err != nil {
 		return nil, err
@@ -60,8 +60,8 @@ type batch struct {
 	jobs  []Job
 	head  index.Seq // of the journal, for names
 	all   []*task
-	tasks []*task             // those with something to do, in order
-	gone  map[index.Path]bool // directories that the batch took away
+	tasks []*task              // those with something to do, in order
+	whole map[index.Path]*task // the directories that are to go out whole
 }
 
 // act does the verbs.

@@ -19,6 +19,9 @@ func (b *batch) remove(t *task) {
 	case b.wentWith(t.path):
 		t.done, t.with = true, true
 		return
+	case b.goesWith(t.path):
+		t.stale = true
+		return
 	}
 	if _, err := b.files.Lstat(t.path); errors.Is(err, fs.ErrNotExist) {
 		t.done = true // deleted here, too
@@ -33,7 +36,6 @@ func (b *batch) remove(t *task) {
 		b.shelve(t)
 	}
 	if t.done {
-		b.away(t)
 		if _, err := b.files.Lstat(t.path); !errors.Is(err, fs.ErrNotExist) {
 			t.raced = true // there again
 		}
@@ -101,18 +103,24 @@ func (b *batch) shelve(t *task) {
 	}
 }
 
-// away notes that the directory at t's path is one no more.
-func (b *batch) away(t *task) {
-	if t.rec.Ours.Kind == index.Dir {
-		b.gone[t.path] = t.unfold
-	}
-}
-
 // wentWith reports whether p went out with a directory above it.
 func (b *batch) wentWith(p index.Path) bool {
-	for p != index.Root {
+	return b.above(p, func(t *task) bool { return t.done })
+}
+
+// goesWith reports whether p is to go out with a directory above it, which
+// could not go now: then it waits, so that the directory can go in one instant
+// later. Not if the directory has something that stays: then it never goes as
+// a whole.
+func (b *batch) goesWith(p index.Path) bool {
+	return b.above(p, func(t *task) bool { return !errors.Is(t.err, ErrLive) })
+}
+
+// above reports whether a directory above p that is to go out whole fulfils cond.
+func (b *batch) above(p index.Path, cond func(*task) bool) bool {
+	for len(b.whole) > 0 && p != index.Root {
 		p = p.Parent()
-		if b.gone[p] {
+		if t := b.whole[p]; t != nil && cond(t) {
 			return true
 		}
 	}

@@ -84,7 +84,6 @@ func (b *batch) settleSwap(t *task, g *guard) {
 		t.out = &landing.Displaced{Held: kept.Name, Entry: t.rec.Ours, Reason: t.reason()}
 	}
 	b.landed(t)
-	b.away(t)
 }
 
 // lookInside looks once more at a directory that came out whole.

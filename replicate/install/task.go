@@ -146,7 +146,10 @@ func (b *batch) order(byPath map[index.Path]*task) {
 	for _, s := range diff.Order(steps) {
 		t := byPath[s.Path]
 		t.verb = s.Verb
-		t.unfold = t.verb == index.Swap && t.rec.Ours.Kind == index.Dir
+		if t.verb == index.Swap && t.rec.Ours.Kind == index.Dir {
+			t.unfold = true
+			b.whole[t.path] = t
+		}
 		b.tasks = append(b.tasks, t)
 	}
 }

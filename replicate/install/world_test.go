@@ -527,3 +527,14 @@ func sameTree(tb testing.TB, got, want tree) {
 		}
 	}
 }
+
+func (w *world) noIntents() {
+	w.tb.Helper()
+	w.view(func(tx *store.Tx) error {
+		c, err := tx.Counts()
+		if err == nil && c.Intents != 0 {
+			w.tb.Errorf("%d intents are left", c.Intents)
+		}
+		return err
+	})
+}
