@@ -31,6 +31,7 @@ func TestWrongKeys(t *testing.T) {
 			t.Errorf("got %q, want %q...", got, want)
 		}
 		a.stop()
+		eventually(t, "a line in the log", func() bool { return b.log.String() != "" })
 		log := b.log.String()
 		if !strings.Contains(log, stranger.Public().Fingerprint()) || !strings.Contains(log, small.Public().Fingerprint()) || strings.Count(log, "\n") != 1 {
 			t.Errorf("one line with both fingerprints was wanted:\n%s", log)

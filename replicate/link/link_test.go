@@ -231,8 +231,10 @@ func TestPeerRestarts(t *testing.T) {
 	if s := x.State(); s.Connected || !strings.Contains(s.Error, "is duet running on tgt-b") {
 		t.Errorf("state %+v", s)
 	}
-	eventually(t, "a time for the next attempt", func() bool { return !x.State().Next.IsZero() })
-	time.Sleep(300 * time.Millisecond) // several attempts, none of them in the log
+	for attempts, last := 0, (time.Time{}); attempts < 4; { // none of them in the log
+		eventually(t, "another attempt", func() bool { n := x.State().Next; return !n.IsZero() && n != last })
+		attempts, last = attempts+1, x.State().Next
+	}
 	address := b.Addr().String()
 	b = start(t, large, small.Public(), func(o *link.Options) { o.Listen = address })
 	b.Endpoint("images")
