@@ -2,12 +2,13 @@ package scan
 
 import "duet/store/index"
 
-// maxBacklog bounds the paths of which events wait to be taken. Beyond it
-// their directories stand for them, to be looked at whole.
+// maxBacklog is a watcher's backlog.max.
 const maxBacklog = 1 << 15
 
-// backlog is a queue of events with one place for each path.
+// backlog is a queue of events with one place for each path. Beyond max their
+// directories stand for them, to be looked at whole.
 type backlog struct {
+	max    int
 	byPath map[index.Path]Event
 	order  []index.Path // as they came first
 	lost   bool
@@ -16,7 +17,7 @@ type backlog struct {
 // add queues e, or joins it to what waits for its path.
 func (b *backlog) add(e Event) {
 	b.join(e)
-	for len(b.byPath) > maxBacklog {
+	for len(b.byPath) > b.max {
 		b.fold()
 	}
 }
@@ -37,14 +38,14 @@ func (b *backlog) join(e Event) {
 // fold replaces every path by its directory.
 func (b *backlog) fold() {
 	order := b.order
-	*b = backlog{lost: b.lost}
+	*b = backlog{max: b.max, lost: b.lost}
 	for _, p := range order {
 		b.join(Event{Path: p.Parent(), Dir: true, Recursive: true})
 	}
 }
 
 // overflow forgets everything, since everything is to be looked at.
-func (b *backlog) overflow() { *b = backlog{lost: true} }
+func (b *backlog) overflow() { *b = backlog{max: b.max, lost: true} }
 
 // front returns the next event, false if there is none.
 func (b *backlog) front() (Event, bool) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -60,15 +61,17 @@ func (c *crew) bury(g *graves) error {
 	if !now.Same(c.o.Files.Opened()) {
 		return ErrRootChanged
 	}
+	slices.SortFunc(g.spans, func(a, b span) int { return a.from.Compare(b.from) })
+	var last index.Path // up to here is done: spans may overlap
 	for _, s := range g.spans {
-		if err := c.burySpan(s); err != nil {
+		if err := c.burySpan(s, &last); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *crew) burySpan(s span) error {
+func (c *crew) burySpan(s span, last *index.Path) error {
 	cur, err := newCursor(c.o, s.from, s.bound)
 	if err != nil {
 		return err
@@ -83,6 +86,10 @@ func (c *crew) burySpan(s span) error {
 			return err
 		}
 		cur.drop()
+		if *last != index.Root && r.Path.Compare(*last) <= 0 {
+			continue
+		}
+		*last = r.Path
 		if !r.Ours.Live() || quiet != index.Root && r.Path.Under(quiet) ||
 			c.o.Facts.Rules.Ignored(r.Path, r.Ours.Kind == index.Dir) {
 			continue

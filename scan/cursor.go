@@ -2,8 +2,12 @@ package scan
 
 import "duet/store/index"
 
-// chunk is how many records a cursor asks for at a time.
-const chunk = 1000
+// A cursor asks for few records at first, because most paths that Examine
+// reads from have none below them, and then for more at a time.
+const (
+	firstChunk = 8
+	chunk      = 1024
+)
 
 // cursor reads the index in walk order, from one path on, as far as it stays
 // in one subtree. It holds one chunk.
@@ -11,14 +15,16 @@ type cursor struct {
 	lookup Lookup
 	bound  index.Path // Root: to the end
 	last   index.Path // asked up to here
+	size   int        // of the next chunk
 	buf    []*index.Record
 	end    bool
 }
 
 // newCursor starts at from itself; bound is from or a directory above it.
 func newCursor(o *WalkOptions, from, bound index.Path) (*cursor, error) {
-	c := &cursor{lookup: o.Lookup, bound: bound, last: from}
+	c := &cursor{lookup: o.Lookup, bound: bound, last: from, size: firstChunk}
 	if from == index.Root {
+		c.size = chunk
 		return c, nil
 	}
 	r, err := o.Get(from)
@@ -31,11 +37,12 @@ func newCursor(o *WalkOptions, from, bound index.Path) (*cursor, error) {
 // peek returns the next record, nil at the end.
 func (c *cursor) peek() (*index.Record, error) {
 	if len(c.buf) == 0 && !c.end {
-		buf, err := c.lookup(c.last, chunk)
+		buf, err := c.lookup(c.last, c.size)
 		if err != nil {
 			return nil, err
 		}
-		c.end = len(buf) < chunk
+		c.end = len(buf) < c.size
+		c.size = min(8*c.size, chunk)
 		if len(buf) > 0 {
 			c.last = buf[len(buf)-1].Path
 		}

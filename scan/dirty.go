@@ -33,6 +33,7 @@ type Dirty struct {
 // from several goroutines.
 type DirtySet struct {
 	settle time.Duration
+	max    int
 	paths  map[index.Path]*pending
 	queue  dueQueue
 }
@@ -42,13 +43,12 @@ type DirtySet struct {
 type pending struct {
 	Dirty
 	due time.Time // as the queue has it, never after the real one
-	at  int       // place in the queue
 }
 
 // NewDirtySet returns an empty set that hands out a path once it was not
 // marked again for settle.
 func NewDirtySet(settle time.Duration) *DirtySet {
-	return &DirtySet{settle: settle, paths: map[index.Path]*pending{}}
+	return &DirtySet{settle: settle, max: maxDirty, paths: map[index.Path]*pending{}}
 }
 
 // Mark adds p.
@@ -114,7 +114,7 @@ func (s *DirtySet) add(d Dirty) {
 	p := &pending{Dirty: d, due: s.dueAt(d)}
 	s.paths[d.Path] = p
 	heap.Push(&s.queue, p)
-	if len(s.paths) > maxDirty {
+	if len(s.paths) > s.max {
 		s.fold()
 	}
 }
@@ -128,7 +128,7 @@ func (p *pending) merge(d Dirty) {
 // fold replaces paths by recursive marks of their directories, until the set
 // is half empty again.
 func (s *DirtySet) fold() {
-	for len(s.paths) > maxDirty/2 {
+	for len(s.paths) > s.max/2 {
 		old := s.paths
 		s.paths = map[index.Path]*pending{}
 		s.queue = s.queue[:0]
@@ -166,8 +166,8 @@ type dueQueue []*pending
 
 func (q dueQueue) Len() int           { return len(q) }
 func (q dueQueue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
-func (q dueQueue) Swap(i, j int)      { q[i], q[j] = q[j], q[i]; q[i].at, q[j].at = i, j }
-func (q *dueQueue) Push(x any)        { p := x.(*pending); p.at = len(*q); *q = append(*q, p) }
+func (q dueQueue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *dueQueue) Push(x any)        { *q = append(*q, x.(*pending)) }
 func (q *dueQueue) Pop() any {
 	last := len(*q) - 1
 	p := (*q)[last]

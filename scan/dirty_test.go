@@ -90,17 +90,18 @@ func runDirty(t *testing.T, s *DirtySet, step string) {
 // However many paths are marked, the set stays small and covers them all.
 func TestDirtySetFolds(t *testing.T) {
 	s := NewDirtySet(5 * time.Millisecond)
+	s.max = 1000
 	var marked []index.Path
-	for i := range 3 * maxDirty {
-		p := index.Path(fmt.Sprintf("d%d/e%d/f%d", i%7, i%50, i))
+	for i := range 5 * s.max {
+		p := index.Path(fmt.Sprintf("d%d/e%d/f%d", i%7, i%300, i))
 		marked = append(marked, p)
-		s.Mark(p, false, at(i/1000))
-		if s.Len() > maxDirty {
+		s.Mark(p, false, at(i/100))
+		if s.Len() > s.max {
 			t.Fatalf("%d paths", s.Len())
 		}
 	}
 	s.Mark("last", false, at(1000))
-	due := s.Due(at(5000), maxDirty+1)
+	due := s.Due(at(5000), s.max+1)
 	for _, p := range marked {
 		if !covered(due, p) {
 			t.Fatalf("%v got lost", p)
@@ -113,7 +114,8 @@ func TestDirtySetFolds(t *testing.T) {
 
 func TestDirtySetFoldsToTheRoot(t *testing.T) {
 	s := NewDirtySet(0)
-	for i := range maxDirty + 1 {
+	s.max = 100
+	for i := range s.max + 1 {
 		s.Mark(index.Path(fmt.Sprint(i)), false, at(i%10))
 	}
 	due := s.Due(at(1000), 10)

@@ -88,6 +88,8 @@ func TestExamine(t *testing.T) {
 			"changed images/a.png=aa 644", "created new=1 644", "deleted cgi", "deleted cgi/update.cgi"}},
 		{"covered", []string{"images/a.png=aa", "images/old/2.png=2"}, "images/ images/a.png images/old/2.png", []string{
 			"changed images/a.png=aa 644", "created images/old/2.png=2 644"}},
+		{"deleted, marked and covered", []string{"-images/a.png", "-images/old"}, "images/ images/a.png images/old/1.png", []string{
+			"deleted images/a.png", "deleted images/old", "deleted images/old/1.png"}},
 		{"ignored", []string{".duet/", ".duet/x=x", "images/.stfolder/", "x.skip=x", "-current"}, ".duet/ .duet/x images/.stfolder x.skip current",
 			[]string{"deleted current"}},
 	}
@@ -117,6 +119,26 @@ func TestExamineProblems(t *testing.T) {
 	w.files = &faulty{Files: w.files, fail: map[index.Path]error{"images": syscall.EIO}, mounts: map[index.Path]bool{"images/old": true}}
 	w.examine("fifo", "cgi/update.cgi", "images/", "images/old").want(t,
 		"problem cgi/update.cgi/", "problem images/", "problem images/old/", "skipped fifo")
+}
+
+// What is above may keep silent about what is below.
+func TestExamineBelowSpecial(t *testing.T) {
+	w := newWorld(t, siteTree...)
+	w.settledScan()
+	w.make("-cgi", "-images/old/1.png")
+	must(t, syscall.Mkfifo(w.path("cgi"), 0o600))
+	w.files = &faulty{Files: w.files, mounts: map[index.Path]bool{"images/old": true}}
+	w.examine("cgi/update.cgi", "images/old/1.png").want(t, "problem cgi/update.cgi/", "problem images/old/1.png/")
+}
+
+// An event of a link is always looked into: reading it costs next to nothing.
+func TestExamineReadsLinks(t *testing.T) {
+	w := newWorld(t, siteTree...)
+	w.settledScan()
+	e := *w.records["current"].Ours
+	e.Target = "another"
+	w.records["current"].Ours = &e
+	w.examine("current").want(t, "changed current=->images/old")
 }
 
 func TestExamineRootChanged(t *testing.T) {
@@ -230,6 +252,23 @@ func TestExamineOverdue(t *testing.T) {
 	w.checkSnapshots(1, SumBytes([]byte("so far")))
 }
 
+// The copy of a file that was written to only just now: a further write may
+// leave the same stamp.
+func TestExamineOverdueYoung(t *testing.T) {
+	w := newWorld(t, "log=1")
+	needLeases(t, w)
+	f, err := os.OpenFile(w.path("log"), os.O_WRONLY|os.O_APPEND, 0)
+	must(t, err)
+	defer f.Close()
+	info, err := w.files.Lstat("log")
+	must(t, err)
+	now := time.Unix(0, info.Stamp.Ctime+1)
+	r := w.examineOnce(func() time.Time { return now }, []Dirty{{Path: "log", First: now.Add(-time.Minute)}})
+	if len(r.findings) != 1 || r.findings[0].Now.Ctime != 0 {
+		t.Errorf("%q: %+v", r.lines(), r.findings)
+	}
+}
+
 // checkSnapshots checks that the stage holds n copies, all of them with hash.
 func (w *world) checkSnapshots(n int, hash index.Hash) {
 	w.t.Helper()
@@ -249,7 +288,7 @@ func (w *world) checkSnapshots(n int, hash index.Hash) {
 	}
 }
 
-// restless is a tree whose files are written to whenever somebody reads them,
+// restlessFiles is a tree whose files are written to whenever somebody reads them,
 // by appending or all over.
 type restlessFiles struct {
 	vfs.Files
@@ -300,6 +339,9 @@ func TestExamineOverdueLog(t *testing.T) {
 	w.checkSnapshots(1, SumBytes([]byte("first\nsecond\n")))
 
 	// The stamp must not pass for that of the file as it is now.
+	if f := r.findings[0]; f.Now.Ctime != 0 {
+		t.Errorf("stamp %+v", f.Now)
+	}
 	w.apply(r.findings)
 	w.files = real
 	if r := w.settledScan(); len(r.findings) != 1 || r.findings[0].What != index.Changed {

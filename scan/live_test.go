@@ -26,7 +26,7 @@ type live struct {
 	done    chan struct{}
 }
 
-func startLive(t *testing.T, w *world, maxSettle time.Duration) *live {
+func startLive(t testing.TB, w *world, maxSettle time.Duration) *live {
 	t.Helper()
 	watcher, err := Watch(w.root, w.facts.Rules)
 	must(t, err)

@@ -22,6 +22,7 @@ type rule struct {
 	// of that name matches.
 	parts    []part
 	anchored bool
+	stars    int // how many parts are "**"
 }
 
 // ParseRules reads lines of gitignore(5), as of a .gitignore in the share's
@@ -63,6 +64,9 @@ func parseRule(line string) (r rule, ok bool, err error) {
 		if n := len(r.parts); p.any && n > 0 && r.parts[n-1].any {
 			continue
 		}
+		if p.any {
+			r.stars++
+		}
 		r.parts = append(r.parts, p)
 	}
 	return r, true, nil
@@ -84,6 +88,9 @@ func (r *rule) match(names []string, dir bool) bool {
 	}
 	if !r.anchored {
 		return r.parts[0].any || r.parts[0].match(names[len(names)-1])
+	}
+	if r.stars == 0 && len(names) != len(r.parts) {
+		return false // paths from the peer may be thousands of components deep
 	}
 	return matchParts(r.parts, names)
 }

@@ -67,6 +67,10 @@ type watcher struct {
 // for a symlink while dir is armed, and something outside is watched. It costs
 // a needless look at paths inside, which Files never follows out of the root.
 func Watch(root string, ignore *Rules) (Watcher, error) {
+	return watch(root, ignore, maxBacklog)
+}
+
+func watch(root string, ignore *Rules, most int) (Watcher, error) {
 	abs, err := filepath.Abs(root)
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", index.Quote(root), err)
@@ -87,7 +91,7 @@ func Watch(root string, ignore *Rules) (Watcher, error) {
 		_ = inner.Add(filepath.Dir(abs))
 	}
 	w.ended.Go(w.drainErrors)
-	w.ended.Go(w.drain)
+	w.ended.Go(func() { w.drain(backlog{max: most}) })
 	return w, nil
 }
 
@@ -170,10 +174,9 @@ func (w *watcher) drainErrors() {
 	}
 }
 
-// drain takes events from fsnotify and hands them on.
-func (w *watcher) drain() {
+// drain takes events from fsnotify and hands them on, through backlog.
+func (w *watcher) drain(backlog backlog) {
 	defer close(w.events)
-	var backlog backlog
 	for {
 		if w.lost.Swap(false) {
 			backlog.overflow()
