@@ -27,11 +27,12 @@ const resetChunk = 2000
 //
 // Records keep their positions, which are those of the same things in the same
 // order, and the journal goes on upwards. One event, with Root as its path,
-// marks the place.
+// marks the place. The new epoch is greater than the old one and than above,
+// the one that the peer remembers, whatever the clock says.
 //
 // A crash in between leaves a mark, and the next Open goes on from there. No
 // session may run meanwhile.
-func (s *Store) NewEpoch(now time.Time) (index.Epoch, error) {
+func (s *Store) NewEpoch(now time.Time, above index.Epoch) (index.Epoch, error) {
 	if err := s.resumeReset(); err != nil {
 		return 0, err
 	}
@@ -42,7 +43,7 @@ func (s *Store) NewEpoch(now time.Time) (index.Epoch, error) {
 			return err
 		}
 		v := *old
-		if err := tx.beginEpoch(&v, now); err != nil {
+		if err := tx.beginEpoch(&v, now, above); err != nil {
 			return err
 		}
 		epoch = v.Epoch
@@ -82,9 +83,13 @@ func (s *Store) ForgetPeer(peer index.NodeID, epoch index.Epoch) error {
 }
 
 // beginEpoch gives v a new epoch and marks the reset as begun.
-func (tx *Tx) beginEpoch(v *metaValue, now time.Time) error {
+func (tx *Tx) beginEpoch(v *metaValue, now time.Time, above index.Epoch) error {
 	was := v.Epoch
 	v.Epoch = makeEpoch(now, tx.store.options.Random())
+	if floor := max(was, above); v.Epoch <= floor {
+		// Two in one second, or a clock that was put back: epochs still grow.
+		v.Epoch = floor + 1 + index.Epoch(tx.store.options.Random()&0xffff)
+	}
 	v.PeerEpoch, v.PeerRun, v.Heard, v.Acked = 0, 0, 0, 0
 	v.Approved = ""
 	v.reset, v.resetAfter = newEpoch, index.Root

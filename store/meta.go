@@ -172,7 +172,7 @@ func (tx *Tx) beginRun() error {
 		// Copied from another host, or the key is new. Two nodes that count
 		// in one epoch would take each other's edits for their own.
 		v.Node, v.Peer = o.Node, 0
-		if err := tx.beginEpoch(&v, o.Now()); err != nil {
+		if err := tx.beginEpoch(&v, o.Now(), 0); err != nil {
 			return err
 		}
 	}

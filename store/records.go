@@ -84,7 +84,7 @@ func (tx *Tx) Delete(p index.Path) error {
 // follow makes the other buckets and the counts fit a record that changes from
 // old to r, either of which may be nil.
 func (tx *Tx) follow(key []byte, old, r *index.Record) error {
-	if err := tx.member(todoBucket, key, old != nil && old.Next == index.Take, r != nil && r.Next == index.Take); err != nil {
+	if err := tx.followTodo(key, old != nil && old.Next == index.Take, r != nil && r.Next == index.Take); err != nil {
 		return err
 	}
 	if err := tx.member(heldBucket, key, old != nil && old.Next == index.Held, r != nil && r.Next == index.Held); err != nil {
@@ -191,42 +191,4 @@ func (tx *Tx) yieldRecord(k, v []byte, yield func(*index.Record, error) bool) bo
 		return yield(nil, err)
 	}
 	return yield(tx.decodeRecord(p, v))
-}
-
-// Todo yields the records whose Next is Take, in walk order, from one path on.
-func (tx *Tx) Todo(from index.Path) iter.Seq2[*index.Record, error] {
-	return tx.records(tx.ascend(todoBucket, from.Key()))
-}
-
-// TodoBack yields the records whose Next is Take, in reverse walk order, from
-// one path down; Root is the end.
-func (tx *Tx) TodoBack(from index.Path) iter.Seq2[*index.Record, error] {
-	var seek []byte
-	if from != index.Root {
-		seek = from.Key()
-	}
-	return tx.records(tx.descend(todoBucket, seek))
-}
-
-// Held yields the records whose Next is Held, in walk order.
-func (tx *Tx) Held() iter.Seq2[*index.Record, error] {
-	return tx.records(tx.ascend(heldBucket, nil))
-}
-
-// records yields the records of the paths in a set.
-func (tx *Tx) records(keys iter.Seq2[[]byte, []byte]) iter.Seq2[*index.Record, error] {
-	return func(yield func(*index.Record, error) bool) {
-		for k := range keys {
-			v := tx.bucket(recordBucket).Get(k)
-			if v == nil {
-				if !yield(nil, tx.damaged(fmt.Errorf("a listed path %q has no record", k))) {
-					return
-				}
-				continue
-			}
-			if !tx.yieldRecord(k, v, yield) {
-				return
-			}
-		}
-	}
 }

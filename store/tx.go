@@ -51,6 +51,8 @@ type Tx struct {
 	changes int // so far; an iterator finds its place again after one
 	added   int // records added less records changed
 
+	leaving map[string]bool // keys of todo that are dropped at commit
+
 	classes *classes
 	meta    *metaValue
 	counts  *Counts
@@ -106,6 +108,9 @@ func (tx *Tx) commit() error {
 		return err
 	}
 	if err := tx.flushCounts(); err != nil {
+		return err
+	}
+	if err := tx.flushTodo(); err != nil {
 		return err
 	}
 	tx.setFill()
@@ -201,7 +206,9 @@ func (tx *Tx) ascend(bucket, seek []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// descend is ascend backwards, from seek down; nil is the end.
+// descend is ascend backwards, from seek down; nil is the end. It is only for
+// buckets that nothing is dropped from meanwhile: in a transaction that emptied
+// pages, bbolt's Prev stops at one, and its Last may never return.
 func (tx *Tx) descend(bucket, seek []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
 		c := tx.bucket(bucket).Cursor()
