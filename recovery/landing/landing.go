@@ -11,7 +11,8 @@ import (
 // Landing is one thing that was done to the tree and is to be written down.
 type Landing struct {
 	Path    index.Path
-	Intents []uint64 // to drop
+	Record  *index.Record // as it is; nil: to be read
+	Intents []uint64      // to drop
 
 	// Entry is ours from here on, Stamp what lstat says of it. With a nil
 	// Entry the record keeps its own; a Stamp then replaces only the record's.
@@ -51,9 +52,11 @@ func (e Env) Commit(tx *store.Tx, l *Landing) (kept uint64, err error) {
 	if l.Entry == nil && l.Out == nil && l.Stamp == (index.Stamp{}) {
 		return 0, nil
 	}
-	r, err := tx.Get(l.Path)
-	if err != nil {
-		return 0, err
+	r := l.Record
+	if r == nil {
+		if r, err = tx.Get(l.Path); err != nil {
+			return 0, err
+		}
 	}
 	if r == nil {
 		r = &index.Record{Path: l.Path}

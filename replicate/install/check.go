@@ -15,6 +15,8 @@ import (
 func (b *batch) expected(t *task, p index.Path, want index.Stamp) bool {
 	info, err := b.files.Lstat(p)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && t.verb == index.Shelve:
+		t.done = true // deleted here, too
 	case errors.Is(err, fs.ErrNotExist):
 		t.raced = true
 	case err != nil:

@@ -50,7 +50,7 @@ func (b *batch) commit() error {
 
 func (b *batch) landing(t *task) *landing.Landing {
 	l := &landing.Landing{
-		Path: t.path, What: t.job.What, How: t.how(), By: t.job.By, Note: t.job.Note, Out: t.out,
+		Path: t.path, Record: t.rec, What: t.job.What, How: t.how(), By: t.job.By, Note: t.job.Note, Out: t.out,
 	}
 	if l.What == 0 {
 		l.What = index.Adopted

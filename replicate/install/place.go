@@ -7,12 +7,9 @@ import (
 	"duet/store/index"
 )
 
-// place puts something where nothing is. Place does not replace: whoever
-// creates the path first has it.
+// place puts something where nothing is. Place does not replace, and so needs
+// no check: whoever creates the path first has it.
 func (b *batch) place(t *task) {
-	if !b.free(t) {
-		return
-	}
 	err := b.files.Place(t.staged, t.path)
 	switch {
 	case errors.Is(err, fs.ErrExist):
@@ -48,11 +45,14 @@ func (b *batch) free(t *task) bool {
 // where the scan finds it: no bytes leave the tree.
 func (b *batch) move(t *task) {
 	src := t.from
-	if !b.expected(t, src.path, src.rec.Stamp) || !b.free(t) {
+	if !b.expected(t, src.path, src.rec.Stamp) {
 		return
 	}
 	t.stamp = src.rec.Stamp
 	if !index.Same(src.rec.Ours, t.entry) {
+		if !b.free(t) {
+			return
+		}
 		g, ok := b.guard(t, src.path, t.entry.Kind, src.rec.Stamp)
 		if !ok {
 			return
@@ -89,9 +89,6 @@ func (b *batch) moved(t *task) {
 	b.landed(t)
 	if !t.raced {
 		t.from.done = true
-		if _, err := b.files.Lstat(t.from.path); err == nil {
-			t.from.raced = true // already there again
-		}
 		return
 	}
 	// RACE: if the old name is taken again by now, both stay where they are:

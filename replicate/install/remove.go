@@ -23,10 +23,6 @@ func (b *batch) remove(t *task) {
 		t.stale = true
 		return
 	}
-	if _, err := b.files.Lstat(t.path); errors.Is(err, fs.ErrNotExist) {
-		t.done = true // deleted here, too
-		return
-	}
 	if !b.expected(t, t.path, t.rec.Stamp) {
 		return
 	}

@@ -21,7 +21,7 @@ func (b *batch) stage() {
 		switch {
 		case t.verb == index.Place || t.verb == index.Swap:
 			err = b.stageOne(t, n)
-		case t.verb == index.Shelve && t.rec.Ours.Kind != index.Dir:
+		case t.verb == index.Shelve && t.rec.Ours.Kind != index.Dir && !t.taken():
 			var kept vfs.Held
 			kept, err = landing.Free(b.files, vfs.Held{Area: vfs.Kept, Name: landing.KeptName(b.head, n, t.rec.Ours)})
 			t.intent.Held = kept.Name
@@ -31,6 +31,9 @@ func (b *batch) stage() {
 		}
 	}
 }
+
+// taken reports whether t is the source of a move, which leaves nothing to keep.
+func (t *task) taken() bool { return t.to != nil && t.to.verb == index.Move }
 
 func (b *batch) stageOne(t *task, n int) error {
 	if t.verb == index.Swap {
