@@ -120,7 +120,7 @@ func (s *Share) meet(theirs *wire.Hello) meeting {
 	case m.err != nil:
 	case h.RolledBack:
 		m.again = true
-		_, m.err = s.st.NewEpoch(time.Now())
+		_, m.err = s.st.NewEpoch(time.Now(), theirs.HeardEpoch)
 	case h.PeerBehind:
 		m.again = true // the peer mends itself and comes back
 	case h.NewPeer:

@@ -20,12 +20,12 @@ import (
 
 // pair is two nodes that share one tree, in one process, over a pipe.
 type pair struct {
-	t    *testing.T
+	t    testing.TB
 	a, b *node
 }
 
 type node struct {
-	t     *testing.T
+	t     testing.TB
 	cfg   replicate.Config
 	root  string
 	share *replicate.Share
@@ -35,7 +35,7 @@ type node struct {
 	done  chan error
 }
 
-func newPair(t *testing.T, change func(*replicate.Config)) *pair {
+func newPair(t testing.TB, change func(*replicate.Config)) *pair {
 	t.Helper()
 	dir := t.TempDir()
 	p := &pair{t: t}
@@ -61,7 +61,7 @@ func newPair(t *testing.T, change func(*replicate.Config)) *pair {
 }
 
 type testWriter struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 }
 
@@ -158,7 +158,7 @@ func (p *pair) settle() {
 }
 
 // list is a tree in words, one line a path.
-func list(t *testing.T, root string) string {
+func list(t testing.TB, root string) string {
 	t.Helper()
 	var lines []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"duet/diff"
 	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store"
@@ -106,17 +107,10 @@ func (w *writing) edit(f *scan.Finding, out *recorded) error {
 	if f.Entry.Kind == index.Gone && !r.Ours.Live() {
 		return nil
 	}
-	e := *f.Entry
+	e := diff.Edited(r.Ours, f.Entry, w.meta.Epoch, w.next())
 	e.Origin = w.share.cfg.Node
 	e.Apart = e.Kind == index.Gone && w.apart
-	if r.Ours != nil {
-		e.Version = r.Ours.Version
-		if !r.Agreed() {
-			e.Over = r.Ours.Over
-		}
-	}
-	e.Version = e.Version.With(w.meta.Epoch, w.next())
-	r.Ours = &e
+	r.Ours = e
 	if f.Snapshot.Name != "" {
 		// The file went on changing while its copy was hashed, or will: the
 		// stamp must match nothing, so that the next look reads it again.

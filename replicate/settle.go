@@ -107,7 +107,7 @@ func (w *writing) agree(r *index.Record) {
 func (w *writing) revive(r *index.Record, line string) error {
 	e := *r.Ours
 	if r.Theirs != nil {
-		e.Version = e.Version.Join(r.Theirs.Version)
+		e = *diff.Revived(r.Ours, r.Theirs)
 	}
 	e.Version = e.Version.With(w.meta.Epoch, w.next())
 	e.Origin = w.share.cfg.Node
