@@ -110,7 +110,8 @@ func (c *checker) record(r *index.Record) {
 			c.failf("record %q: cannot be found by its content", r.Path)
 		}
 	}
-	if r.Heard > c.meta.Heard {
+	// A reset begins with what is said of the peer in Meta.
+	if r.Heard > c.meta.Heard && c.meta.reset == noReset {
 		c.failf("record %q: heard at %d, and the peer's journal only up to %d", r.Path, r.Heard, c.meta.Heard)
 	}
 	if r.Ours != nil {
