@@ -20,8 +20,9 @@ the whole root was emptied, happen. 'duet status' says how many wait, and why.
 
 With --root, take the directory that is now at the share's path as its root, after the
 share halted because it is another one than before.`,
-		Example: "  duet approve images\n  duet approve images --root",
-		Args:    cobra.MaximumNArgs(1),
+		Example:           "  duet approve images\n  duet approve images --root",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completeShare,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := a.load()
 			if err != nil {

@@ -51,8 +51,11 @@ type inspection struct {
 	q     inspect.Query
 }
 
-func (in *inspection) flags(cmd *cobra.Command) {
+func (in *inspection) flags(a *app, cmd *cobra.Command) {
 	cmd.Flags().StringVar(&in.share, "share", "", "only the share of this `name`")
+	if err := cmd.RegisterFlagCompletionFunc("share", a.completeShare); err != nil {
+		panic(err) // only for a flag that is not there
+	}
 }
 
 // print answers q for each share that it is about: one, if arg names a path of

@@ -22,6 +22,6 @@ func (a *app) conflictsCmd() *cobra.Command {
 			return err
 		},
 	}
-	in.flags(cmd)
+	in.flags(a, cmd)
 	return cmd
 }

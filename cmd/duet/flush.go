@@ -14,11 +14,12 @@ import (
 func (a *app) flushCmd() *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use:     "flush [SHARE]",
-		Short:   "Wait until both sides have everything",
-		Long:    "Wait until both sides have everything that is there now, in one share or in all: for\nscripts, after a deployment. Exit status 4 if that takes longer than --timeout.",
-		Example: "  cp -r build/. /srv/www/ && duet flush --timeout 1m",
-		Args:    cobra.MaximumNArgs(1),
+		Use:               "flush [SHARE]",
+		Short:             "Wait until both sides have everything",
+		Long:              "Wait until both sides have everything that is there now, in one share or in all: for\nscripts, after a deployment. Exit status 4 if that takes longer than --timeout.",
+		Example:           "  cp -r build/. /srv/www/ && duet flush --timeout 1m",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completeShare,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			if timeout > 0 {

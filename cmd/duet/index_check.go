@@ -23,6 +23,6 @@ func (a *app) indexCheckCmd() *cobra.Command {
 			return err
 		},
 	}
-	in.flags(cmd)
+	in.flags(a, cmd)
 	return cmd
 }

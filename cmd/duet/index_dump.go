@@ -21,6 +21,6 @@ its type says.`,
 			return err
 		},
 	}
-	in.flags(cmd)
+	in.flags(a, cmd)
 	return cmd
 }

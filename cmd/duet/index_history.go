@@ -19,7 +19,7 @@ func (a *app) indexHistoryCmd() *cobra.Command {
 			return err
 		},
 	}
-	in.flags(cmd)
+	in.flags(a, cmd)
 	cmd.Flags().IntVarP(&in.q.Limit, "limit", "n", 0, "only so many, the newest; 0: all")
 	return cmd
 }

@@ -22,7 +22,7 @@ where ** is any number of directories.`,
 			return err
 		},
 	}
-	in.flags(cmd)
+	in.flags(a, cmd)
 	cmd.Flags().BoolVarP(&in.style.Long, "long", "l", false, "with kind, mode, owner, size and time")
 	cmd.Flags().BoolVar(&in.q.Pending, "pending", false, "only paths on which a node, or a person, has to act")
 	return cmd

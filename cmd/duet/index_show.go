@@ -19,6 +19,6 @@ func (a *app) indexShowCmd() *cobra.Command {
 			return err
 		},
 	}
-	in.flags(cmd)
+	in.flags(a, cmd)
 	return cmd
 }

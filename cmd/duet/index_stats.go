@@ -18,6 +18,6 @@ func (a *app) indexStatsCmd() *cobra.Command {
 			return err
 		},
 	}
-	in.flags(cmd)
+	in.flags(a, cmd)
 	return cmd
 }

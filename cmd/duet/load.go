@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"duet/cmd/duet/config"
 	"duet/cmd/duet/exit"
 )
@@ -67,6 +69,19 @@ func names(list []config.Share) string {
 		text[i] = s.Name
 	}
 	return strings.Join(text, ", ")
+}
+
+// completeShare offers the shares' names to the shell.
+func (a *app) completeShare(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	cfg, err := a.load()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var list []string
+	for _, s := range cfg.Shares {
+		list = append(list, s.Name)
+	}
+	return list, cobra.ShellCompDirectiveNoFileComp
 }
 
 // locate finds out which path of which share a person means. It may be given

@@ -46,6 +46,7 @@ func (a *app) order(ctx context.Context, o node.Order, share string, params url.
 func (a *app) orderCmd(o node.Order, short, long, example, done string) *cobra.Command {
 	return &cobra.Command{
 		Use: string(o) + " [SHARE]", Short: short, Long: long, Example: example, Args: cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completeShare,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.order(cmd.Context(), o, first(args), nil, done)
 		},

@@ -43,8 +43,9 @@ With a running daemon it is asked; without one this command runs the node itself
 everything back until you agree, and stops it when both sides are in sync. The other host
 must be running. With 'on_reconnect: hold' a daemon, too, waits for this command after
 each outage; otherwise it goes ahead by itself, and this command shows it.`,
-		Example: "  duet recover --dry-run\n  duet recover images --yes",
-		Args:    cobra.MaximumNArgs(1),
+		Example:           "  duet recover --dry-run\n  duet recover images --yes",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completeShare,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.run(cmd.Context(), first(args), verbose)
 		},

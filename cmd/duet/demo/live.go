@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -51,7 +52,7 @@ func Keep(ctx context.Context, o Options, dirs [2]string, line func(string)) err
 	}
 	fmt.Fprintf(o.Out, "both run; change something in either directory; end with Ctrl-C\n")
 	err = p.show(ctx, o.Out, line)
-	fmt.Fprintf(o.Out, "\nstopping both\n")
+	fmt.Fprintf(o.Out, "\nstopping both; kept versions stay where they are, the rest goes with: rm -r %s\n", o.Dir)
 	return errors.Join(err, p.stop())
 }
 
@@ -76,7 +77,7 @@ func ownHolding(root string) string {
 func (p *pair) show(ctx context.Context, out io.Writer, line func(string)) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	last := ""
+	last, said := "", time.Time{}
 	for {
 		text, err := p.oneLine(ctx)
 		if ctx.Err() != nil {
@@ -90,10 +91,10 @@ func (p *pair) show(ctx context.Context, out io.Writer, line func(string)) error
 		}
 		if line != nil {
 			line(text)
-		} else if text != last {
+		} else if text != last && (time.Since(said) > time.Second || strings.HasPrefix(text, "in sync")) {
 			fmt.Fprintln(out, text)
+			last, said = text, time.Now()
 		}
-		last = text
 		select {
 		case <-ctx.Done():
 			return nil

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -40,8 +41,11 @@ func (p *Printer) Print(rows io.Reader) error {
 		if err == io.EOF && len(line) == 0 {
 			return p.out.Flush()
 		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return errors.New("the daemon ended before its answer did: ask again")
+		}
 		if err != nil {
-			return fmt.Errorf("read the answer: %w", err)
+			return err
 		}
 		if err := p.one(line); err != nil {
 			return fmt.Errorf("print the answer: %w", err)
@@ -133,7 +137,7 @@ func decode[R any](line []byte) (R, error) {
 func One[R any](rows io.Reader) (R, error) {
 	var row R
 	if err := json.NewDecoder(rows).Decode(&row); err != nil {
-		return row, fmt.Errorf("read the answer: %w", err)
+		return row, err
 	}
 	return row, nil
 }

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"duet/cmd/duet/demo"
+	"duet/cmd/duet/inspect"
+	"duet/cmd/duet/node"
+	"duet/replicate"
+)
+
+// The page on JSON names every key that is printed.
+func TestJSONPage(t *testing.T) {
+	data, err := os.ReadFile("../../docs/json.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(data)
+	seen := map[reflect.Type]bool{reflect.TypeFor[time.Time](): true}
+	var check func(typ reflect.Type)
+	check = func(typ reflect.Type) {
+		for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice {
+			typ = typ.Elem()
+		}
+		if typ.Kind() != reflect.Struct || seen[typ] {
+			return
+		}
+		seen[typ] = true
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name == "" && !f.Anonymous {
+				t.Errorf("%v.%s has no name in JSON", typ, f.Name)
+			}
+			if name != "" && !strings.Contains(page, "`"+name+"`") {
+				t.Errorf("docs/json.md does not name %q, of %v", name, typ)
+			}
+			check(f.Type)
+		}
+	}
+	for _, typ := range []reflect.Type{
+		reflect.TypeFor[node.Status](), reflect.TypeFor[replicate.Plan](), reflect.TypeFor[inspect.Listed](),
+		reflect.TypeFor[inspect.Record](), reflect.TypeFor[inspect.Event](), reflect.TypeFor[inspect.Tombstone](),
+		reflect.TypeFor[inspect.Stats](), reflect.TypeFor[inspect.Checked](), reflect.TypeFor[inspect.Dumped](),
+		reflect.TypeFor[inspect.Kept](), reflect.TypeFor[inspect.Conflict](), reflect.TypeFor[initDone](), reflect.TypeFor[demo.Result](),
+	} {
+		check(typ)
+	}
+}
