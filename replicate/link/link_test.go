@@ -3,8 +3,10 @@ package link_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"runtime"
 	"strings"
@@ -218,7 +220,8 @@ func TestReconnects(t *testing.T) {
 func TestPeerRestarts(t *testing.T) {
 	noLeaks(t)
 	small, large := keys(t)
-	b := start(t, large, small.Public(), listening)
+	// An address that nobody else takes while b is away.
+	b := start(t, large, small.Public(), func(o *link.Options) { o.Listen = fmt.Sprintf("127.77.%d.%d:0", rand.IntN(256), 1+rand.IntN(254)) })
 	a := start(t, small, large.Public(), dialling(b.Addr()))
 	x := a.Endpoint("images")
 	next(t, b.Endpoint("images"))

@@ -78,14 +78,11 @@ func TestSlowIsNotSilent(t *testing.T) {
 // through p, and b through q.
 func bothDial(t *testing.T, change func(*link.Options)) (a, b *node, p, q *proxy) {
 	small, large := keys(t)
-	// An address is known only to who listens, so b listens twice.
-	probe := start(t, large, small.Public(), listening)
-	address := probe.Addr()
-	probe.stop()
-	p = newProxy(t, address)
+	p, q = newProxy(t, nil), newProxy(t, nil)
 	a = start(t, small, large.Public(), func(o *link.Options) { listening(o); dialling(p.Addr())(o); change(o) })
-	q = newProxy(t, a.Addr())
-	b = start(t, large, small.Public(), func(o *link.Options) { o.Listen = address.String(); dialling(q.Addr())(o); change(o) })
+	b = start(t, large, small.Public(), func(o *link.Options) { listening(o); dialling(q.Addr())(o); change(o) })
+	p.lead(b.Addr())
+	q.lead(a.Addr())
 	return a, b, p, q
 }
 

@@ -9,9 +9,9 @@ import (
 // proxy is a network between two nodes that can fail.
 type proxy struct {
 	listener net.Listener
-	target   string
 
 	mu     sync.Mutex
+	target net.Addr      // nil: nowhere yet
 	frozen chan struct{} // closed: bytes pass
 	near   []net.Conn    // of who dialled
 	far    []net.Conn    // of the target
@@ -23,7 +23,7 @@ func newProxy(t *testing.T, target net.Addr) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: l, target: target.String(), frozen: make(chan struct{})}
+	p := &proxy{listener: l, target: target, frozen: make(chan struct{})}
 	close(p.frozen)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -32,8 +32,8 @@ func newProxy(t *testing.T, target net.Addr) *proxy {
 			if err != nil {
 				return
 			}
-			far, err := net.Dial("tcp", p.target)
-			if err != nil {
+			far := p.dial()
+			if far == nil {
 				near.Close()
 				continue
 			}
@@ -53,6 +53,26 @@ func newProxy(t *testing.T, target net.Addr) *proxy {
 		wg.Wait()
 	})
 	return p
+}
+
+// lead sets where the proxy leads to.
+func (p *proxy) lead(target net.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
+func (p *proxy) dial() net.Conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.target == nil {
+		return nil
+	}
+	c, err := net.Dial("tcp", p.target.String())
+	if err != nil {
+		return nil
+	}
+	return c
 }
 
 func (p *proxy) Addr() net.Addr { return p.listener.Addr() }
