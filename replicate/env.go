@@ -37,7 +37,7 @@ func (s *Share) recheck(r *index.Record, j *install.Job) bool {
 }
 
 func (s *Share) doomedEntry(r *index.Record) *index.Entry {
-	if v := s.decide(r); v.Act == diff.Take && v.Entry.Kind == index.Gone {
+	if v := s.decide(r); removes(v) {
 		return v.Entry
 	}
 	return nil
@@ -52,6 +52,9 @@ func (s *Share) metaFor(want *index.Entry, was *index.Record) vfs.Meta {
 		m.Mode = want.Mode & 0o7777
 	case was != nil && index.SameContent(was.Ours, want):
 		m.Mode |= was.Stamp.Mode & 0o7000
+	}
+	if unprivileged && want.Kind == index.Dir {
+		m.Mode |= ownerBits // shut again when all is done, see shut.go
 	}
 	switch {
 	case s.owner.set:

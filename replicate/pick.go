@@ -188,9 +188,12 @@ func (k *picking) countBelow(dir index.Path) (n int64, err error) {
 }
 
 // doomed reports whether what is live here is to be deleted.
-func (s *Share) doomed(r *index.Record) bool {
-	v := s.decide(r)
-	return v.Act == diff.Take && v.Entry.Kind == index.Gone
+func (s *Share) doomed(r *index.Record) bool { return removes(s.decide(r)) }
+
+// removes reports whether v is to delete what is here. That may be the loser
+// of a conflict, when its winner was deleted before it got here.
+func removes(v diff.Verdict) bool {
+	return (v.Act == diff.Take || v.Act == diff.TakeOver) && v.Entry.Kind == index.Gone
 }
 
 // add makes a job of a record.
@@ -255,6 +258,13 @@ func (s *Share) job(r *index.Record, v diff.Verdict) install.Job {
 	return j
 }
 
+// movable reports whether what is live here is to be deleted, and may be moved
+// away instead: the loser of a conflict is kept as such.
+func (s *Share) movable(r *index.Record) bool {
+	v := s.decide(r)
+	return removes(v) && !v.Conflict
+}
+
 func (k *picking) wanted(h index.Hash) bool {
 	for i := range k.b.wants {
 		if k.b.wants[i].Hash == h {
@@ -286,7 +296,7 @@ func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *inde
 		if c == nil || kindOf(c.Ours) != index.File || c.Ours.Hash != e.Hash {
 			continue
 		}
-		if !r.Ours.Live() && k.l.s.doomed(c) && k.l.drained() && !k.l.trouble.waits(p, k.now) {
+		if !r.Ours.Live() && k.l.s.movable(c) && k.l.drained() && !k.l.trouble.waits(p, k.now) {
 			return nil, c, nil
 		}
 		if src == nil {

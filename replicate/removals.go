@@ -62,8 +62,7 @@ func (l *loop) pickRemovals(now time.Time) (*batch, error) {
 func (k *picking) remove(r *index.Record) error {
 	l := k.l
 	v := l.s.decide(r)
-	if v.Act != diff.Take || v.Entry.Kind != index.Gone ||
-		l.rounds.flying[r.Path] || l.trouble.waits(r.Path, k.now) || l.trouble.blocked(r.Path) {
+	if !removes(v) || l.rounds.flying[r.Path] || l.trouble.waits(r.Path, k.now) || l.trouble.blocked(r.Path) {
 		return nil
 	}
 	if kindOf(r.Ours) == index.Dir {
@@ -77,7 +76,9 @@ func (k *picking) remove(r *index.Record) error {
 		}
 	}
 	j := l.s.job(r, v)
-	j.Reason = index.Removed
+	if j.Conflict == nil {
+		j.Reason = index.Removed
+	}
 	k.b.jobs = append(k.b.jobs, j)
 	return nil
 }
