@@ -106,7 +106,7 @@ func (l *loop) rootOpened(o opened, now time.Time) {
 	r.ctx, r.cancel = context.WithCancel(l.ctx)
 	r.files, r.watcher, r.ready = o.files, o.watcher, false
 	r.next = now.Add(rootEvery)
-	l.notice.blind = ""
+	l.notice.blind, l.notice.limited = "", false
 	l.rounds.reset()
 	if o.report.Intents > 0 || o.report.Found > 0 {
 		l.log.Info("settled what a crash left", "interrupted", o.report.Intents, "finished", o.report.Finished, "found", o.report.Found)

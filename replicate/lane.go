@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"errors"
 	"time"
 
 	"duet/scan"
@@ -118,6 +119,10 @@ func (l *loop) recorded(jobs []findings, out recorded, now time.Time) {
 // problems takes note of paths that a scan could not look at.
 func (l *loop) problems(ps []scan.Problem, now time.Time) {
 	for _, p := range ps {
+		if errors.Is(p.Err, scan.ErrBusy) {
+			l.notice.dirty.Mark(p.Path, false, now) // somebody is writing it: no trouble, look again soon
+			continue
+		}
 		l.trouble.scan(p, now)
 	}
 }

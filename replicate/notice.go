@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -15,14 +16,16 @@ import (
 
 // notice is how a share learns what happens in its own tree.
 type notice struct {
-	dirty     *scan.DirtySet
-	examining bool
-	scanning  bool
-	first     bool // the scan under way is the first since the root was opened
-	pass      *pass
-	rescan    time.Time // when the next back-stop scan is due
-	blind     string    // why there is no watcher; "" if there is one
-	snaps     map[index.Path]index.Hash
+	dirty    *scan.DirtySet
+	looking  int  // examinations under way, at most maxLooking
+	serial   int  // of the last one
+	limited  bool // the kernel's limit of watches was reached
+	scanning bool
+	first    bool // the scan under way is the first since the root was opened
+	pass     *pass
+	rescan   time.Time // when the next back-stop scan is due
+	blind    string    // why there is no watcher; "" if there is one
+	snaps    map[index.Path]index.Hash
 }
 
 // pass is the progress of a scan under way; its goroutine writes it.
@@ -38,7 +41,7 @@ const blindRescan = time.Minute
 // wake returns when there is something to look at next.
 func (n *notice) wake() time.Time {
 	next := n.rescan
-	if n.examining {
+	if n.looking >= maxLooking {
 		return next
 	}
 	if t, ok := n.dirty.Next(); ok && (next.IsZero() || t.Before(next)) {
@@ -124,6 +127,7 @@ func (l *loop) scanned(sum scan.Summary, err error, now time.Time) {
 	}
 	l.root.ready = true
 	l.root.acceptGap = false
+	l.findOpen()
 	l.log.Info("scanned", "files", sum.Files, "directories", sum.Dirs, "links", sum.Links,
 		"changed", sum.Found, "deleted", sum.Deleted, "hashed_bytes", sum.Hashed, "took", took.Round(time.Millisecond))
 }
@@ -161,7 +165,14 @@ func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions 
 		},
 	}
 	if w := l.root.watcher; w != nil {
-		o.Arm = w.Arm
+		o.Arm = func(dir index.Path) error {
+			err := w.Arm(dir)
+			if errors.Is(err, scan.ErrWatchLimit) {
+				s.post(func() { l.watchLimit(err) })
+				return nil // the tree is scanned more often instead
+			}
+			return err
+		}
 	}
 	if pass != nil {
 		o.Progress = func(paths, bytes int64) {
@@ -172,10 +183,25 @@ func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions 
 	return o
 }
 
+// watchLimit notes that some directories cannot be watched.
+func (l *loop) watchLimit(err error) {
+	n := &l.notice
+	if n.limited {
+		return
+	}
+	n.limited, n.blind = true, err.Error()
+	n.rescan = time.Now().Add(blindRescan)
+	l.log.Warn("not every directory can be watched: the tree is also scanned every minute", "error", err)
+}
+
+// maxLooking is how many examinations run at a time, so that a large file does
+// not hold up the others. Several may look at one path: record takes the first.
+const maxLooking = 3
+
 // examine looks at the paths that the watcher marked, once they have settled.
 func (l *loop) examine(now time.Time) {
 	n := &l.notice
-	if l.root.files == nil || !l.root.ready || n.examining {
+	if l.root.files == nil || !l.root.ready || n.looking >= maxLooking {
 		return
 	}
 	for _, p := range l.trouble.due(now) {
@@ -187,8 +213,10 @@ func (l *loop) examine(now time.Time) {
 	if len(due) == 0 {
 		return
 	}
-	n.examining = true
-	l.trouble.recheck(due)
+	n.looking++
+	n.serial++
+	serial := n.serial
+	l.trouble.recheck(due, serial)
 	ctx := l.root.ctx
 	o := scan.ExamineOptions{
 		WalkOptions: l.walkOptions(ctx, index.ByWatch),
@@ -202,7 +230,7 @@ func (l *loop) examine(now time.Time) {
 		if e := all.flush(); err == nil {
 			err = e
 		}
-		return func() { l.examined(due, again, err, time.Now()) }
+		return func() { l.examined(serial, due, again, err, time.Now()) }
 	})
 }
 
@@ -243,9 +271,9 @@ func (c *collected) flush() error {
 }
 
 // examined takes note of the end of an examination.
-func (l *loop) examined(due, again []scan.Dirty, err error, now time.Time) {
+func (l *loop) examined(serial int, due, again []scan.Dirty, err error, now time.Time) {
 	n := &l.notice
-	n.examining = false
+	n.looking--
 	if l.root.ctx == nil || l.root.ctx.Err() != nil {
 		return
 	}
@@ -259,7 +287,7 @@ func (l *loop) examined(due, again []scan.Dirty, err error, now time.Time) {
 		return
 	}
 	n.dirty.Put(again...)
-	l.trouble.wellAgain()
+	l.trouble.wellAgain(serial)
 	l.rounds.kick = true
 }
 

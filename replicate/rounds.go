@@ -32,6 +32,8 @@ type rounds struct {
 	order    []index.Path // of small, oldest first
 	serial   uint64       // for names in the stage
 
+	open map[index.Path]bool // directories to shut when all is done, see shut.go
+
 	approved index.Seq // deletes heard up to here are approved
 	deleted  window    // removals done lately
 	waiting  *Waiting
@@ -78,7 +80,7 @@ type copying struct {
 func (r *rounds) reset() {
 	*r = rounds{
 		kick: true, flying: map[index.Path]bool{}, fetching: map[index.Hash]bool{}, small: map[index.Path]small{},
-		approved: r.approved, deleted: r.deleted,
+		open: map[index.Path]bool{}, approved: r.approved, deleted: r.deleted,
 	}
 }
 
@@ -150,6 +152,9 @@ func (l *loop) choose(now time.Time) {
 			}
 		}
 		if b == nil {
+			if end && r.batches == 0 {
+				l.shutAll()
+			}
 			continue
 		}
 		l.launch(b)
@@ -235,11 +240,20 @@ func (l *loop) installJob() func() func() {
 			return func() { l.landed(b, nil, err) }
 		}
 		jobs := b.staged()
+		open, err := s.openFor(b.files, jobs)
+		if err != nil {
+			return func() { l.landed(b, nil, err) }
+		}
 		out, err := install.Batch(ctx, s.st, b.files, env, jobs)
 		if err == nil {
 			unstage(b.files, jobs, out)
 		}
-		return func() { l.landed(b, out, err) }
+		return func() {
+			for _, p := range open {
+				l.rounds.open[p] = true
+			}
+			l.landed(b, out, err)
+		}
 	}
 }
 
@@ -310,11 +324,22 @@ func (l *loop) landed(b *batch, out []install.Outcome, err error) {
 	}
 }
 
+// entry is what the batch made of one of its paths.
+func (b *batch) entry(p index.Path) *index.Entry {
+	i := slices.IndexFunc(b.jobs, func(j install.Job) bool { return j.Path == p })
+	return b.jobs[i].Entry
+}
+
 // outcome takes note of what became of one path.
 func (l *loop) outcome(b *batch, o *install.Outcome, now time.Time) {
 	switch {
 	case o.Done:
 		l.trouble.clear(o.Path)
+		if unprivileged {
+			if e := b.entry(o.Path); e.Kind == index.Dir && e.Mode&ownerBits != ownerBits {
+				l.rounds.open[o.Path] = true
+			}
+		}
 		l.rounds.done++
 		if b.remove {
 			l.rounds.deleted.add(1, now)

@@ -25,7 +25,7 @@ type hurdle struct {
 	err     error
 	skipped bool // a FIFO or the like: nothing to retry
 	install bool // else found by a scan
-	stale   bool // it is being looked at again
+	stale   int  // the examination that looks at it again; 0: none
 	subtree bool
 	since   time.Time
 	next    time.Time
@@ -35,30 +35,30 @@ type hurdle struct {
 // scan notes a path that could not be looked at.
 func (t *trouble) scan(p scan.Problem, now time.Time) {
 	if h := t.note(p.Path, p.Err, now); h != nil {
-		h.skipped, h.subtree, h.install, h.stale = p.Skipped, p.Subtree, false, false
+		h.skipped, h.subtree, h.install, h.stale = p.Skipped, p.Subtree, false, 0
 	}
 }
 
 // recheck notes that what a scan found at these paths is looked at again;
 // wellAgain then forgets what was not found again.
-func (t *trouble) recheck(due []scan.Dirty) {
+func (t *trouble) recheck(due []scan.Dirty, serial int) {
 	for _, d := range due {
 		if h := t.paths[d.Path]; h != nil && !h.install {
-			h.stale = true
+			h.stale = serial
 		}
 		if !d.Recursive || len(t.paths) == 0 {
 			continue
 		}
 		for p, h := range t.paths {
 			if !h.install && p.Under(d.Path) {
-				h.stale = true
+				h.stale = serial
 			}
 		}
 	}
 }
 
-func (t *trouble) wellAgain() {
-	maps.DeleteFunc(t.paths, func(_ index.Path, h *hurdle) bool { return h.stale })
+func (t *trouble) wellAgain(serial int) {
+	maps.DeleteFunc(t.paths, func(_ index.Path, h *hurdle) bool { return h.stale == serial })
 }
 
 // fail notes that the peer's state of a path could not be installed.
