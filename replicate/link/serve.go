@@ -62,14 +62,16 @@ func (h *Hub) serve(ctx context.Context, nc net.Conn, host string) {
 	}
 	c := newConn(&h.opt, sc.User(), false, raw)
 	c.start(sc, chans, reqs)
-	if !h.admit(ctx, c) {
+	if !h.admit(ctx, c, stop) {
 		c.Close()
 	}
 }
 
 // admit waits for the request to join, and answers it. It returns false if
-// the connection is not wanted, after the peer has had time to hear why.
-func (h *Hub) admit(ctx context.Context, c *conn) bool {
+// the connection is not wanted, after the peer has had time to hear why. When
+// the hub stops, the connection is closed at once until disown is called;
+// after that its endpoint ends it, with a word to the peer.
+func (h *Hub) admit(ctx context.Context, c *conn, disown func() bool) bool {
 	timer := time.NewTimer(time.Until(c.raw.limit))
 	defer timer.Stop()
 	var join *ssh.Request
@@ -85,6 +87,7 @@ func (h *Hub) admit(ctx context.Context, c *conn) bool {
 		select {
 		case <-c.ended:
 		case <-timer.C:
+		case <-ctx.Done():
 		}
 		return false
 	}
@@ -95,6 +98,9 @@ func (h *Hub) admit(ctx context.Context, c *conn) bool {
 				"peer", h.opt.PeerName, "share", printable(c.share))
 		}
 		return refuse(noShare)
+	}
+	if !disown() {
+		return false // the hub stops
 	}
 	c.joined.Store(true) // streams may come as soon as the answer is out
 	if r := e.offer(ctx, c); r != welcome {
