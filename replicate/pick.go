@@ -175,12 +175,13 @@ func (k *picking) below(dir index.Path) (stays, waits bool, err error) {
 	return false, waits, nil
 }
 
+// countBelow counts what is live below dir and not approved to be deleted.
 func (k *picking) countBelow(dir index.Path) (n int64, err error) {
 	for c, err := range k.tx.Under(dir) {
 		if err != nil {
 			return 0, err
 		}
-		if c.Ours.Live() {
+		if c.Ours.Live() && !k.l.approves(c) {
 			n++
 		}
 	}

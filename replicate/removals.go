@@ -28,12 +28,12 @@ func (l *loop) pickRemovals(now time.Time) (*batch, error) {
 	if !l.drained() || l.notice.scanning {
 		return nil, nil
 	}
-	n, err := l.countRemovals()
+	n, open, err := l.countRemovals()
 	if err != nil || n == 0 {
 		r.waiting, r.seen, r.noisy = nil, 0, time.Time{}
 		return nil, err
 	}
-	if l.growing(n, now) || l.withhold(n, now) {
+	if l.growing(n, now) || l.withhold(open, now) {
 		return nil, nil
 	}
 	b := &batch{remove: true, failed: map[index.Path]error{}}
@@ -83,9 +83,8 @@ func (k *picking) remove(r *index.Record) error {
 	return nil
 }
 
-// countRemovals counts what is to be deleted and not yet approved, and not
-// already known to be impossible now.
-func (l *loop) countRemovals() (n int64, err error) {
+// countRemovals counts what is to be deleted, and what of it is not approved.
+func (l *loop) countRemovals() (n, open int64, err error) {
 	err = l.s.st.View(func(tx *store.Tx) error {
 		for rec, err := range tx.Todo(index.Root) {
 			if err != nil {
@@ -93,12 +92,19 @@ func (l *loop) countRemovals() (n int64, err error) {
 			}
 			if l.s.doomed(rec) {
 				n++
+				if !l.approves(rec) {
+					open++
+				}
 			}
 		}
 		return nil
 	})
-	return n, err
+	return n, open, err
 }
+
+// approves reports whether a person has approved that r is deleted: an approval
+// is for all that had been heard by then, whatever is heard afterwards.
+func (l *loop) approves(r *index.Record) bool { return r.Heard <= l.rounds.approved }
 
 // growing reports whether many removals wait and more may be on their way.
 func (l *loop) growing(n int64, now time.Time) bool {
@@ -115,12 +121,12 @@ func (l *loop) growing(n int64, now time.Time) bool {
 	return now.Before(r.quiet) && now.Sub(r.noisy) < noisyMost
 }
 
-// withhold reports whether n removals are more than may happen without a
-// person's approval; then all of them wait.
+// withhold reports whether n removals that nobody approved are more than may
+// happen without that; then all of them wait.
 func (l *loop) withhold(n int64, now time.Time) bool {
 	r := &l.rounds
 	c, err := l.counts()
-	if err != nil || l.talk.heard <= r.approved {
+	if err != nil || n == 0 {
 		r.waiting = nil
 		return err != nil
 	}
