@@ -70,9 +70,16 @@ func (s *Store) undo(f func() error) (err error) {
 	return f()
 }
 
+// damageFound is what this package panics with where it meets damage that bbolt
+// did not notice, deep in an iteration.
+type damageFound string
+
 // isDamage tells a panic that a damaged file causes from a bug in this
 // program: it comes out of bbolt, or it is a fault in the mapped file.
 func isDamage(p any) bool {
+	if _, ok := p.(damageFound); ok {
+		return true
+	}
 	if fault, ok := p.(interface{ Addr() uintptr }); ok && fault.Addr() != 0 {
 		return true
 	}

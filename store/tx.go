@@ -147,7 +147,7 @@ func (tx *Tx) bucket(name []byte) *bolt.Bucket {
 	}
 	b := tx.bolt.Bucket(name)
 	if b == nil {
-		panic(fmt.Sprintf("no bucket %s, which was there when the index was opened", name))
+		panic(damageFound(fmt.Sprintf("bucket %s is missing", name)))
 	}
 	if f, ok := fill[string(name)]; ok {
 		b.FillPercent = f
@@ -196,11 +196,14 @@ func (tx *Tx) ascend(bucket, seek []byte) iter.Seq2[[]byte, []byte] {
 			}
 			if changes == tx.changes {
 				k, v = c.Next()
-				continue
+			} else {
+				c = tx.bucket(bucket).Cursor()
+				if k, v = c.Seek(last); bytes.Equal(k, last) {
+					k, v = c.Next()
+				}
 			}
-			c = tx.bucket(bucket).Cursor()
-			if k, v = c.Seek(last); bytes.Equal(k, last) {
-				k, v = c.Next()
+			if k != nil && bytes.Compare(k, last) <= 0 {
+				panic(damageFound(fmt.Sprintf("the keys of %s are out of order", bucket)))
 			}
 		}
 	}
@@ -226,11 +229,14 @@ func (tx *Tx) descend(bucket, seek []byte) iter.Seq2[[]byte, []byte] {
 			}
 			if changes == tx.changes {
 				k, v = c.Prev()
-				continue
+			} else {
+				c = tx.bucket(bucket).Cursor()
+				k, _ = c.Seek(last)
+				k, v = back(c, k)
 			}
-			c = tx.bucket(bucket).Cursor()
-			k, _ = c.Seek(last)
-			k, v = back(c, k)
+			if k != nil && bytes.Compare(k, last) >= 0 {
+				panic(damageFound(fmt.Sprintf("the keys of %s are out of order", bucket)))
+			}
 		}
 	}
 }
