@@ -410,3 +410,25 @@ func TestRestore(t *testing.T) {
 	p.until("the restored file", func() bool { return p.b.read("d/x") == "precious" })
 	p.settle()
 }
+
+func TestIgnoredHereIsLeftAlone(t *testing.T) {
+	p := newPair(t, nil)
+	p.b.cfg.Ignore = []string{"*.cache"}
+	p.a.write("x.cache", "a's")
+	p.a.write("y", "1")
+	p.b.write("x.cache", "b's own")
+	p.start()
+	p.until("y", func() bool { return p.b.read("y") == "1" })
+	p.a.write("x.cache", "a's again")
+	p.a.write("y", "2")
+	p.until("y", func() bool { return p.b.read("y") == "2" })
+	if got := p.b.read("x.cache"); got != "b's own" {
+		t.Errorf("x.cache: %q", got)
+	}
+	p.a.remove("x.cache")
+	p.a.write("y", "3")
+	p.until("y", func() bool { return p.b.read("y") == "3" })
+	if got := p.b.read("x.cache"); got != "b's own" {
+		t.Errorf("x.cache: %q", got)
+	}
+}

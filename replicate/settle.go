@@ -53,6 +53,10 @@ func (w *writing) settle(r *index.Record) error {
 			return err
 		}
 	case diff.Take, diff.TakeOver:
+		if w.share.ignores(r) {
+			r.Next = index.Nothing // left alone, whatever the peer says
+			break
+		}
 		if v.Entry.Kind == index.Gone && !r.Ours.Live() {
 			if err := w.become(r, v, index.Adopted); err != nil {
 				return err
@@ -82,6 +86,12 @@ func (w *writing) settle(r *index.Record) error {
 		}
 	}
 	return w.tx.Put(r)
+}
+
+// ignores reports whether r is none of the peer's business: its path is ignored
+// here, or is one of our own, such as a holding area inside the root.
+func (s *Share) ignores(r *index.Record) bool {
+	return s.rules.Ignored(r.Path, kindOf(r.Ours) == index.Dir || kindOf(r.Theirs) == index.Dir)
 }
 
 // become makes the verdict's entry ours. The tree has it already.
