@@ -36,7 +36,7 @@ func (l *loop) pickRemovals(now time.Time) (*batch, error) {
 	if l.growing(n, now) || l.withhold(open, now) {
 		return nil, nil
 	}
-	b := &batch{remove: true, failed: map[index.Path]error{}}
+	b := &batch{remove: true, failed: map[index.Path]error{}, approved: map[index.Path]bool{}}
 	err = l.s.st.View(func(tx *store.Tx) error {
 		k := &picking{l: l, tx: tx, now: now, b: b}
 		for rec, err := range tx.TodoBack(index.Root) {
@@ -78,6 +78,9 @@ func (k *picking) remove(r *index.Record) error {
 	j := l.s.job(r, v)
 	if j.Conflict == nil {
 		j.Reason = index.Removed
+		if l.approves(r) {
+			k.b.approved[r.Path] = true
+		}
 	}
 	k.b.jobs = append(k.b.jobs, j)
 	return nil

@@ -56,18 +56,19 @@ type small struct {
 
 // batch is paths on their way together.
 type batch struct {
-	jobs    []install.Job
-	settle  []index.Path // nothing changes in the tree, see writing.settle
-	wants   []transfer.Want
-	copies  []copying
-	small   map[index.Path][]byte   // contents that are here, by path
-	metas   map[index.Path]vfs.Meta // for small
-	bytes   int64
-	big     bool
-	remove  bool
-	failed  map[index.Path]error
-	sources map[index.Path]index.Path // of copies: where the content was thought to be
-	files   vfs.Files
+	jobs     []install.Job
+	settle   []index.Path // nothing changes in the tree, see writing.settle
+	wants    []transfer.Want
+	copies   []copying
+	small    map[index.Path][]byte   // contents that are here, by path
+	metas    map[index.Path]vfs.Meta // for small
+	bytes    int64
+	big      bool
+	remove   bool
+	approved map[index.Path]bool // removals that a person approved
+	failed   map[index.Path]error
+	sources  map[index.Path]index.Path // of copies: where the content was thought to be
+	files    vfs.Files
 }
 
 // copying is a job whose content is somewhere here already.
@@ -341,7 +342,7 @@ func (l *loop) outcome(b *batch, o *install.Outcome, now time.Time) {
 			}
 		}
 		l.rounds.done++
-		if b.remove {
+		if b.remove && !b.approved[o.Path] {
 			l.rounds.deleted.add(1, now)
 		}
 		if l.s.cfg.Verbose {
