@@ -22,6 +22,7 @@ type Endpoint struct {
 	delivered bool  // current has been handed out
 	pause     time.Duration
 	born      time.Time // of current
+	told      telling
 }
 
 // State is what there is to say of an Endpoint.
@@ -111,6 +112,9 @@ func (e *Endpoint) loop(ctx context.Context) {
 			o.answer <- r
 		case <-ended:
 			retry.after(e.lost())
+		case <-e.told.lasting:
+			e.told.lasts()
+			e.tellConnected()
 		case <-due:
 			abort = e.attempt(ctx, results)
 		case r := <-results:
@@ -186,10 +190,12 @@ func (e *Endpoint) elect(c *conn) reason {
 		} else {
 			old.bye(duplicate, errReplaced)
 		}
-	} else {
-		e.hub.opt.Log.Info("connected", "share", e.share, "peer", e.hub.opt.PeerName, "remote", c.raw.RemoteAddr().String())
 	}
+	known := e.current != nil
 	e.current, e.delivered, e.born = c, false, time.Now()
+	if !known && e.told.connected(e.lasting()) {
+		e.tellConnected()
+	}
 	e.state.Store(&State{Connected: true, Dialled: c.dialled, Remote: c.raw.RemoteAddr().String(), Since: e.born})
 	return welcome
 }
@@ -222,21 +228,28 @@ func (e *Endpoint) lost() time.Duration {
 	lived := time.Since(e.born)
 	e.current = nil
 	e.state.Store(&State{Since: time.Now(), Error: err.Error()})
-	e.hub.opt.Log.Info("connection lost", "share", e.share, "peer", e.hub.opt.PeerName, "reason", err, "after", lived.Round(time.Millisecond))
-	// A connection that did not last says nothing about the next one; one
-	// that ended at once may do so again, and must not make a busy loop.
-	if lived > 2*e.hub.opt.RetryMax {
+	if e.told.lost(err.Error(), lived > e.lasting()) {
+		e.hub.opt.Log.Info("connection lost", "share", e.share, "peer", e.hub.opt.PeerName, "reason", err, "after", lived.Round(time.Millisecond))
+	}
+	// One that ended at once may do so again, and must not make a busy loop.
+	if lived > e.lasting() {
 		e.pause = 0
 		return e.courtesy()
 	}
 	return e.backoff()
 }
 
+// lasting is how long a connection must live to be taken for a working one.
+func (e *Endpoint) lasting() time.Duration { return 2 * e.hub.opt.RetryMax }
+
+func (e *Endpoint) tellConnected() {
+	e.hub.opt.Log.Info("connected", "share", e.share, "peer", e.hub.opt.PeerName, "remote", e.current.raw.RemoteAddr().String())
+}
+
 // complain records why there is no connection, and logs it if that is news.
 func (e *Endpoint) complain(err error) {
-	before := e.State().Error
 	e.update(func(s *State) { s.Error = err.Error() })
-	if before != err.Error() {
+	if e.told.failed(err.Error()) {
 		e.hub.opt.Log.Warn("cannot connect", "share", e.share, "peer", e.hub.opt.PeerName, "reason", err)
 	}
 }
