@@ -1,47 +1,40 @@
 package main
 
 import (
+	"context"
 	"net/url"
 
 	"github.com/spf13/cobra"
 
-	"duet/cmd/duet/exit"
 	"duet/cmd/duet/node"
 )
 
 func (a *app) approveCmd() *cobra.Command {
 	var id string
-	var root bool
 	cmd := &cobra.Command{
-		Use:   "approve SHARE",
+		Use:   "approve [SHARE]",
 		Short: "Let deletes that wait for approval happen",
 		Long: `Let deletes that wait for approval, because there are more than max_delete or because
-the whole root was emptied, happen. 'duet status' says how many wait, and why.
-
-With --root, take the directory that is now at the share's path as its root, after the
-share halted because it is another one than before.`,
-		Example:           "  duet approve images\n  duet approve images --root",
+the whole root was emptied, happen. 'duet status' says how many wait, and why.`,
+		Example:           "  duet recover images --dry-run\n  duet approve images",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completeShare,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := a.load()
-			if err != nil {
-				return err
-			}
-			share, err := only(cfg, first(args))
-			if err != nil {
-				return err
-			}
-			if !root {
-				return a.order(cmd.Context(), node.Approve, share, url.Values{"id": {id}}, "approved")
-			}
-			if id != "" {
-				return exit.Errorf(exit.Usage, "--id and --root do not go together")
-			}
-			return a.order(cmd.Context(), node.AcceptRoot, share, nil, "the directory there now is the root")
+			return a.orderOne(cmd.Context(), node.Approve, first(args), url.Values{"id": {id}}, "approved")
 		},
 	}
 	cmd.Flags().StringVar(&id, "id", "", "only if what waits still has this `id`, as 'duet status --json' shows it")
-	cmd.Flags().BoolVar(&root, "root", false, "accept a replaced root")
 	return cmd
+}
+
+// orderOne is an order that a person has to give to each share by itself.
+func (a *app) orderOne(ctx context.Context, o node.Order, share string, params url.Values, done string) error {
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
+	if share, err = only(cfg, share); err != nil {
+		return err
+	}
+	return a.order(ctx, o, share, params, done)
 }

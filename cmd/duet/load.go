@@ -58,7 +58,7 @@ func only(cfg *config.Config, name string) (string, error) {
 		return "", err
 	}
 	if len(list) > 1 {
-		return "", exit.Errorf(exit.Usage, "which share? Name one with --share: %s", names(list))
+		return "", exit.Errorf(exit.Usage, "which share? Name one of %s", names(list))
 	}
 	return list[0].Name, nil
 }

@@ -7,5 +7,25 @@ import (
 )
 
 func (a *app) resumeCmd() *cobra.Command {
-	return a.orderCmd(node.Resume, "End a pause", "End a pause of a share, or of all.", "  duet resume images", "resumed")
+	var root bool
+	cmd := &cobra.Command{
+		Use:   "resume [SHARE]",
+		Short: "End a pause, or accept a replaced root",
+		Long: `End a pause of a share, or of all.
+
+With --accept-root, take the directory that is now at the share's path as its root, after
+the share halted because it is another one than before. What is missing in it counts as
+deleted then, as if it had been removed, and 'max_delete' holds for that too.`,
+		Example:           "  duet resume images\n  duet resume images --accept-root",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completeShare,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if root {
+				return a.orderOne(cmd.Context(), node.AcceptRoot, first(args), nil, "the directory there now is the root")
+			}
+			return a.order(cmd.Context(), node.Resume, first(args), nil, "resumed")
+		},
+	}
+	cmd.Flags().BoolVar(&root, "accept-root", false, "accept a replaced root")
+	return cmd
 }
