@@ -226,6 +226,67 @@ func TestOwn(t *testing.T) {
 	}
 }
 
+// TestCopyFails does not remove the source of a move that had to be a copy and
+// could not be made.
+func TestCopyFails(t *testing.T) {
+	w := newWorld(t, scratch(t))
+	have := tree{"a": file("one"), "b": file("two")}
+	w.seed(have)
+	want := tree{"b": file("one")}
+	w.hear(want)
+	jobs := w.jobs(want, map[string]string{"b": "a"})
+	f := &fate{before: func(op string, p index.Path) {
+		if op == "snapshot" {
+			if err := os.WriteFile(filepath.Join(w.root(), "a"), []byte("1!!"), 0o644); err != nil {
+				t.Error(err)
+			}
+			jobs = nil
+		}
+	}}
+	w.fated(f)
+	if o := w.one(jobs, "b"); !errors.Is(o.Err, ErrContent) || jobs != nil {
+		t.Errorf("outcome %+v", o)
+	}
+	w.hook = nil
+	if got := w.onDisk(); got["a"].text != "1!!" || got["b"].text != "two" || len(w.kept()) != 0 {
+		t.Errorf("on disk %+v, kept %q", got, w.kept())
+	}
+	w.noIntents()
+}
+
+// TestOrder has all names on stable storage before they are written down, and
+// all intents written down before any name changes; each with one commit and
+// one round of syncs.
+func TestOrder(t *testing.T) {
+	s := mixed()
+	for p, x := range s.have { // taking apart what was replaced takes commits of its own
+		if x.kind == index.Dir && s.want[p].kind == index.Symlink {
+			s.want[p] = x
+			s.want[p+"/inner"] = s.have[p+"/inner"]
+		}
+	}
+	w, jobs := begin(t, scratch(t), s)
+	var order []string
+	f := &fate{before: func(op string, _ index.Path) {
+		switch op {
+		case "place", "swap", "shelve", "move", "set metadata", "rename held":
+			op = "change"
+		case "commit", "sync":
+		default:
+			return
+		}
+		if len(order) == 0 || order[len(order)-1] != op || op != "change" {
+			order = append(order, op)
+		}
+	}}
+	w.fated(f)
+	w.batch(jobs)
+	w.hook = nil
+	if want := []string{"commit", "change", "sync", "commit"}; !slices.Equal(order, want) {
+		t.Errorf("order %q, want %q", order, want)
+	}
+}
+
 // TestCopy stages content that is here, and nothing else.
 func TestCopy(t *testing.T) {
 	w := newWorld(t, scratch(t))

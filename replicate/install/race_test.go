@@ -1,6 +1,8 @@
 package install
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -129,9 +131,127 @@ func raceOnce(t *testing.T, r race, u user, when string) {
 		t.Errorf("nobody noticed: outcomes %+v, calls %q", out, f.log)
 	}
 	inTree(t, w, r, u, when, texts)
+	for i, j := range jobs {
+		if _, err := w.files.LstatHeld(j.Staged); j.Staged.Name != "" && !out[i].Done && err != nil {
+			t.Errorf("what was staged is not there for a retry: %v", err)
+		}
+	}
 	w.replay()
 	w.check(false)
 	w.noIntents()
+}
+
+// TestRaceAndCrash is TestRace with a crash at every later moment: the replay
+// looks at what came out as the batch would have.
+func TestRaceAndCrash(t *testing.T) {
+	for _, r := range races {
+		for _, u := range users {
+			t.Run(r.verb+"/"+u.name, func(t *testing.T) {
+				t.Parallel()
+				for n := 1; raceAndCrash(t, r, u, n); n++ {
+					if t.Failed() {
+						t.Fatalf("stopped before operation %d", n)
+					}
+				}
+			})
+		}
+	}
+}
+
+func raceAndCrash(t *testing.T, r race, u user, n int) bool {
+	w := newWorld(t, scratch(t))
+	defer w.close()
+	w.seed(tree{"d": dir(), "d/f": file("old")})
+	w.hear(r.want)
+	jobs := w.jobs(r.want, r.move)
+	acted := false
+	f := &fate{stop: n}
+	f.before = func(op string, p index.Path) {
+		if op == r.verb && !acted {
+			acted = true
+			if err := u.do(w, filepath.Join(w.root(), r.path)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	w.fated(f)
+	_, _ = Batch(context.Background(), w.st, w.files, w.env(), jobs)
+	w.reboot()
+	w.replay()
+	w.check(false)
+	w.noIntents()
+	if acted {
+		inTree(t, w, r, u, "before", w.texts())
+	}
+	if t.Failed() {
+		t.Logf("before the crash: %q", f.log)
+	}
+	return f.ops >= n
+}
+
+// TestRaceTwice lets somebody save again while their first save is being put
+// back: the tree has the last one, and the first is kept.
+func TestRaceTwice(t *testing.T) {
+	w := newWorld(t, scratch(t))
+	w.seed(tree{"f": file("old")})
+	want := tree{"f": file("new")}
+	w.hear(want)
+	jobs := w.jobs(want, nil)
+	saves := 0
+	f := &fate{before: func(op string, p index.Path) {
+		if op == "swap" && saves < 3 {
+			saves++
+			tmp := filepath.Join(w.top, "tmp")
+			text := saved + strconv.Itoa(saves)
+			if err := errors.Join(os.WriteFile(tmp, []byte(text), 0o644), os.Rename(tmp, filepath.Join(w.root(), "f"))); err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	w.fated(f)
+	if o := w.one(jobs, "f"); !o.Raced || o.Done || o.Err != nil {
+		t.Errorf("outcome %+v", o)
+	}
+	w.hook = nil
+	if got := w.onDisk()["f"].text; got != saved+"3" {
+		t.Errorf("f is %q", got)
+	}
+	w.check(false)
+	w.noIntents()
+}
+
+// TestUnseenEdit leaves alone what was changed after the last scan.
+func TestUnseenEdit(t *testing.T) {
+	for _, r := range races {
+		for _, u := range users {
+			if u.gone {
+				continue
+			}
+			t.Run(r.verb+"/"+u.name, func(t *testing.T) {
+				w := newWorld(t, scratch(t))
+				w.seed(tree{"d": dir(), "d/f": file("old")})
+				w.hear(r.want)
+				jobs := w.jobs(r.want, r.move)
+				if err := u.do(w, filepath.Join(w.root(), "d/f")); err != nil {
+					t.Fatal(err)
+				}
+				before := w.onDisk()
+				f := &fate{before: func(op string, p index.Path) {
+					if op == r.verb {
+						t.Errorf("%s %v was called", op, p)
+					}
+				}}
+				w.fated(f)
+				for _, o := range w.batch(jobs) {
+					if !o.Raced || o.Done || o.Err != nil {
+						t.Errorf("outcome %+v", o)
+					}
+				}
+				w.hook = nil
+				sameTree(t, w.onDisk(), before)
+			})
+		}
+	}
 }
 
 // inTree checks that the save is in the tree itself, not only among the kept.
