@@ -1,0 +1,444 @@
+package memfs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"syscall"
+	"time"
+
+	"duet/scan/vfs"
+	"duet/store/index"
+)
+
+// Place, Swap, Move, Shelve and Rmdir are the verbs.
+
+// Place moves h to a path where nothing is.
+func (f *Files) Place(h vfs.Held, p index.Path) error {
+	return f.verb("place", p, h, func(held, s spot) error { return f.d.shift(held, s) })
+}
+
+// Shelve moves p away.
+func (f *Files) Shelve(p index.Path, h vfs.Held) error {
+	return f.verb("shelve", p, h, func(held, s spot) error { return f.d.shift(s, held) })
+}
+
+// Swap exchanges h and p.
+func (f *Files) Swap(h vfs.Held, p index.Path) error {
+	return f.verb("swap", p, h, func(held, s spot) error {
+		a, err := held.node()
+		if err != nil {
+			return err
+		}
+		b, err := s.node()
+		if err != nil {
+			return err
+		}
+		f.d.exchange(a, b)
+		return nil
+	})
+}
+
+func (f *Files) verb(op string, p index.Path, h vfs.Held, fn func(held, s spot) error) error {
+	return f.do(op, p, func(s spot) error {
+		held, err := f.area(h)
+		if err == nil {
+			err = fn(held, s)
+		}
+		if err != nil {
+			return fmt.Errorf("with %s/%s: %w", h.Area, h.Name, err)
+		}
+		return nil
+	})
+}
+
+// shift renames a to b, which must be free.
+func (d *Disk) shift(a, b spot) error {
+	n, err := a.node()
+	if err != nil {
+		return err
+	}
+	if _, err := b.node(); err == nil {
+		return syscall.EEXIST
+	}
+	for up := b.dir; up != nil; up = up.parent {
+		if up == n {
+			return syscall.EINVAL
+		}
+	}
+	d.rename(n, b.dir, b.leaf)
+	return nil
+}
+
+// Move renames within the tree.
+func (f *Files) Move(from, to index.Path) error {
+	return f.do("move", from, func(a spot) error {
+		b, err := f.spot(to)
+		if err == nil {
+			err = f.d.shift(a, b)
+		}
+		if err != nil {
+			return fmt.Errorf("to %v: %w", to, err)
+		}
+		return nil
+	})
+}
+
+// Rmdir removes an empty directory.
+func (f *Files) Rmdir(p index.Path) error {
+	return f.do("remove directory", p, func(s spot) error {
+		n, err := s.node()
+		switch {
+		case err != nil:
+			return err
+		case !n.isDir():
+			return unlike(n)
+		case len(n.kids) > 0:
+			return syscall.ENOTEMPTY
+		}
+		f.d.unlink(n)
+		return nil
+	})
+}
+
+// LstatHeld looks at a held thing.
+func (f *Files) LstatHeld(h vfs.Held) (out vfs.Info, err error) {
+	err = f.doHeld("lstat", h, func(s spot) error {
+		n, err := s.node()
+		if err == nil {
+			out = info(s.leaf, n)
+		}
+		return err
+	})
+	return out, err
+}
+
+// ReadlinkHeld reads a held symlink.
+func (f *Files) ReadlinkHeld(h vfs.Held) (target string, err error) {
+	err = f.doHeld("readlink", h, func(s spot) (err error) {
+		target, err = readlink(s)
+		return err
+	})
+	return target, err
+}
+
+// ListHeld lists one folder of the holding area.
+func (f *Files) ListHeld(a vfs.Area) ([]vfs.Info, error) {
+	if err := f.pass("list", "<"+string(a)+">"); err != nil {
+		return nil, err
+	}
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	s, err := f.area(vfs.Held{Area: a, Name: "x"})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]vfs.Info, 0, len(s.dir.kids))
+	for name, n := range s.dir.kids {
+		out = append(out, info(name, n))
+	}
+	slices.SortFunc(out, func(a, b vfs.Info) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return out, nil
+}
+
+// StageDir makes a directory.
+func (f *Files) StageDir(h vfs.Held, m vfs.Meta) (index.Stamp, error) {
+	return f.make("make directory", h, typeDir|0o700, "", m)
+}
+
+// StageLink makes a symlink.
+func (f *Files) StageLink(h vfs.Held, target string, m vfs.Meta) (index.Stamp, error) {
+	if target == "" {
+		return index.Stamp{}, errors.New("make symlink: its target is empty")
+	}
+	return f.make("make symlink", h, typeLink|0o777, target, m)
+}
+
+func (f *Files) make(op string, h vfs.Held, mode uint32, target string, m vfs.Meta) (stamp index.Stamp, err error) {
+	err = f.doHeld(op, h, func(s spot) error {
+		if _, err := s.node(); err == nil {
+			return syscall.EEXIST
+		}
+		n := f.d.newNode(mode)
+		n.target = target
+		f.d.link(s.dir, s.leaf, n)
+		stamp = f.d.dress(n, m)
+		return nil
+	})
+	return stamp, err
+}
+
+// RenameHeld renames within the holding area.
+func (f *Files) RenameHeld(from, to vfs.Held) error {
+	return f.doHeld("rename", from, func(a spot) error {
+		b, err := f.area(to)
+		if err == nil {
+			err = f.d.shift(a, b)
+		}
+		if err != nil {
+			return fmt.Errorf("to %s/%s: %w", to.Area, to.Name, err)
+		}
+		return nil
+	})
+}
+
+// RemoveHeld destroys.
+func (f *Files) RemoveHeld(h vfs.Held) error {
+	return f.doHeld("remove", h, func(s spot) error {
+		n, err := s.node()
+		if err == nil {
+			f.d.unlink(n)
+		}
+		return err
+	})
+}
+
+// CopyHeld copies a held file.
+func (f *Files) CopyHeld(from, to vfs.Held) error {
+	if from == to {
+		return errors.New("copy: onto itself")
+	}
+	return f.doHeld("copy", from, func(a spot) error {
+		n, err := a.node()
+		if err == nil && !n.isFile() {
+			err = unlike(n)
+		}
+		if err != nil {
+			return err
+		}
+		return f.copyTo(n, to)
+	})
+}
+
+func (f *Files) copyTo(n *node, to vfs.Held) error {
+	b, err := f.area(to)
+	if err != nil {
+		return err
+	}
+	out, err := f.d.create(b, to.Area)
+	if err != nil {
+		return err
+	}
+	f.d.write(out, slices.Clone(n.data))
+	return nil
+}
+
+// create makes an empty file in the holding area.
+func (d *Disk) create(s spot, a vfs.Area) (*node, error) {
+	if old, err := s.node(); err == nil {
+		if a != vfs.Stage {
+			return nil, syscall.EEXIST
+		}
+		d.unlink(old)
+	}
+	n := d.newNode(typeFile | 0o600)
+	d.link(s.dir, s.leaf, n)
+	d.dirty[n] = true
+	return n, nil
+}
+
+// Snapshot copies a file of the tree that does not change meanwhile.
+func (f *Files) Snapshot(p index.Path, h vfs.Held) (index.Stamp, error) {
+	c, err := f.Open(p)
+	if err != nil {
+		return index.Stamp{}, err
+	}
+	defer c.Close()
+	n := c.(*content).n
+	before := f.stat(n)
+	if wait := fresh(before); wait > 0 {
+		time.Sleep(wait)
+		if before = f.stat(n); fresh(before) > 0 {
+			return index.Stamp{}, fmt.Errorf("snapshot %v: %w", p, vfs.ErrChanged)
+		}
+	}
+	if err := f.doHeld("snapshot", h, func(spot) error { return f.copyTo(n, h) }); err != nil {
+		return index.Stamp{}, err
+	}
+	if err := f.pass("snapshot end", string(p)); err != nil {
+		return index.Stamp{}, err
+	}
+	if f.stat(n) != before {
+		return index.Stamp{}, errors.Join(fmt.Errorf("snapshot %v: %w", p, vfs.ErrChanged), f.RemoveHeld(h))
+	}
+	return before, nil
+}
+
+func (f *Files) stat(n *node) index.Stamp {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	return n.stamp()
+}
+
+// Open opens a file of the tree.
+func (f *Files) Open(p index.Path) (vfs.Content, error) {
+	c := &content{f: f, what: string(p)}
+	err := f.do("open", p, c.open)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// OpenHeld opens a held file.
+func (f *Files) OpenHeld(h vfs.Held) (vfs.Content, error) {
+	c := &content{f: f, what: held(h)}
+	err := f.doHeld("open", h, c.open)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// content is an open file.
+type content struct {
+	f    *Files
+	what string
+	name string
+	n    *node
+	at   int64
+}
+
+func (c *content) open(s spot) (err error) {
+	c.name = s.leaf
+	if c.n, err = s.node(); err == nil && !c.n.isFile() {
+		err = unlike(c.n)
+	}
+	return err
+}
+
+func (c *content) Read(b []byte) (int, error) {
+	n, err := c.ReadAt(b, c.at)
+	c.at += int64(n)
+	if n > 0 {
+		err = nil
+	}
+	return n, err
+}
+
+func (c *content) ReadAt(b []byte, off int64) (int, error) {
+	if err := c.f.door("read", c.what); err != nil {
+		return 0, err
+	}
+	c.f.d.mu.Lock()
+	defer c.f.d.mu.Unlock()
+	if off >= int64(len(c.n.data)) {
+		return 0, io.EOF
+	}
+	n := copy(b, c.n.data[off:])
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (c *content) Stat() (vfs.Info, error) {
+	if err := c.f.door("stat", c.what); err != nil {
+		return vfs.Info{}, err
+	}
+	c.f.d.mu.Lock()
+	defer c.f.d.mu.Unlock()
+	return info(c.name, c.n), nil
+}
+
+func (c *content) Writers() (writers, known bool) {
+	c.f.d.mu.Lock()
+	defer c.f.d.mu.Unlock()
+	return c.f.d.Leases && c.n.writers > 0, c.f.d.Leases
+}
+
+func (c *content) Close() error { return nil }
+
+// Create makes an empty staged file.
+func (f *Files) Create(h vfs.Held) (vfs.Draft, error) {
+	x := &draft{f: f, what: held(h)}
+	err := f.doHeld("create", h, func(s spot) (err error) {
+		x.n, err = f.d.create(s, h.Area)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// Append opens a staged file to go on.
+func (f *Files) Append(h vfs.Held) (vfs.Draft, error) {
+	x := &draft{f: f, what: held(h)}
+	err := f.doHeld("append", h, func(s spot) (err error) {
+		if h.Area != vfs.Stage {
+			return errors.New("only staged files are appended to")
+		}
+		x.n, err = s.node()
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			x.n, err = f.d.create(s, h.Area)
+		case err == nil && !x.n.isFile():
+			err = unlike(x.n)
+		case err == nil && x.n.mode&0o600 != 0o600:
+			f.d.settle(x.n, func() { x.n.mode = typeFile | 0o600 })
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// draft is a staged file being written.
+type draft struct {
+	f    *Files
+	what string
+	n    *node
+	done bool
+}
+
+func (x *draft) locked(op string, fn func()) error {
+	if err := x.f.door(op, x.what); err != nil {
+		return fmt.Errorf("%s %s: %w", op, x.what, err)
+	}
+	if x.done {
+		return fmt.Errorf("%s %s: it is finished", op, x.what)
+	}
+	x.f.d.mu.Lock()
+	defer x.f.d.mu.Unlock()
+	fn()
+	return nil
+}
+
+func (x *draft) Write(b []byte) (int, error) {
+	err := x.locked("write", func() { x.f.d.write(x.n, slices.Concat(x.n.data, b)) })
+	if err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+func (x *draft) Size() int64 {
+	x.f.d.mu.Lock()
+	defer x.f.d.mu.Unlock()
+	return int64(len(x.n.data))
+}
+
+func (x *draft) Truncate(size int64) error {
+	return x.locked("truncate", func() { x.f.d.write(x.n, slices.Clone(x.n.data[:size])) })
+}
+
+func (x *draft) Finish(m vfs.Meta) (stamp index.Stamp, err error) {
+	err = x.locked("finish", func() {
+		stamp = x.f.d.dress(x.n, m)
+		x.f.d.syncFile(x.n)
+	})
+	x.done = true
+	return stamp, err
+}
+
+func (x *draft) Close() error { return nil }

@@ -1,0 +1,216 @@
+package memfs
+
+import (
+	"io"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// People is what people and their programs do to the tree of a Disk. What they
+// do is on stable storage when it is done.
+type People struct{ D *Disk }
+
+func (p People) do(name string, fn func(dir *node, leaf string) error) error {
+	p.D.mu.Lock()
+	defer p.D.mu.Unlock()
+	defer p.D.sync()
+	names := strings.Split(name, "/")
+	dir, err := at(p.D.root, names[:len(names)-1])
+	if err != nil {
+		return err
+	}
+	if !dir.isDir() {
+		return syscall.ENOTDIR
+	}
+	return fn(dir, names[len(names)-1])
+}
+
+func (p People) on(name string, fn func(n *node) error) error {
+	return p.do(name, func(dir *node, leaf string) error {
+		if n := dir.kids[leaf]; n != nil {
+			return fn(n)
+		}
+		return syscall.ENOENT
+	})
+}
+
+func (p People) add(name string, mode uint32, set func(*node)) error {
+	return p.do(name, func(dir *node, leaf string) error {
+		if dir.kids[leaf] != nil {
+			return syscall.EEXIST
+		}
+		n := p.D.newNode(mode)
+		if set != nil {
+			set(n)
+		}
+		p.D.link(dir, leaf, n)
+		return nil
+	})
+}
+
+// Mkdir makes a directory.
+func (p People) Mkdir(name string) error { return p.add(name, typeDir|0o755, nil) }
+
+// Fifo makes a FIFO.
+func (p People) Fifo(name string) error { return p.add(name, typeFifo|0o644, nil) }
+
+// Symlink makes a symlink.
+func (p People) Symlink(target, name string) error {
+	return p.add(name, typeLink|0o777, func(n *node) { n.target = target })
+}
+
+// Write creates a file, or overwrites one in place.
+func (p People) Write(name, content string) error {
+	return p.do(name, func(dir *node, leaf string) error {
+		n := dir.kids[leaf]
+		if n == nil {
+			n = p.D.newNode(typeFile | 0o644)
+			p.D.link(dir, leaf, n)
+		}
+		if !n.isFile() {
+			return syscall.EISDIR
+		}
+		p.D.write(n, []byte(content))
+		return nil
+	})
+}
+
+// Append writes at a file's end.
+func (p People) Append(name, content string) error {
+	return p.on(name, func(n *node) error {
+		if !n.isFile() {
+			return syscall.EISDIR
+		}
+		p.D.write(n, slices.Concat(n.data, []byte(content)))
+		return nil
+	})
+}
+
+// Rename renames, as rename(2) does: over a file, too.
+func (p People) Rename(from, to string) error {
+	return p.on(from, func(n *node) error {
+		names := strings.Split(to, "/")
+		dir, err := at(p.D.root, names[:len(names)-1])
+		if err != nil {
+			return err
+		}
+		if !dir.isDir() {
+			return syscall.ENOTDIR
+		}
+		for up := dir; up != nil; up = up.parent {
+			if up == n {
+				return syscall.EINVAL
+			}
+		}
+		old := dir.kids[names[len(names)-1]]
+		switch {
+		case old == n:
+			return nil
+		case old == nil:
+			p.D.rename(n, dir, names[len(names)-1])
+			return nil
+		case old.isDir() && !n.isDir():
+			return syscall.EISDIR
+		case !old.isDir() && n.isDir():
+			return syscall.ENOTDIR
+		case old.isDir() && len(old.kids) > 0:
+			return syscall.ENOTEMPTY
+		}
+		p.D.replace(n, old)
+		return nil
+	})
+}
+
+// Remove removes name and all below it.
+func (p People) Remove(name string) error {
+	return p.on(name, func(n *node) error {
+		p.remove(n)
+		return nil
+	})
+}
+
+func (p People) remove(n *node) {
+	for _, name := range sortedNames(n) {
+		p.remove(n.kids[name])
+	}
+	p.D.unlink(n)
+}
+
+func sortedNames(n *node) []string {
+	names := make([]string, 0, len(n.kids))
+	for name := range n.kids {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Read returns what a file holds.
+func (p People) Read(name string) (s string, err error) {
+	err = p.on(name, func(n *node) error {
+		if !n.isFile() {
+			return syscall.EISDIR
+		}
+		s = string(n.data)
+		return nil
+	})
+	return s, err
+}
+
+// Chtimes sets the modification time.
+func (p People) Chtimes(name string, ns int64) error {
+	return p.on(name, func(n *node) error {
+		p.D.settle(n, func() { n.mtime = ns })
+		return nil
+	})
+}
+
+// Chmod sets the permission bits.
+func (p People) Chmod(name string, mode uint32) error {
+	return p.on(name, func(n *node) error {
+		if n.mode&typeMask == typeLink {
+			return syscall.EOPNOTSUPP
+		}
+		p.D.settle(n, func() { n.mode = n.mode&typeMask | mode })
+		return nil
+	})
+}
+
+// OpenForWriting keeps a file open for writing.
+func (p People) OpenForWriting(name string) (io.Closer, error) {
+	var w *writer
+	err := p.on(name, func(n *node) error {
+		if !n.isFile() {
+			return syscall.EISDIR
+		}
+		n.writers++
+		w = &writer{p.D, n}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+type writer struct {
+	d *Disk
+	n *node
+}
+
+// Write appends to the open file, whatever its name is by now.
+func (w *writer) Write(b []byte) (int, error) {
+	w.d.mu.Lock()
+	defer w.d.mu.Unlock()
+	w.d.write(w.n, slices.Concat(w.n.data, b))
+	w.d.sync()
+	return len(b), nil
+}
+
+func (w *writer) Close() error {
+	w.d.mu.Lock()
+	defer w.d.mu.Unlock()
+	w.n.writers = max(w.n.writers-1, 0)
+	return nil
+}

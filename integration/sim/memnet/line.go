@@ -1,0 +1,220 @@
+// Package memnet is a network in memory, for the simulator: connections whose
+// bytes take their time, and which can be cut: one way or both, between two
+// messages or in the middle of one.
+//
+// It is held against the same contract as the real replicate/link.
+package memnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"duet/replicate/link"
+)
+
+// Silence is after how long an end that hears nothing hangs up.
+const Silence = 8 * time.Second
+
+// Door stands before what an end does: it takes its time. cut reports that the
+// connection breaks now, in the middle of what is being sent.
+type Door func(op, what string) (cut bool)
+
+// Line is one connection.
+type Line struct {
+	A, B *End // A dialled
+
+	mu      sync.Mutex // never held while anything waits
+	dead    bool
+	streams map[*stream]bool // one side of each that is open
+}
+
+// End is one end of a Line.
+type End struct {
+	*Line
+	door     Door
+	dialled  bool
+	peer     *End
+	accepted chan *stream
+	done     chan struct{}
+	ended    bool
+	err      error // set before done is closed
+	mute     bool  // what this end sends never arrives
+	in, out  atomic.Int64
+}
+
+var _ link.Conn = (*End)(nil)
+
+// Dial returns a new connection. A nil door costs no time.
+func Dial(a, b Door) *Line {
+	end := func(door Door, dialled bool) *End {
+		if door == nil {
+			door = func(string, string) bool { return false }
+		}
+		return &End{door: door, dialled: dialled, accepted: make(chan *stream, link.MaxStreams), done: make(chan struct{})}
+	}
+	l := &Line{A: end(a, true), B: end(b, false), streams: map[*stream]bool{}}
+	l.A.peer, l.B.peer = l.B, l.A
+	l.A.Line, l.B.Line = l, l
+	return l
+}
+
+// Cut loses what is sent from now on, by A, by B, or by both. The ends notice
+// when they have heard nothing for long enough.
+func (l *Line) Cut(a, b bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.A.mute, l.B.mute = l.A.mute || a, l.B.mute || b
+	time.AfterFunc(Silence, func() { l.Break(fmt.Errorf("%w for %v", link.ErrSilent, Silence)) })
+}
+
+// Break ends the connection for both ends.
+func (l *Line) Break(why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.end(why, why)
+}
+
+// end ends what is left of the connection. (mu is held.)
+func (l *Line) end(a, b error) {
+	if l.dead {
+		return
+	}
+	l.dead = true
+	l.A.err, l.B.err = a, b
+	for s := range l.streams {
+		for _, h := range []*half{s.in, s.out} {
+			h.change(func() { h.err = errors.New("the connection was lost") })
+		}
+	}
+	close(l.A.done)
+	close(l.B.done)
+}
+
+// Dialled, Done, Traffic, Err and Close are as link.Conn says.
+
+// Dialled reports whether this end dialled.
+func (e *End) Dialled() bool { return e.dialled }
+
+// Done is closed when the connection has ended.
+func (e *End) Done() <-chan struct{} { return e.done }
+
+// Traffic counts bytes.
+func (e *End) Traffic() (in, out int64) { return e.in.Load(), e.out.Load() }
+
+// Err says why the connection has ended.
+func (e *End) Err() error {
+	select {
+	case <-e.done:
+		return e.err
+	default:
+		return nil
+	}
+}
+
+// Close ends the connection.
+func (e *End) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	a, b := error(link.ErrClosed), errors.New("the peer closed the connection")
+	if !e.dialled {
+		a, b = b, a
+	}
+	e.end(a, b)
+	return nil
+}
+
+// Open opens a stream.
+func (e *End) Open(ctx context.Context, kind string) (link.Stream, error) {
+	if err := link.CheckKind(kind); err != nil {
+		return nil, err
+	}
+	if e.door("open", kind) {
+		e.Break(errors.New("the connection was reset"))
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.dead:
+		return nil, fmt.Errorf("open stream %q: %w", kind, e.err)
+	case len(e.streams) >= link.MaxStreams:
+		return nil, fmt.Errorf("open stream %q: %d are open already", kind, link.MaxStreams)
+	}
+	there, here := newHalf(), newHalf()
+	s := &stream{kind: kind, end: e, in: here, out: there}
+	t := &stream{kind: kind, end: e.peer, in: there, out: here}
+	s.both, t.both = s, s
+	e.streams[s] = true
+	if !e.mute {
+		e.peer.accepted <- t // room for every stream that may be open
+	}
+	return s, nil
+}
+
+// Accept returns the next stream of the peer's.
+func (e *End) Accept(ctx context.Context) (link.Stream, error) {
+	select {
+	case s := <-e.accepted:
+		return s, nil
+	case <-e.done:
+		return nil, e.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// stream is one side of a stream.
+type stream struct {
+	kind    string
+	end     *End
+	in, out *half
+	both    *stream // the side that stands for the stream in Line.streams
+}
+
+func (s *stream) Kind() string { return s.kind }
+
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.in.read(p)
+	s.end.in.Add(int64(n))
+	return n, err
+}
+
+func (s *stream) Write(p []byte) (int, error) {
+	cut := s.end.door("send", s.kind)
+	s.end.mu.Lock()
+	mute := s.end.mute
+	s.end.mu.Unlock()
+	if mute {
+		s.end.out.Add(int64(len(p)))
+		return len(p), s.out.state()
+	}
+	if cut {
+		p = p[:len(p)/2]
+	}
+	n, err := s.out.write(p)
+	s.end.out.Add(int64(n))
+	if cut {
+		s.end.Break(errors.New("the connection was reset"))
+		err = net.ErrClosed
+	}
+	return n, err
+}
+
+func (s *stream) Close() error {
+	s.end.mu.Lock()
+	delete(s.end.streams, s.both)
+	mute := s.end.mute
+	s.end.mu.Unlock()
+	s.in.change(func() { s.in.abandoned = true })
+	if !mute {
+		s.out.change(func() { s.out.closed = true })
+	}
+	return nil
+}
