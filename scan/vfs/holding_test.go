@@ -107,6 +107,19 @@ func TestHoldingConfigured(t *testing.T) {
 	must(t, tree.Place(stage(t, tree, "f", "f"), "f"))
 }
 
+// TestHeldAsRoot: what is held can be opened as a tree by its path, too.
+func TestHeldAsRoot(t *testing.T) {
+	tree, root := newTree(t)
+	must(t, os.Mkdir(filepath.Join(root, "d"), 0o755))
+	write(t, filepath.Join(root, "d/f"), "f")
+	must(t, tree.Shelve("d", vfs.Held{Area: vfs.Kept, Name: "d"}))
+	held := openTree(t, filepath.Join(tree.Holding(), "kept/d"), vfs.Options{Holding: tree.Holding()})
+	must(t, held.Shelve("f", vfs.Held{Area: vfs.Kept, Name: "f"}))
+	if got := readHeld(t, tree, vfs.Held{Area: vfs.Kept, Name: "f"}); string(got) != "f" {
+		t.Errorf("it holds %q", got)
+	}
+}
+
 func TestHoldingRefused(t *testing.T) {
 	dir := t.TempDir()
 	root := filepath.Join(dir, "root")

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -274,23 +275,28 @@ func TestNoSaveIsHidden(t *testing.T) {
 	if !known {
 		t.Skip("no leases here")
 	}
-	var set, busy int
-	for range 2000 {
-		write(t, path, "old")
-		must(t, os.Chtimes(path, time.Time{}, time.Unix(5e8, 0)))
-		info, err := tree.Lstat("f")
-		must(t, err)
-		start, saved := make(chan struct{}), make(chan error)
-		go func() {
-			close(start)
+	turn, saved := make(chan int), make(chan error)
+	defer close(turn)
+	go func() {
+		for i := range turn {
+			for range i % 100 * 20 { // come earlier and later
+				runtime.KeepAlive(i)
+			}
 			f, err := os.OpenFile(path, os.O_WRONLY, 0)
 			if err == nil {
 				_, err = f.WriteString("new")
 				err = errors.Join(err, f.Close())
 			}
 			saved <- err
-		}()
-		<-start
+		}
+	}()
+	var set, busy int
+	for i := range 3000 {
+		write(t, path, "old")
+		must(t, os.Chtimes(path, time.Time{}, time.Unix(5e8, 0)))
+		info, err := tree.Lstat("f")
+		must(t, err)
+		turn <- i
 		_, err = tree.SetMeta("f", vfs.Meta{Mode: 0o644, ModTime: 1e18, UID: -1, GID: -1}, info.Stamp)
 		switch {
 		case err == nil:
