@@ -2,7 +2,10 @@ package transfer
 
 import (
 	"bytes"
+	"runtime"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 
 	"duet/replicate/wire"
 )
@@ -35,5 +38,33 @@ func TestSqueeze(t *testing.T) {
 	q.begin([]byte("short"))
 	if data, ok := q.piece([]byte("short")); ok || string(data) != "short" {
 		t.Errorf("a few bytes became %q", data)
+	}
+}
+
+// A frame that grows large costs no more memory than a piece does, whether it
+// says so in advance or not.
+func TestBombsStaySmall(t *testing.T) {
+	const size = 64 << 20
+	var streamed bytes.Buffer
+	w, err := zstd.NewWriter(&streamed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range size >> 20 {
+		w.Write(make([]byte, 1<<20))
+	}
+	w.Close()
+	plain, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, bomb := range map[string][]byte{"announced": plain.EncodeAll(make([]byte, size), nil), "not announced": streamed.Bytes()} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _, err := expand(&wire.Piece{ID: 1, Data: bomb, Zstd: true}, nil)
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; err == nil || got > size/8 {
+			t.Errorf("%s: %d bytes were allocated, %v", name, got, err)
+		}
 	}
 }
