@@ -46,7 +46,7 @@ func TestSqueeze(t *testing.T) {
 func TestBombsStaySmall(t *testing.T) {
 	const size = 64 << 20
 	var streamed bytes.Buffer
-	w, err := zstd.NewWriter(&streamed)
+	w, err := zstd.NewWriter(&streamed, zstd.WithWindowSize(128<<10)) // which the decoder allows
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestBombsStaySmall(t *testing.T) {
 		w.Write(make([]byte, 1<<20))
 	}
 	w.Close()
-	plain, err := zstd.NewWriter(nil)
+	plain, err := zstd.NewWriter(nil, zstd.WithWindowSize(128<<10))
 	if err != nil {
 		t.Fatal(err)
 	}
