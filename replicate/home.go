@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 	"time"
 
 	"duet/recovery"
@@ -51,8 +52,11 @@ func (l *loop) openRoot(now time.Time) {
 func (s *Share) open(ctx context.Context, accept bool) opened {
 	files, err := s.doors.Files()
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			err = fmt.Errorf("%s: %w: bring it back (is its disk mounted?); nothing is deleted at the peer", s.cfg.Path, recovery.ErrRootMissing)
+		case errors.Is(err, syscall.ENOTDIR):
+			err = fmt.Errorf("%s: %w: what is there is no directory; bring the old one back; nothing is deleted at the peer", s.cfg.Path, recovery.ErrRootReplaced)
 		}
 		return opened{err: err}
 	}
@@ -76,7 +80,7 @@ func (s *Share) identify(files vfs.Files, accept bool) error {
 			return err
 		}
 		if m.Root != (index.Identity{}) && !accept {
-			return recovery.CheckRoot(m, files)
+			return s.checkRoot(m, files)
 		}
 		m.Root = files.Opened()
 		return tx.PutMeta(m)
@@ -135,7 +139,15 @@ func (l *loop) checkRoot(now time.Time) {
 func (l *loop) rootGone() error { return l.s.rootGone(l.root.files) }
 
 func (s *Share) rootGone(files vfs.Files) error {
-	return recovery.CheckRoot(store.Meta{Root: files.Opened()}, files)
+	return s.checkRoot(store.Meta{Root: files.Opened()}, files)
+}
+
+// checkRoot is recovery.CheckRoot, with the root's name in the error.
+func (s *Share) checkRoot(m store.Meta, files vfs.Files) error {
+	if err := recovery.CheckRoot(m, files); err != nil {
+		return fmt.Errorf("%s: %w", s.cfg.Path, err)
+	}
+	return nil
 }
 
 // haltFor halts the share for a reason that the error tells.
