@@ -62,7 +62,7 @@ func TestFullDisk(t *testing.T) {
 func TestCorruptIndex(t *testing.T) {
 	for name, damage := range map[string]func([]byte) []byte{
 		"overwritten with garbage": func(b []byte) []byte { return []byte(strings.Repeat("garbage ", len(b)/8)) },
-		"cut short":                func(b []byte) []byte { return b[:len(b)/3] },
+		"cut short":                func(b []byte) []byte { return b[:3*4096+100] },
 		"emptied":                  func([]byte) []byte { return []byte("x") },
 		"pages overwritten":        func(b []byte) []byte { return append(b[:2*4096:2*4096], make([]byte, len(b)-2*4096)...) },
 	} {
