@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -54,7 +53,7 @@ func (n *notice) wake() time.Time {
 // against events that the kernel or the watcher lost.
 func (l *loop) scan(now time.Time) {
 	n := &l.notice
-	if l.root.files == nil || n.scanning || l.root.emptied {
+	if l.root.ctx == nil || n.scanning || l.root.emptied {
 		return
 	}
 	n.first = !l.root.ready
@@ -141,7 +140,7 @@ func (l *loop) rescanAfter() time.Duration {
 	if d < 0 {
 		return 365 * 24 * time.Hour
 	}
-	return d*3/4 + rand.N(d/2+1)
+	return d*3/4 + time.Duration(l.s.doors.Random()%uint64(d/2+1))
 }
 
 // walkOptions are those of every look at the tree. What it finds goes through
@@ -201,7 +200,7 @@ const maxLooking = 3
 // examine looks at the paths that the watcher marked, once they have settled.
 func (l *loop) examine(now time.Time) {
 	n := &l.notice
-	if l.root.files == nil || !l.root.ready || n.looking >= maxLooking {
+	if l.root.ctx == nil || !l.root.ready || n.looking >= maxLooking {
 		return
 	}
 	for _, p := range l.trouble.due(now) {

@@ -1,12 +1,11 @@
 package replicate
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +44,7 @@ type Doors struct {
 	Files  func() (vfs.Files, error)
 	Watch  func(*scan.Rules) (scan.Watcher, error)
 	Commit func(stage string) error // see store.Options
+	Random func() uint64            // of the names and ids that must be unlike any others
 }
 
 func (d Doors) orReal(cfg Config) Doors {
@@ -54,11 +54,18 @@ func (d Doors) orReal(cfg Config) Doors {
 			if err != nil {
 				return nil, err
 			}
-			return t, nil
+			locked, err := lockTree(t)
+			if err != nil {
+				return nil, err
+			}
+			return locked, nil
 		}
 	}
 	if d.Watch == nil {
 		d.Watch = func(rules *scan.Rules) (scan.Watcher, error) { return scan.Watch(cfg.Path, rules) }
+	}
+	if d.Random == nil {
+		d.Random = rand.Uint64
 	}
 	return d
 }
@@ -76,7 +83,7 @@ func Open(cfg Config) (*Share, error) {
 	if err := s.configure(); err != nil {
 		return nil, fmt.Errorf("share %q: %w", cfg.Name, err)
 	}
-	st, err := store.Open(cfg.File, store.Options{Share: cfg.Name, Node: cfg.Node, Commit: s.doors.Commit})
+	st, err := store.Open(cfg.File, store.Options{Share: cfg.Name, Node: cfg.Node, Commit: s.doors.Commit, Random: s.doors.Random})
 	switch {
 	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrFormat):
 		s.broken = err
@@ -91,9 +98,7 @@ func Open(cfg Config) (*Share, error) {
 
 // configure reads what the configuration says in words.
 func (s *Share) configure() error {
-	var b [8]byte
-	rand.Read(b[:])
-	s.boot = binary.BigEndian.Uint64(b[:])
+	s.boot = s.doors.Random()
 	cfg := s.cfg
 	nodes := map[string]index.NodeID{cfg.NodeName: cfg.Node, cfg.PeerName: cfg.Peer}
 	rule, winner, err := diff.ParseConflict(cfg.Conflict, nodes)
