@@ -71,6 +71,9 @@ func (l *loop) released() {
 	if l.talk.held {
 		l.log.Info("released", "peer", l.s.cfg.PeerName)
 	}
+	if l.talk.held {
+		l.remember(func(m *metaTimes) { m.connected = time.Now().UnixNano() })
+	}
 	l.talk.held = false
 	l.rounds.kick = true
 }
@@ -161,6 +164,7 @@ func (s *Share) setPaused(ctx context.Context, paused bool) error {
 				if err == nil {
 					l.published.paused = paused
 					l.rounds.kick = true
+					l.publishNow(time.Now())
 				}
 				done <- err
 			}

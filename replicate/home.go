@@ -112,6 +112,7 @@ func (l *loop) rootOpened(o opened, now time.Time) {
 	r.next = now.Add(rootEvery)
 	l.notice.blind, l.notice.limited = "", false
 	l.rounds.reset()
+	l.lane.ready = nil
 	if o.report.Intents > 0 || o.report.Found > 0 {
 		l.log.Info("settled what a crash left", "interrupted", o.report.Intents, "finished", o.report.Finished, "found", o.report.Found)
 	}
@@ -183,6 +184,12 @@ func (l *loop) leave() {
 		l.root.cancel()
 	}
 	l.root.ctx, l.root.cancel, l.root.ready = nil, nil, false
+	for _, j := range l.lane.records {
+		if j.done != nil {
+			j.done(context.Canceled)
+		}
+	}
+	l.lane.records = nil
 }
 
 // closeFiles closes the root and its watcher once nobody uses them.

@@ -228,7 +228,9 @@ func (l *loop) stop() {
 	}
 }
 
-func (l *loop) finished() bool { return l.stopping && l.running == 0 }
+func (l *loop) finished() bool {
+	return l.stopping && l.running == 0 && len(l.lane.asked) == 0 && len(l.lane.records) == 0
+}
 
 // close writes down that the stop was orderly and lets everything go.
 func (l *loop) close() error {

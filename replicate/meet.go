@@ -172,7 +172,9 @@ func (l *loop) begin(sess *session, ours *wire.Hello, m meeting) {
 	}
 	l.rounds.kick = true
 	l.log.Info("connected to peer", "peer", l.s.cfg.PeerName, "version", theirs.Version, "to_hear", t.head-t.heard, "to_tell", m.head-from)
-	l.remember(func(m *metaTimes) { m.connected = time.Now().UnixNano() })
+	if !t.held { // a look at the plan is not the end of an outage
+		l.remember(func(m *metaTimes) { m.connected = time.Now().UnixNano() })
+	}
 	l.converse(sess, from, live)
 }
 

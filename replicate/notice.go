@@ -153,6 +153,10 @@ func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions 
 		Emit: func(found []scan.Finding, problems []scan.Problem) error {
 			done := make(chan error, 1)
 			s.post(func() {
+				if l.root.ctx != ctx { // the root was lost meanwhile
+					done <- context.Canceled
+					return
+				}
 				l.lane.records = append(l.lane.records, findings{found, problems, how, func(err error) { done <- err }})
 			})
 			select {

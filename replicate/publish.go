@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"duet/scan/vfs"
 	"duet/store"
 )
 
@@ -90,7 +89,10 @@ func (l *loop) describe(now time.Time) Status {
 	}
 	var failed int64
 	st.Problems, st.Skipped, failed = l.trouble.list()
-	if f, ok := l.root.files.(*vfs.Tree); ok {
+	if f, ok := l.root.files.(interface {
+		Holding() string
+		HoldingInside() bool
+	}); ok {
 		st.Holding, st.HoldingInside = f.Holding(), f.HoldingInside()
 	}
 	if m := p.meta; m.Parted != 0 {

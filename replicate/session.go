@@ -165,7 +165,11 @@ func (l *loop) parted(sess *session, err error) {
 		if err != nil {
 			why = err.Error()
 		}
-		l.remember(func(m *metaTimes) { m.parted, m.why = time.Now().UnixNano(), why })
+		if t.held {
+			l.log.Debug("nothing was applied: the outage before goes on")
+		} else {
+			l.remember(func(m *metaTimes) { m.parted, m.why = time.Now().UnixNano(), why })
+		}
 	}
 	if err != nil {
 		t.why = err.Error()
