@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -187,4 +188,79 @@ func TestFileSize(t *testing.T) {
 			})
 		})
 	}
+}
+
+// BenchmarkStore tells what one path costs in the transactions that are made of
+// thousands of them. A transaction is 1000 paths.
+func BenchmarkStore(b *testing.B) {
+	const batch = 1000
+	perPath := func(b *testing.B) {
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batch), "ns/path")
+	}
+	all := benchPaths(50_000)
+	b.Run("edit", func(b *testing.B) {
+		s := openTest(b, filepath.Join(b.TempDir(), "index"))
+		for i := range b.N {
+			from := i * batch % len(all)
+			ownEdits(b, s, rand.New(rand.NewPCG(1, uint64(i))), all[from:from+batch], batch)
+		}
+		perPath(b)
+	})
+	s := openTest(b, filepath.Join(b.TempDir(), "index"))
+	rnd := rand.New(rand.NewPCG(1, 2))
+	ownEdits(b, s, rnd, all, batch)
+	b.Run("agree", func(b *testing.B) {
+		for i := range b.N {
+			from := i * batch % len(all)
+			agreements(b, s, all[from:from+batch], batch)
+		}
+		perPath(b)
+	})
+	b.Run("edit at random", func(b *testing.B) {
+		for range b.N {
+			some := make([]index.Path, batch)
+			for i := range some {
+				some[i] = all[rnd.IntN(len(all))]
+			}
+			ownEdits(b, s, rnd, some, batch)
+		}
+		perPath(b)
+	})
+	read := func(name string, f func(tx *Tx) iter.Seq2[*index.Record, error]) {
+		b.Run(name, func(b *testing.B) {
+			n := 0
+			for range b.N {
+				view(b, s, func(tx *Tx) error {
+					for _, err := range f(tx) {
+						if err != nil {
+							return err
+						}
+						n++
+					}
+					return nil
+				})
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/path")
+		})
+	}
+	read("range", func(tx *Tx) iter.Seq2[*index.Record, error] { return tx.Range(index.Root, false) })
+	read("since", func(tx *Tx) iter.Seq2[*index.Record, error] { return tx.Since(0) })
+	b.Run("by hash", func(b *testing.B) {
+		view(b, s, func(tx *Tx) error {
+			for b.Loop() {
+				r, err := tx.Get(all[rnd.IntN(len(all))])
+				if err != nil {
+					return err
+				}
+				found := false
+				for p, err := range tx.ByHash(r.Ours.Hash, r.Ours.Size) {
+					found = found || err == nil && p == r.Path
+				}
+				if !found {
+					b.Fatal("not found")
+				}
+			}
+			return nil
+		})
+	})
 }

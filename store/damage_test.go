@@ -128,7 +128,7 @@ func TestScribbled(t *testing.T) {
 		}
 	}
 	rnd := rand.New(rand.NewPCG(1, 1))
-	for n := range 60 {
+	for n := range 30 {
 		b := bytes.Clone(good)
 		for range 1 + rnd.IntN(40) {
 			b[2*page+rnd.IntN(len(b)-2*page)] ^= byte(1 << rnd.IntN(8))

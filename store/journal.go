@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"iter"
@@ -170,23 +171,40 @@ func (tx *Tx) pathBefore(pos index.Seq) (index.Path, error) {
 	if tx.journal.lastPos == pos-1 {
 		return tx.journal.last, nil
 	}
-	s, err := tx.storedEvent(pos - 1)
-	return s.Path, err
+	return tx.storedPath(pos - 1)
 }
 
 func wholePath(pos index.Seq) bool { return (pos-1)%stride == 0 }
 
-// storedEvent reads the event at pos, which must be written, and what it takes
-// to know its path.
+// storedEvent reads the event at pos, which must be written.
 func (tx *Tx) storedEvent(pos index.Seq) (index.StoredEvent, error) {
-	var s index.StoredEvent
-	for at := pos - (pos-1)%stride; at <= pos; at++ {
+	prev := index.Root
+	if !wholePath(pos) {
 		var err error
-		if s, err = tx.nextEvent(at, s.Path); err != nil {
-			return s, err
+		if prev, err = tx.storedPath(pos - 1); err != nil {
+			return index.StoredEvent{}, err
 		}
 	}
-	return s, nil
+	return tx.nextEvent(pos, prev)
+}
+
+// storedPath reads the path of the event at pos, which must be written, from
+// the last whole one on.
+func (tx *Tx) storedPath(pos index.Seq) (index.Path, error) {
+	c := tx.bucket(journalBucket).Cursor()
+	at := pos - (pos-1)%stride
+	path := index.Root
+	for k, v := c.Seek(journalKey(at)); at <= pos; k, v = c.Next() {
+		if !bytes.Equal(k, journalKey(at)) {
+			return "", tx.damaged(fmt.Errorf("the journal has no position %d", at))
+		}
+		var err error
+		if path, err = index.EventPath(v, path); err != nil {
+			return "", tx.damaged(fmt.Errorf("read event %d: %w", at, err))
+		}
+		at++
+	}
+	return path, nil
 }
 
 // nextEvent reads the event at pos, after one with path prev.
@@ -303,11 +321,10 @@ func (tx *Tx) At(pos index.Seq) (*index.Record, error) {
 	if e := tx.pendingAt(pos); e != nil {
 		p = e.Path
 	} else {
-		s, err := tx.storedEvent(pos)
-		if err != nil {
+		var err error
+		if p, err = tx.storedPath(pos); err != nil {
 			return nil, err
 		}
-		p = s.Path
 	}
 	r, err := tx.Get(p)
 	if err != nil || r == nil || r.Pos != pos {

@@ -83,7 +83,7 @@ func childAct(tx *Tx, p index.Path, rnd *rand.Rand) error {
 func TestKill(t *testing.T) {
 	path := tempIndex(t)
 	rnd := rand.New(rand.NewPCG(1, 1))
-	rounds := 15
+	rounds := 8
 	if os.Getenv("DUET_BENCH") != "" {
 		rounds = 300
 	}

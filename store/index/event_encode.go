@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"duet/store/index/indexpb"
 )
 
@@ -87,6 +89,36 @@ type StoredEvent struct {
 	origin   bool // Node is the entry's origin
 	raw      []byte
 	prev     Path
+}
+
+// EventPath reads only the path of what MarshalEvent wrote with the same prev.
+// To know the path of one event, a reader has to know those of some before.
+func EventPath(b []byte, prev Path) (Path, error) {
+	var shared uint64
+	var rest []byte
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 || num > 2 {
+			break // fields are in order, and an empty one is left out
+		}
+		b = b[n:]
+		switch {
+		case num == 1 && typ == protowire.VarintType:
+			shared, n = protowire.ConsumeVarint(b)
+		case num == 2 && typ == protowire.BytesType:
+			rest, n = protowire.ConsumeBytes(b)
+		default:
+			n = -1
+		}
+		if n < 0 {
+			return "", errCanonical
+		}
+		b = b[n:]
+	}
+	if shared > uint64(len(prev)) {
+		return "", fmt.Errorf("shares %d bytes with a path of %d", shared, len(prev))
+	}
+	return prev[:shared] + Path(rest), nil
 }
 
 // UnmarshalEvent decodes what MarshalEvent wrote at pos, with the same prev.

@@ -30,9 +30,13 @@ func rereadRecord(b []byte) ([]byte, bool) {
 }
 
 func rereadEvent(b []byte) ([]byte, bool) {
+	p, pathErr := EventPath(b, "a/b")
 	s, err := UnmarshalEvent(9, b, "a/b")
 	if err != nil {
 		return nil, false
+	}
+	if pathErr != nil || p != s.Path {
+		return nil, !s.InRecord // which the caller finds to be different
 	}
 	e := s.Event
 	if s.InRecord {

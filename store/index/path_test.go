@@ -31,7 +31,7 @@ func sign(n int) int { return min(1, max(-1, n)) }
 
 func TestPathKeyOrder(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 1))
-	for range 20_000 {
+	for range 5_000 {
 		p, q := randomPath(rnd), randomPath(rnd)
 		if got, want := sign(p.Compare(q)), bytes.Compare(p.Key(), q.Key()); got != want {
 			t.Fatalf("Compare(%q, %q) = %d, keys compare %d", string(p), string(q), got, want)
