@@ -156,6 +156,10 @@ func (c *checker) next(r *index.Record) {
 		if r.Ours == nil || same {
 			c.failf("record %q: waits for the peer, and there is nothing to wait for", r.Path)
 		}
+	case index.Left:
+		if same {
+			c.failf("record %q: is left alone, and both sides agree", r.Path)
+		}
 	}
 	if same && !index.Same(r.Base, r.Ours) {
 		c.failf("record %q: both sides agree, and the base is something else", r.Path)
@@ -212,6 +216,8 @@ func (c *checker) notes() {
 	intents, err := c.tx.Intents()
 	c.fail(err)
 	c.counted.Intents = int64(len(intents))
+	_, err = c.tx.PeerIgnores()
+	c.fail(err)
 	for k, err := range c.tx.AllKept() {
 		if err != nil {
 			c.fail(err)

@@ -87,6 +87,8 @@ func TestCheckFinds(t *testing.T) {
 		"no base":                  {record(func(r *index.Record) { r.Base = nil }), "the base is something else"},
 		"agreed and waits":         {record(func(r *index.Record) { r.Next = index.Wait }), "nothing to wait for"},
 		"agreed and held":          {record(func(r *index.Record) { r.Next = index.Held }), "nothing to decide"},
+		"agreed and left":          {record(func(r *index.Record) { r.Next = index.Left }), "is left alone"},
+		"ignores scribbled":        {put(metaBucket, "ignores", []byte("x")), "ignore rules"},
 		"differs and rests":        {record(func(r *index.Record) { r.Theirs = file(9, r.Ours.Version) }), "nobody has to move"},
 		"edited after carried": {record(func(r *index.Record) {
 			e := *r.Ours

@@ -15,6 +15,7 @@ type Counts struct {
 	Records            int64
 	Bytes              int64 // of the live files
 	Take, Wait, Held   int64 // records by Next
+	Left               int64 // likewise: what one of the nodes ignores
 	Kept, KeptBytes    int64
 	Conflicts          int64
 	Intents            int64
@@ -42,6 +43,8 @@ func (c *Counts) addRecord(r *index.Record, n int64) {
 		c.Wait += n
 	case index.Held:
 		c.Held += n
+	case index.Left:
+		c.Left += n
 	}
 	if r.Ours == nil {
 		return
@@ -73,7 +76,7 @@ func (c *Counts) marshal() ([]byte, error) {
 		Tombstones: uint64(c.Tombstones), Records: uint64(c.Records), Bytes: uint64(c.Bytes),
 		Take: uint64(c.Take), Wait: uint64(c.Wait), Held: uint64(c.Held),
 		Kept: uint64(c.Kept), KeptBytes: uint64(c.KeptBytes),
-		Conflicts: uint64(c.Conflicts), Intents: uint64(c.Intents),
+		Conflicts: uint64(c.Conflicts), Intents: uint64(c.Intents), Left: uint64(c.Left),
 	})
 }
 
@@ -87,7 +90,7 @@ func unmarshalCounts(raw []byte) (*Counts, error) {
 		Tombstones: int64(m.Tombstones), Records: int64(m.Records), Bytes: int64(m.Bytes),
 		Take: int64(m.Take), Wait: int64(m.Wait), Held: int64(m.Held),
 		Kept: int64(m.Kept), KeptBytes: int64(m.KeptBytes),
-		Conflicts: int64(m.Conflicts), Intents: int64(m.Intents),
+		Conflicts: int64(m.Conflicts), Intents: int64(m.Intents), Left: int64(m.Left),
 	}
 	want, err := c.marshal()
 	return c, index.Canonical(raw, want, err)

@@ -68,6 +68,9 @@ func (s *Store) ForgetPeer(peer index.NodeID, epoch index.Epoch) error {
 			return err
 		}
 		v := *old
+		if v.PeerEpoch != 0 {
+			v.Rules = index.Hash{} // what was agreed has to be settled by them
+		}
 		v.Peer, v.PeerEpoch, v.PeerRun, v.Heard, v.Acked = peer, epoch, 0, 0, 0
 		v.Approved = ""
 		v.reset, v.resetAfter = forgetPeer, index.Root
@@ -91,7 +94,7 @@ func (tx *Tx) beginEpoch(v *metaValue, now time.Time, above index.Epoch) error {
 		v.Epoch = floor + 1 + index.Epoch(tx.store.options.Random()&0xffff)
 	}
 	v.PeerEpoch, v.PeerRun, v.Heard, v.Acked = 0, 0, 0, 0
-	v.Approved = ""
+	v.Approved, v.Rules = "", index.Hash{}
 	v.reset, v.resetAfter = newEpoch, index.Root
 	if err := tx.dropHeldConflicts(); err != nil {
 		return err
@@ -163,7 +166,10 @@ func (tx *Tx) resetRecord(r *index.Record, v *metaValue) error {
 		return tx.Delete(r.Path)
 	}
 	next := *r
-	next.Base, next.Theirs, next.Heard, next.Next = nil, nil, 0, index.Wait
+	next.Base, next.Theirs, next.Heard = nil, nil, 0
+	if r.Next != index.Left {
+		next.Next = index.Wait
+	}
 	if v.reset == newEpoch {
 		ours := *r.Ours
 		ours.Version = index.Version{{Epoch: v.Epoch, Seq: r.Pos}}

@@ -32,6 +32,10 @@ type Meta struct {
 	Paused    bool
 	Halt      string // why the share is halted; "" if it is not
 	FirstScan bool   // a scan has completed once
+
+	// Rules is a hash of the ignore rules of both nodes by which every record
+	// was last settled; zero if that has not been done, or has to be again.
+	Rules index.Hash
 }
 
 // metaValue is Meta with what the store itself has to remember there.
@@ -114,6 +118,9 @@ func (v *metaValue) marshal() ([]byte, error) {
 		Clean: v.Clean, Approved: []byte(v.Approved), Paused: v.Paused, Halt: []byte(v.Halt),
 		FirstScan: v.FirstScan, Reset_: uint32(v.reset), ResetAfter: []byte(v.resetAfter),
 	}
+	if v.Rules != (index.Hash{}) {
+		m.Rules = v.Rules[:]
+	}
 	for _, r := range v.Runs {
 		m.Runs = append(m.Runs, &indexpb.Run{From: uint64(r.From), Id: r.ID})
 	}
@@ -140,6 +147,7 @@ func unmarshalMeta(raw []byte) (*metaValue, error) {
 		},
 		reset: reset(m.Reset_), resetAfter: index.Path(m.ResetAfter),
 	}
+	copy(v.Rules[:], m.Rules) // of another length, it is not canonical
 	for _, r := range m.Runs {
 		v.Runs = append(v.Runs, index.Run{From: index.Seq(r.From), ID: r.Id})
 	}

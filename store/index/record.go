@@ -8,9 +8,10 @@ const (
 	Take                // this node has to act
 	Wait                // the peer has to act
 	Held                // a person has to decide
+	Left                // one of the nodes ignores the path: left alone on both
 )
 
-func (n Next) String() string { return [...]string{"nothing", "take", "wait", "held"}[n] }
+func (n Next) String() string { return [...]string{"nothing", "take", "wait", "held", "left"}[n] }
 
 // Record is all that the index holds of one path. In a synced path Base and
 // Theirs are the same *Entry as Ours, or equal to it, and take no room on disk.

@@ -30,7 +30,7 @@ func (r *Record) Check() error {
 		return fmt.Errorf("record %q: a stamp of nothing", r.Path)
 	case r.Stamp.Size < 0:
 		return fmt.Errorf("record %q: stamp with size %d", r.Path, r.Stamp.Size)
-	case r.Next > Held:
+	case r.Next > Left:
 		return fmt.Errorf("record %q: next %d is unknown", r.Path, uint8(r.Next))
 	}
 	for _, e := range []*Entry{r.Ours, r.Base, r.Theirs} {
@@ -110,7 +110,7 @@ func unmarshalRecord(p Path, b []byte, classes func(uint32) (Class, bool)) (*Rec
 			return nil, 0, err
 		}
 	}
-	if m.Next > uint32(Held) {
+	if m.Next > uint32(Left) {
 		return nil, 0, fmt.Errorf("next %d is unknown", m.Next)
 	}
 	r := &Record{Path: p, Pos: Seq(m.Pos), Heard: Seq(m.Heard), Next: Next(m.Next)}

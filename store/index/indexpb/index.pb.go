@@ -473,7 +473,7 @@ type Record struct {
 	Stamp         *Stamp                 `protobuf:"bytes,4,opt,name=stamp,proto3" json:"stamp,omitempty"`
 	Pos           uint64                 `protobuf:"varint,5,opt,name=pos,proto3" json:"pos,omitempty"`           // own journal position that last carried ours
 	Heard         uint64                 `protobuf:"varint,6,opt,name=heard,proto3" json:"heard,omitempty"`       // the peer's position that carried theirs
-	Next          uint32                 `protobuf:"varint,7,opt,name=next,proto3" json:"next,omitempty"`         // 0 nothing, 1 take, 2 wait, 3 held
+	Next          uint32                 `protobuf:"varint,7,opt,name=next,proto3" json:"next,omitempty"`         // 0 nothing, 1 take, 2 wait, 3 held, 4 left
 	Same          uint32                 `protobuf:"varint,8,opt,name=same,proto3" json:"same,omitempty"`         // bits: 1 base is ours, 2 base is theirs, 4 theirs is ours; they are left out
 	Class         uint32                 `protobuf:"varint,9,opt,name=class,proto3" json:"class,omitempty"`       // what ours and stamp leave out; 0: nothing is left out
 	Seqs          []uint64               `protobuf:"varint,10,rep,packed,name=seqs,proto3" json:"seqs,omitempty"` // with a class: the version's counters
@@ -1043,6 +1043,7 @@ type Meta struct {
 	FirstScan     bool                   `protobuf:"varint,20,opt,name=first_scan,json=firstScan,proto3" json:"first_scan,omitempty"`
 	Reset_        uint32                 `protobuf:"varint,21,opt,name=reset,proto3" json:"reset,omitempty"`                            // a reset that was begun: 0 none, 1 new epoch, 2 peer forgotten
 	ResetAfter    []byte                 `protobuf:"bytes,22,opt,name=reset_after,json=resetAfter,proto3" json:"reset_after,omitempty"` // records up to this path are done
+	Rules         []byte                 `protobuf:"bytes,23,opt,name=rules,proto3" json:"rules,omitempty"`                             // hash of both nodes' ignore rules by which every record is settled; absent: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1231,6 +1232,58 @@ func (x *Meta) GetResetAfter() []byte {
 	return nil
 }
 
+func (x *Meta) GetRules() []byte {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+// Ignores are the lines of the peer's ignore rules, as last heard.
+type Ignores struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Lines         [][]byte               `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ignores) Reset() {
+	*x = Ignores{}
+	mi := &file_store_index_indexpb_index_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ignores) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ignores) ProtoMessage() {}
+
+func (x *Ignores) ProtoReflect() protoreflect.Message {
+	mi := &file_store_index_indexpb_index_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ignores.ProtoReflect.Descriptor instead.
+func (*Ignores) Descriptor() ([]byte, []int) {
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Ignores) GetLines() [][]byte {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
 // Counts are maintained with every change of the index.
 type Counts struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1247,13 +1300,14 @@ type Counts struct {
 	KeptBytes     uint64                 `protobuf:"varint,11,opt,name=kept_bytes,json=keptBytes,proto3" json:"kept_bytes,omitempty"`
 	Conflicts     uint64                 `protobuf:"varint,12,opt,name=conflicts,proto3" json:"conflicts,omitempty"`
 	Intents       uint64                 `protobuf:"varint,13,opt,name=intents,proto3" json:"intents,omitempty"`
+	Left          uint64                 `protobuf:"varint,14,opt,name=left,proto3" json:"left,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Counts) Reset() {
 	*x = Counts{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[11]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1265,7 +1319,7 @@ func (x *Counts) String() string {
 func (*Counts) ProtoMessage() {}
 
 func (x *Counts) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[11]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1278,7 +1332,7 @@ func (x *Counts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counts.ProtoReflect.Descriptor instead.
 func (*Counts) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{11}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Counts) GetFiles() uint64 {
@@ -1372,6 +1426,13 @@ func (x *Counts) GetIntents() uint64 {
 	return 0
 }
 
+func (x *Counts) GetLeft() uint64 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
 var File_store_index_indexpb_index_proto protoreflect.FileDescriptor
 
 const file_store_index_indexpb_index_proto_rawDesc = "" +
@@ -1461,7 +1522,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x04kept\x18\x06 \x01(\x04R\x04kept\")\n" +
 	"\x03Run\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\x06R\x02id\"\xc1\x04\n" +
+	"\x02id\x18\x02 \x01(\x06R\x02id\"\xd7\x04\n" +
 	"\x04Meta\x12\x14\n" +
 	"\x05share\x18\x01 \x01(\fR\x05share\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\x06R\x04node\x12\x14\n" +
@@ -1489,7 +1550,10 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"first_scan\x18\x14 \x01(\bR\tfirstScan\x12\x14\n" +
 	"\x05reset\x18\x15 \x01(\rR\x05reset\x12\x1f\n" +
 	"\vreset_after\x18\x16 \x01(\fR\n" +
-	"resetAfter\"\xbf\x02\n" +
+	"resetAfter\x12\x14\n" +
+	"\x05rules\x18\x17 \x01(\fR\x05rules\"\x1f\n" +
+	"\aIgnores\x12\x14\n" +
+	"\x05lines\x18\x01 \x03(\fR\x05lines\"\xd3\x02\n" +
 	"\x06Counts\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\x04R\x05files\x12\x12\n" +
 	"\x04dirs\x18\x02 \x01(\x04R\x04dirs\x12\x14\n" +
@@ -1507,7 +1571,8 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\n" +
 	"kept_bytes\x18\v \x01(\x04R\tkeptBytes\x12\x1c\n" +
 	"\tconflicts\x18\f \x01(\x04R\tconflicts\x12\x18\n" +
-	"\aintents\x18\r \x01(\x04R\aintents*S\n" +
+	"\aintents\x18\r \x01(\x04R\aintents\x12\x12\n" +
+	"\x04left\x18\x0e \x01(\x04R\x04left*S\n" +
 	"\x04Kind\x12\r\n" +
 	"\tKIND_NONE\x10\x00\x12\r\n" +
 	"\tKIND_FILE\x10\x01\x12\f\n" +
@@ -1528,7 +1593,7 @@ func file_store_index_indexpb_index_proto_rawDescGZIP() []byte {
 }
 
 var file_store_index_indexpb_index_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_index_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_store_index_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_store_index_indexpb_index_proto_goTypes = []any{
 	(Kind)(0),        // 0: duet.index.Kind
 	(*Counter)(nil),  // 1: duet.index.Counter
@@ -1542,7 +1607,8 @@ var file_store_index_indexpb_index_proto_goTypes = []any{
 	(*Conflict)(nil), // 9: duet.index.Conflict
 	(*Run)(nil),      // 10: duet.index.Run
 	(*Meta)(nil),     // 11: duet.index.Meta
-	(*Counts)(nil),   // 12: duet.index.Counts
+	(*Ignores)(nil),  // 12: duet.index.Ignores
+	(*Counts)(nil),   // 13: duet.index.Counts
 }
 var file_store_index_indexpb_index_proto_depIdxs = []int32{
 	0,  // 0: duet.index.Entry.kind:type_name -> duet.index.Kind
@@ -1577,7 +1643,7 @@ func file_store_index_indexpb_index_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_index_indexpb_index_proto_rawDesc), len(file_store_index_indexpb_index_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
