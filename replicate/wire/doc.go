@@ -33,4 +33,7 @@ const (
 	MaxPiece   = 256 << 10 // bytes of content in a piece, before compression
 	MaxText    = 1 << 10   // bytes of text for people
 	MaxName    = 255       // bytes of a share's or node's name
+
+	MaxIgnores     = 1000     // lines of ignore rules
+	MaxIgnoreBytes = 64 << 10 // bytes of all of them
 )

@@ -123,7 +123,7 @@ func decode(kind wirepb.Kind, b []byte) (Msg, error) {
 	switch kind {
 	case wirepb.Kind_HELLO:
 		var p wirepb.Hello
-		if err := proto.Unmarshal(b, &p); err != nil {
+		if err := unmarshalShaped(b, &p, helloShape); err != nil {
 			return nil, err
 		}
 		return helloFrom(&p), nil

@@ -40,6 +40,10 @@ type Hello struct {
 
 	Clock   int64  // ns since 1970, the sender's clock when it sent this
 	Records uint64 // paths in the sender's index, for progress
+
+	// Ignore are the lines of the sender's ignore rules. The receiver leaves
+	// alone what they name. Whether they can be parsed is not known here.
+	Ignore []string
 }
 
 // Speak returns the protocol version that two nodes use, or an error that says
@@ -75,6 +79,21 @@ func (m *Hello) check() error {
 	if m.HeardEpoch == 0 && (m.Heard != 0 || m.HeardRun != 0) {
 		return fmt.Errorf("remembers position %d of no epoch", m.Heard)
 	}
+	return CheckIgnore(m.Ignore)
+}
+
+// CheckIgnore reports whether a Hello can carry these ignore rules.
+func CheckIgnore(lines []string) error {
+	if len(lines) > MaxIgnores {
+		return fmt.Errorf("%d ignore lines: the limit is %d", len(lines), MaxIgnores)
+	}
+	bytes := 0
+	for _, line := range lines {
+		bytes += len(line)
+	}
+	if bytes > MaxIgnoreBytes {
+		return fmt.Errorf("ignore lines of %d bytes: the limit is %d", bytes, MaxIgnoreBytes)
+	}
 	return nil
 }
 
@@ -90,7 +109,7 @@ func checkName(s string) error {
 }
 
 func (m *Hello) proto() *wirepb.Hello {
-	return &wirepb.Hello{
+	p := &wirepb.Hello{
 		Protocol: m.Protocol, Oldest: m.Oldest, Version: m.Version,
 		Share: m.Share, NodeName: m.NodeName, Node: uint64(m.Node),
 		Epoch: uint64(m.Epoch), Head: uint64(m.Head), Run: m.Run,
@@ -99,10 +118,14 @@ func (m *Hello) proto() *wirepb.Hello {
 		SpecialBits: m.SpecialBits, SyncOwners: m.SyncOwners, Hold: m.Hold,
 		ClockNs: m.Clock, Records: m.Records,
 	}
+	for _, line := range m.Ignore {
+		p.Ignore = append(p.Ignore, []byte(line))
+	}
+	return p
 }
 
 func helloFrom(p *wirepb.Hello) *Hello {
-	return &Hello{
+	m := &Hello{
 		Protocol: p.Protocol, Oldest: p.Oldest, Version: p.Version,
 		Share: p.Share, NodeName: p.NodeName, Node: index.NodeID(p.Node),
 		Epoch: index.Epoch(p.Epoch), Head: index.Seq(p.Head), Run: p.Run,
@@ -111,4 +134,8 @@ func helloFrom(p *wirepb.Hello) *Hello {
 		SpecialBits: p.SpecialBits, SyncOwners: p.SyncOwners, Hold: p.Hold,
 		Clock: p.ClockNs, Records: p.Records,
 	}
+	for _, line := range p.Ignore {
+		m.Ignore = append(m.Ignore, string(line))
+	}
+	return m
 }

@@ -17,6 +17,7 @@ type shape map[protowire.Number]struct {
 }
 
 var (
+	helloShape   = shape{20: {max: MaxIgnores}}
 	fetchShape   = shape{1: {max: MaxWants}}
 	changesShape = shape{1: {max: MaxChanges, in: changeShape}}
 	changeShape  = shape{3: {max: 1, in: entryShape}}
@@ -24,7 +25,7 @@ var (
 )
 
 func (s shape) check(b []byte) error {
-	var counts [16]int // no counted field has a higher number
+	var counts [32]int // no counted field has a higher number
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
 		if n < 0 {

@@ -30,7 +30,7 @@ func hello() *Hello {
 		Protocol: 1, Oldest: 1, Version: "1.2.3", Share: "images", NodeName: "tgt-a", Node: 0xa1,
 		Epoch: 3, Head: 100, Run: 0xbeef, HeardEpoch: 4, Heard: 50, HeardRun: 0xcafe,
 		Conflict: "newer", Deletes: "track", SpecialBits: true, SyncOwners: true, Hold: true,
-		Clock: 1_700_000_000_000_000_000, Records: 12,
+		Clock: 1_700_000_000_000_000_000, Records: 12, Ignore: []string{"*.tmp", "", "!keep\xff"},
 	}
 }
 
@@ -119,6 +119,8 @@ func TestRulesHoldInBothDirections(t *testing.T) {
 		{"long name", with(*hello(), func(m *Hello) { m.NodeName = strings.Repeat("n", 256) }), "limit is 255"},
 		{"escape in name", with(*hello(), func(m *Hello) { m.Version = "\x1b[2J" }), "not printable"},
 		{"no epoch", with(*hello(), func(m *Hello) { m.Epoch = 0 }), "no epoch"},
+		{"many ignore lines", with(*hello(), func(m *Hello) { m.Ignore = make([]string, MaxIgnores+1) }), "1000"},
+		{"much to ignore", with(*hello(), func(m *Hello) { m.Ignore = []string{strings.Repeat("x", MaxIgnoreBytes+1)} }), "limit is 65536"},
 		{"heard nobody", with(*hello(), func(m *Hello) { m.HeardEpoch = 0 }), "no epoch"},
 
 		{"out of order", &Changes{Changes: []Change{{Pos: 3, Agreed: 1}, {Pos: 3, Agreed: 2}}, Through: 3, Head: 3}, "position 3 after 3"},
@@ -206,6 +208,7 @@ func TestCountsAreCheckedBeforeDecoding(t *testing.T) {
 		{"wants", many(1, nil, MaxFrame/2-1), wirepb.Kind_FETCH},
 		{"entries", many(1, many(3, nil, 2), 1), wirepb.Kind_CHANGES},
 		{"counters", many(1, counters, 1), wirepb.Kind_CHANGES},
+		{"ignore lines", many(20, nil, MaxFrame/3-1), wirepb.Kind_HELLO},
 	} {
 		_, err := Decode(append([]byte{byte(c.kind)}, c.body...))
 		if err == nil || !strings.Contains(err.Error(), "occurs more than") {

@@ -215,16 +215,17 @@ type Hello struct {
 	Head  uint64 `protobuf:"varint,8,opt,name=head,proto3" json:"head,omitempty"` // last position
 	Run   uint64 `protobuf:"fixed64,9,opt,name=run,proto3" json:"run,omitempty"`  // the run that writes it
 	// What the sender remembers of the receiver's journal.
-	HeardEpoch    uint64 `protobuf:"fixed64,10,opt,name=heard_epoch,json=heardEpoch,proto3" json:"heard_epoch,omitempty"`
-	Heard         uint64 `protobuf:"varint,11,opt,name=heard,proto3" json:"heard,omitempty"`
-	HeardRun      uint64 `protobuf:"fixed64,12,opt,name=heard_run,json=heardRun,proto3" json:"heard_run,omitempty"`
-	Conflict      string `protobuf:"bytes,13,opt,name=conflict,proto3" json:"conflict,omitempty"` // policy
-	Deletes       string `protobuf:"bytes,14,opt,name=deletes,proto3" json:"deletes,omitempty"`   // policy
-	SpecialBits   bool   `protobuf:"varint,15,opt,name=special_bits,json=specialBits,proto3" json:"special_bits,omitempty"`
-	SyncOwners    bool   `protobuf:"varint,16,opt,name=sync_owners,json=syncOwners,proto3" json:"sync_owners,omitempty"`
-	Hold          bool   `protobuf:"varint,17,opt,name=hold,proto3" json:"hold,omitempty"`                      // apply nothing until a person has looked
-	ClockNs       int64  `protobuf:"varint,18,opt,name=clock_ns,json=clockNs,proto3" json:"clock_ns,omitempty"` // since 1970, when this was sent
-	Records       uint64 `protobuf:"varint,19,opt,name=records,proto3" json:"records,omitempty"`                // paths in the sender's index
+	HeardEpoch    uint64   `protobuf:"fixed64,10,opt,name=heard_epoch,json=heardEpoch,proto3" json:"heard_epoch,omitempty"`
+	Heard         uint64   `protobuf:"varint,11,opt,name=heard,proto3" json:"heard,omitempty"`
+	HeardRun      uint64   `protobuf:"fixed64,12,opt,name=heard_run,json=heardRun,proto3" json:"heard_run,omitempty"`
+	Conflict      string   `protobuf:"bytes,13,opt,name=conflict,proto3" json:"conflict,omitempty"` // policy
+	Deletes       string   `protobuf:"bytes,14,opt,name=deletes,proto3" json:"deletes,omitempty"`   // policy
+	SpecialBits   bool     `protobuf:"varint,15,opt,name=special_bits,json=specialBits,proto3" json:"special_bits,omitempty"`
+	SyncOwners    bool     `protobuf:"varint,16,opt,name=sync_owners,json=syncOwners,proto3" json:"sync_owners,omitempty"`
+	Hold          bool     `protobuf:"varint,17,opt,name=hold,proto3" json:"hold,omitempty"`                      // apply nothing until a person has looked
+	ClockNs       int64    `protobuf:"varint,18,opt,name=clock_ns,json=clockNs,proto3" json:"clock_ns,omitempty"` // since 1970, when this was sent
+	Records       uint64   `protobuf:"varint,19,opt,name=records,proto3" json:"records,omitempty"`                // paths in the sender's index
+	Ignore        [][]byte `protobuf:"bytes,20,rep,name=ignore,proto3" json:"ignore,omitempty"`                   // lines of the sender's ignore rules, at most 1000 and 64 KiB
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -390,6 +391,13 @@ func (x *Hello) GetRecords() uint64 {
 		return x.Records
 	}
 	return 0
+}
+
+func (x *Hello) GetIgnore() [][]byte {
+	if x != nil {
+		return x.Ignore
+	}
+	return nil
 }
 
 // Changes is a part of the sender's journal, in the order of its positions.
@@ -847,7 +855,7 @@ var File_replicate_wire_wirepb_wire_proto protoreflect.FileDescriptor
 
 const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\n" +
-	" replicate/wire/wirepb/wire.proto\x12\tduet.wire\x1a\x1fstore/index/indexpb/index.proto\"\xef\x03\n" +
+	" replicate/wire/wirepb/wire.proto\x12\tduet.wire\x1a\x1fstore/index/indexpb/index.proto\"\x87\x04\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x16\n" +
 	"\x06oldest\x18\x02 \x01(\rR\x06oldest\x12\x18\n" +
@@ -870,7 +878,8 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"syncOwners\x12\x12\n" +
 	"\x04hold\x18\x11 \x01(\bR\x04hold\x12\x19\n" +
 	"\bclock_ns\x18\x12 \x01(\x03R\aclockNs\x12\x18\n" +
-	"\arecords\x18\x13 \x01(\x04R\arecords\"v\n" +
+	"\arecords\x18\x13 \x01(\x04R\arecords\x12\x16\n" +
+	"\x06ignore\x18\x14 \x03(\fR\x06ignore\"v\n" +
 	"\aChanges\x12+\n" +
 	"\achanges\x18\x01 \x03(\v2\x11.duet.wire.ChangeR\achanges\x12\x18\n" +
 	"\athrough\x18\x02 \x01(\x04R\athrough\x12\x12\n" +
