@@ -40,7 +40,7 @@ func TestBadInput(t *testing.T) {
 		"unknown command":          {args: []string{"frobnicate"}, code: 2, says: []string{"frobnicate"}},
 		"unknown flag":             {args: []string{"run", "--frobnicate"}, code: 2, says: []string{"frobnicate"}},
 		"unknown share":            {args: []string{"recover", "nowhere", "--dry-run"}, code: 2, says: []string{"nowhere", "data"}},
-		"init over a config":       {args: []string{"init", "--node", "x", "--share", "s=/tmp"}, code: 2, says: []string{"exists|already", `duet\.yaml`}},
+		"init over a config":       {args: []string{"init", "--node", "x", "--share", "s=/srv/s"}, code: 2, says: []string{"exists|already", `duet\.yaml`}},
 		"status without a daemon":  {args: []string{"status"}, code: 7, says: []string{"not running|no daemon", "duet run"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,7 +25,7 @@ func TestIndexLost(t *testing.T) {
 			// In place, so that the root stays the directory that it was, as
 			// it does when a block device goes back to a snapshot.
 			rig.Need(t, "rsync")
-			command(t, "rsync", "-a", "--delete", saved+"/", n.Dir+"/")
+			command(t, "rsync", "-a", "--ignore-times", "--delete", saved+"/", n.Dir+"/")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
