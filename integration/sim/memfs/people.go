@@ -208,6 +208,15 @@ func (w *writer) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// Content returns what an open file holds; gone, if it has no name any more, or
+// the host was restarted.
+func (p People) Content(f io.Closer) (data string, gone bool) {
+	w := f.(*writer)
+	w.d.mu.Lock()
+	defer w.d.mu.Unlock()
+	return string(w.n.data), w.n.parent == nil || w.n.writers == 0
+}
+
 func (w *writer) Close() error {
 	w.d.mu.Lock()
 	defer w.d.mu.Unlock()

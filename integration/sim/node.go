@@ -1,0 +1,296 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"duet/integration/sim/memfs"
+	"duet/replicate"
+	"duet/replicate/link"
+	"duet/scan"
+	"duet/scan/vfs"
+	"duet/store"
+	"duet/store/index"
+)
+
+// errCrashed is what every door says in a life that is over.
+var errCrashed = errors.New("this host has crashed")
+
+// node is one host: its disk outlives the daemon.
+type node struct {
+	w       *World
+	name    string
+	peer    string
+	id, pid index.NodeID
+	disk    *memfs.Disk
+	people  memfs.People
+	file    string // of the index
+	chances *chances
+
+	mu      sync.Mutex
+	ops     int // through doors, so far
+	crashAt int // crash at this one; 0: never
+	life    *life
+	random  uint64
+}
+
+// life is one process: from start to stop or crash.
+type life struct {
+	n      *node
+	share  *replicate.Share
+	conns  chan link.Conn
+	dead   atomic.Bool
+	once   sync.Once
+	died   chan struct{} // crashed or to be stopped
+	how    string        // "power", "kill" or "stop"
+	gone   chan struct{} // closed when nothing of it runs any more
+	looked bool          // after the faults: for what no event told of
+}
+
+func (l *life) Conns() <-chan link.Conn { return l.conns }
+
+// end ends a life. It returns at once.
+func (l *life) end(how, why string) {
+	l.once.Do(func() {
+		l.n.w.Trace.say(l.n.name, "*** %s: %s", how, why)
+		l.how = how
+		if how != "stop" {
+			l.dead.Store(true)
+		}
+		close(l.died)
+	})
+}
+
+// pass is every door of a life.
+func (l *life) pass(op, path string, lo, hi time.Duration) (lot, error) {
+	n, w := l.n, l.n.w
+	x := n.chances.draw(op, path)
+	if l.dead.Load() {
+		time.Sleep(time.Microsecond) // nothing may spin
+		return x, errCrashed
+	}
+	time.Sleep(x.between(0, lo, hi))
+	n.mu.Lock()
+	n.ops++
+	hit := n.ops == n.crashAt
+	n.mu.Unlock()
+	if hit {
+		how := "power"
+		if n.ops%2 == 1 {
+			how = "kill"
+		}
+		l.end(how, fmt.Sprintf("at operation %d, %s %s", n.ops, op, path))
+	}
+	if l.dead.Load() {
+		return x, errCrashed
+	}
+	w.counts.ops.Add(1)
+	return x, nil
+}
+
+// door is the door to the files.
+func (l *life) door(op, path string) error {
+	s := &l.n.w.Swarm
+	slow := s.Slow
+	x, err := l.pass(op, path, time.Duration(5e3*slow), time.Duration(1e6*slow))
+	if err == nil && !l.n.w.calm.Load() && x.hits(1, s.Disk) {
+		err = diskError(s, op, x)
+		l.n.w.counts.disk.Add(1)
+	}
+	l.n.w.Trace.add(l.n.name, op, path, err)
+	return err
+}
+
+func diskError(s *Swarm, op string, x lot) error {
+	switch op {
+	case "create", "append", "write", "make directory", "make symlink", "snapshot", "copy", "truncate":
+		if s.Full {
+			return syscall.ENOSPC
+		}
+	case "identity":
+		return syscall.EIO
+	}
+	if x.hits(2, 0.5) {
+		return syscall.EACCES
+	}
+	return syscall.EIO
+}
+
+func (l *life) commit(stage string) error {
+	w := l.n.w
+	if stage == "committed" {
+		if l.dead.Load() {
+			return errCrashed
+		}
+		_, err := l.pass(stage, "", time.Microsecond, 2*time.Microsecond)
+		return err
+	}
+	x, err := l.pass(stage, "", 200*time.Microsecond, 5*time.Millisecond)
+	if err == nil && !w.calm.Load() && x.hits(1, w.Swarm.Commit) {
+		how := "power"
+		if x.hits(2, 0.5) {
+			how = "kill"
+		}
+		w.counts.commits.Add(1)
+		l.end(how, "in a commit")
+		if x.hits(3, 0.5) {
+			err = errCrashed // before; else it is committed, and nobody knows
+		}
+	}
+	w.Trace.add(l.n.name, stage, "", err)
+	return err
+}
+
+func (l *life) fate() memfs.Fate {
+	w := l.n.w
+	return memfs.Fate{
+		Delay: func() time.Duration {
+			x := l.n.chances.draw("event", "")
+			d := x.between(0, 10*time.Microsecond, time.Millisecond)
+			if late := w.Swarm.Late; late > 0 && !w.calm.Load() && x.hits(1, 0.3) {
+				d += x.between(2, time.Millisecond, late)
+			}
+			return d
+		},
+		Lose: func(p index.Path) bool {
+			if w.calm.Load() || !l.n.chances.draw("lose", string(p)).hits(0, w.Swarm.Lose) {
+				return false
+			}
+			w.Trace.add(l.n.name, "lost event", string(p), nil)
+			w.counts.lost.Add(1)
+			return true
+		},
+		Most: w.Swarm.Most,
+	}
+}
+
+// config is the same in every life, but for the doors.
+func (n *node) config(l *life) replicate.Config {
+	s := n.w.Swarm
+	return replicate.Config{
+		Name: "s", Path: "/" + n.name, Conflict: s.Conflict, Deletes: s.Deletes, Rescan: s.Rescan, Hashers: 1,
+		MaxSettle: 2 * time.Second,
+		NodeName:  n.name, PeerName: n.peer, Node: n.id, Peer: n.pid, File: n.file, Version: "sim",
+		Log: slog.New(logged{w: n.w, who: n.name}),
+		Doors: replicate.Doors{
+			Files: func() (vfs.Files, error) {
+				if err := l.door("open root", ""); err != nil {
+					return nil, err
+				}
+				return n.disk.Open(l.door), nil
+			},
+			Watch: func(r *scan.Rules) (scan.Watcher, error) {
+				return n.disk.Watch(r, l.door, l.fate()), nil
+			},
+			Commit: l.commit,
+			Random: func() uint64 {
+				n.mu.Lock()
+				defer n.mu.Unlock()
+				n.random++
+				return mix(n.w.Seed*0x9e3779b97f4a7c15 + uint64(n.id)<<32 + n.random)
+			},
+		},
+	}
+}
+
+// run keeps the node alive until the world is over.
+func (n *node) run() {
+	for i := 0; ; i++ {
+		l := n.start()
+		if l == nil {
+			return
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- l.share.Run(ctx, l) }()
+		over := false
+		select {
+		case <-l.died:
+		case <-n.w.over:
+			over = true
+			l.end("stop", "the end")
+		}
+		cancel()
+		err := <-done
+		n.mu.Lock()
+		n.life = nil
+		n.mu.Unlock()
+		close(l.gone)
+		if l.how == "stop" && err != nil {
+			n.w.fault("%s: run: %v", n.name, err)
+		}
+		n.check(l.share)
+		if err := l.share.Close(); err != nil {
+			n.w.fault("%s: close: %v", n.name, err)
+		}
+		if over {
+			return
+		}
+		n.fall(l.how)
+		time.Sleep(n.chances.draw("down", "").between(0, 10*time.Millisecond, n.w.Swarm.Apart+20*time.Millisecond))
+	}
+}
+
+// fall is what a crash does to the disk.
+func (n *node) fall(how string) {
+	switch how {
+	case "power":
+		names, contents := n.disk.Crash(func(k int) int { return n.chances.draw("crash", "").below(0, k) })
+		n.w.Trace.say(n.name, "lost %d changes of names, %d contents were not synced", names, contents)
+		n.w.counts.power.Add(1)
+	case "kill":
+		n.disk.Kill()
+		n.w.counts.kill.Add(1)
+	default:
+		n.w.counts.stop.Add(1)
+	}
+}
+
+func (n *node) start() *life {
+	l := &life{n: n, conns: make(chan link.Conn), died: make(chan struct{}), gone: make(chan struct{})}
+	for {
+		share, err := replicate.Open(n.config(l))
+		if err == nil {
+			l.share = share
+			break
+		}
+		if !l.dead.Load() {
+			n.w.fault("%s: open: %v", n.name, err)
+			return nil
+		}
+		// It crashed while it opened the index.
+		n.fall(l.how)
+		l = &life{n: n, conns: make(chan link.Conn), died: make(chan struct{}), gone: make(chan struct{})}
+	}
+	n.check(l.share)
+	n.mu.Lock()
+	n.life = l
+	n.mu.Unlock()
+	n.w.Trace.say(n.name, "starts")
+	return l
+}
+
+// check holds the index against every invariant.
+func (n *node) check(share *replicate.Share) {
+	err := share.View(func(tx *store.Tx) error {
+		for err := range store.Check(tx, store.CheckOptions{}) {
+			n.w.fault("%s: index: %v", n.name, err)
+		}
+		return nil
+	})
+	if err != nil {
+		n.w.fault("%s: index: %v", n.name, err)
+	}
+}
+
+func (n *node) alive() *life {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.life
+}

@@ -1,0 +1,77 @@
+package sim
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+var (
+	seedFlag  = flag.Uint64("seed", 0, "the seed that TestSeed runs")
+	seedsFlag = flag.Int("seeds", 200, "how many seeds TestSeeds runs")
+	firstFlag = flag.Uint64("first", 1, "the first of them")
+	calmFlag  = flag.Bool("calm", false, "without faults")
+)
+
+func planFor(seed uint64) Plan {
+	s := Draw(seed)
+	if *calmFlag {
+		s = Calm()
+	}
+	return Plan{Seed: seed, Swarm: s, Dir: indexDir()}
+}
+
+// indexDir is where index files are: in memory, if this host can.
+func indexDir() string {
+	if f, err := os.CreateTemp("/dev/shm", "sim"); err == nil {
+		f.Close()
+		os.Remove(f.Name())
+		return "/dev/shm"
+	}
+	return ""
+}
+
+func report(t *testing.T, w *World) {
+	t.Helper()
+	if len(w.Faults()) == 0 {
+		return
+	}
+	t.Errorf("seed %d: %s\n%s\nreplay: go test ./integration/sim -run 'TestSeed$' -seed %d -v",
+		w.Seed, w.Swarm, strings.Join(w.Faults(), "\n"), w.Seed)
+}
+
+// TestSeed tells the story of one seed.
+func TestSeed(t *testing.T) {
+	if *seedFlag == 0 {
+		t.Skip("give -seed")
+	}
+	w := Run(t, planFor(*seedFlag))
+	var b bytes.Buffer
+	w.Trace.WriteTo(&b)
+	fmt.Println(w.Swarm)
+	os.Stdout.Write(b.Bytes())
+	fmt.Printf("%d lines, sum %x\n", w.Trace.Len(), w.Trace.Sum())
+	report(t, w)
+}
+
+func TestSeeds(t *testing.T) {
+	next := make(chan uint64)
+	go func() {
+		for i := range *seedsFlag {
+			next <- *firstFlag + uint64(i)
+		}
+		close(next)
+	}()
+	for i := range min(2, runtime.GOMAXPROCS(0)) {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			for seed := range next {
+				report(t, Run(t, planFor(seed)))
+			}
+		})
+	}
+}

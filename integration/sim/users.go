@@ -1,0 +1,364 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"duet/integration/sim/memfs"
+)
+
+// user works on one node's tree.
+type user struct {
+	w      *World
+	n      *node
+	r      *rand.Rand
+	habits []habit
+	serial int
+	past   map[string][]string // what files held before
+}
+
+// habit is one thing that users do. It returns what was done, in words, or ""
+// if it was not possible.
+type habit func(u *user) string
+
+var habits = []habit{
+	(*user).write, (*user).write, (*user).write, (*user).appends, (*user).save, (*user).save,
+	(*user).rename, (*user).renameDir, (*user).remove, (*user).removeTree, (*user).retype,
+	(*user).relink, (*user).chmod, (*user).touch, (*user).toggle, (*user).slowly, (*user).mkdir, (*user).copies,
+}
+
+func (w *World) context() context.Context { return context.Background() }
+
+func (w *World) users() {
+	for i, n := range []*node{w.a, w.b} {
+		w.chaos.Go(func() {
+			u := &user{w: w, n: n, r: rand.New(rand.NewPCG(w.Seed, uint64(2+i))), past: map[string][]string{}}
+			u.choose()
+			for range w.Swarm.Ops {
+				time.Sleep(time.Duration(u.r.ExpFloat64() * float64(w.Swarm.Pace)))
+				what := u.habits[u.r.IntN(len(u.habits))](u)
+				if what == "" {
+					continue
+				}
+				w.counts.edits.Add(1)
+				w.Trace.say("user-"+n.name, "%s", what)
+			}
+		})
+	}
+}
+
+// choose draws what this user does: everything, or a few things only.
+func (u *user) choose() {
+	u.habits = habits
+	if u.r.IntN(2) == 0 {
+		return
+	}
+	u.habits = []habit{(*user).write}
+	for range 1 + u.r.IntN(4) {
+		u.habits = append(u.habits, habits[u.r.IntN(len(habits))])
+	}
+}
+
+// path draws a path: mostly one that is there.
+func (u *user) path(want func(memfs.Thing) bool) string {
+	var there []string
+	for _, x := range u.n.disk.Tree() {
+		if want(x) {
+			there = append(there, x.Path)
+		}
+	}
+	if len(there) == 0 {
+		return ""
+	}
+	return there[u.r.IntN(len(there))]
+}
+
+// fresh draws a path in a directory that is there; something may have it.
+func (u *user) fresh() string {
+	dir := ""
+	if u.r.IntN(2) == 0 {
+		dir = u.path(memfs.Thing.Dir)
+	}
+	if strings.Count(dir, "/") > 2 {
+		dir = ""
+	}
+	name := string("abcde"[u.r.IntN(5)])
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
+}
+
+func file(x memfs.Thing) bool  { return x.File() }
+func other(x memfs.Thing) bool { return !x.Dir() }
+func any1(memfs.Thing) bool    { return true }
+
+// text makes a content that nobody ever wrote.
+func (u *user) text() string {
+	u.serial++
+	s := fmt.Sprintf("%s%d ", u.n.name, u.serial)
+	switch k := u.r.IntN(60); {
+	case k == 0:
+		s += strings.Repeat("x", 300<<10)
+	case k < 4:
+		s += strings.Repeat("y", 40<<10)
+	case k < 20:
+		s += strings.Repeat("z", u.r.IntN(200))
+	}
+	return s
+}
+
+// put writes content to a path in place, if a file is or can be there.
+func (u *user) put(p, content string) bool {
+	was, _ := u.n.people.Read(p)
+	if was == content {
+		return false
+	}
+	u.w.ledger.end(u.n, p)
+	if u.n.people.Write(p, content) != nil {
+		return false
+	}
+	if was != "" {
+		u.past[p] = append(u.past[p], was)
+	}
+	u.w.ledger.add(u.n, p, content)
+	return true
+}
+
+func (u *user) write() string {
+	p := u.path(file)
+	if p == "" || u.r.IntN(2) == 0 {
+		p = u.fresh()
+	}
+	if u.isDir(p) {
+		return ""
+	}
+	c := u.text()
+	if !u.put(p, c) {
+		return ""
+	}
+	return "writes " + p + ": " + short(c)
+}
+
+func (u *user) isDir(p string) bool {
+	return slices.ContainsFunc(u.n.disk.Tree(), func(x memfs.Thing) bool { return x.Path == p && !x.File() })
+}
+
+func (u *user) appends() string {
+	p := u.path(file)
+	was, err := u.n.people.Read(p)
+	if p == "" || err != nil {
+		return ""
+	}
+	if !u.put(p, was+"+"+u.text()) {
+		return ""
+	}
+	return "appends to " + p
+}
+
+// save writes a temporary file and renames it, as editors do.
+func (u *user) save() string {
+	p := u.path(file)
+	if p == "" || u.r.IntN(3) == 0 {
+		p = u.fresh()
+	}
+	if u.isDir(p) {
+		return ""
+	}
+	u.serial++
+	tmp := fmt.Sprintf("%s.%s%d", p, u.n.name, u.serial)
+	c := u.text()
+	if u.n.people.Write(tmp, c) != nil {
+		return ""
+	}
+	if u.r.IntN(2) == 0 {
+		time.Sleep(time.Duration(u.r.IntN(20)) * time.Millisecond)
+	}
+	u.w.ledger.add(u.n, p, c)
+	was, _ := u.n.people.Read(p)
+	if u.isDir(p) {
+		u.w.ledger.end(u.n, tmp)
+		u.n.people.Remove(tmp)
+		return "gives up saving " + p
+	}
+	u.w.ledger.end(u.n, p)
+	if err := u.n.people.Rename(tmp, p); err != nil {
+		u.w.ledger.end(u.n, tmp)
+		u.n.people.Remove(tmp)
+		return fmt.Sprintf("fails to save %s: %v", p, err)
+	}
+	if was != "" {
+		u.past[p] = append(u.past[p], was)
+	}
+	return "saves " + p + ": " + short(c)
+}
+
+func (u *user) rename() string {
+	from, to := u.path(other), u.fresh()
+	if from == "" || from == to || u.isDir(to) {
+		return ""
+	}
+	u.w.ledger.end(u.n, to)
+	if u.n.people.Rename(from, to) != nil {
+		return ""
+	}
+	return "renames " + from + " to " + to
+}
+
+func (u *user) renameDir() string {
+	from, to := u.path(memfs.Thing.Dir), u.fresh()
+	if from == "" || u.n.people.Rename(from, to) != nil {
+		return ""
+	}
+	return "renames directory " + from + " to " + to
+}
+
+func (u *user) remove() string {
+	p := u.path(other)
+	if p == "" {
+		return ""
+	}
+	u.w.ledger.end(u.n, p)
+	u.n.people.Remove(p)
+	return "deletes " + p
+}
+
+func (u *user) removeTree() string {
+	p := u.path(memfs.Thing.Dir)
+	if p == "" {
+		return ""
+	}
+	u.w.ledger.end(u.n, p)
+	u.n.people.Remove(p)
+	return "deletes directory " + p
+}
+
+// retype puts something of another kind in the place of what is there.
+func (u *user) retype() string {
+	p := u.path(any1)
+	if p == "" {
+		return ""
+	}
+	dir := u.isDir(p)
+	u.w.ledger.end(u.n, p)
+	u.n.people.Remove(p)
+	if u.r.IntN(3) == 0 {
+		time.Sleep(time.Duration(u.r.IntN(10)) * time.Millisecond)
+	}
+	switch {
+	case u.r.IntN(3) == 0:
+		return u.linkAt(p)
+	case dir:
+		c := u.text()
+		if !u.put(p, c) {
+			return "deletes " + p
+		}
+		return "makes a file of " + p + ": " + short(c)
+	default:
+		u.n.people.Mkdir(p)
+		c := u.text()
+		u.put(p+"/a", c)
+		return "makes a directory of " + p + " with a: " + short(c)
+	}
+}
+
+func (u *user) linkAt(p string) string {
+	u.serial++
+	target := fmt.Sprintf("%s%d", u.n.name, u.serial)
+	if u.n.people.Symlink(target, p) != nil {
+		return ""
+	}
+	u.w.ledger.add(u.n, p, "link to "+target)
+	return "links " + p + " to " + target
+}
+
+func (u *user) relink() string {
+	p := u.path(memfs.Thing.Link)
+	if p == "" {
+		return u.linkAt(u.fresh())
+	}
+	u.w.ledger.end(u.n, p)
+	u.n.people.Remove(p)
+	return u.linkAt(p)
+}
+
+func (u *user) chmod() string {
+	p := u.path(any1)
+	mode := []uint32{0o644, 0o600, 0o755, 0o664, 0o400}[u.r.IntN(5)]
+	if p == "" || u.n.people.Chmod(p, mode) != nil {
+		return ""
+	}
+	return fmt.Sprintf("chmod %04o %s", mode, p)
+}
+
+func (u *user) touch() string {
+	p := u.path(file)
+	t := time.Now().UnixNano()
+	if u.r.IntN(2) == 0 {
+		t -= u.r.Int64N(int64(time.Hour))
+	}
+	if p == "" || u.n.people.Chtimes(p, t) != nil {
+		return ""
+	}
+	return fmt.Sprintf("touches %s to %d", p, t)
+}
+
+// toggle brings back what a file held before.
+func (u *user) toggle() string {
+	p := u.path(func(x memfs.Thing) bool { return x.File() && len(u.past[x.Path]) > 0 })
+	if p == "" {
+		return ""
+	}
+	old := u.past[p][u.r.IntN(len(u.past[p]))]
+	if !u.put(p, old) {
+		return ""
+	}
+	return "brings back in " + p + ": " + short(old)
+}
+
+// slowly writes a file bit by bit.
+func (u *user) slowly() string {
+	p := u.fresh()
+	if u.isDir(p) || !u.put(p, u.text()) {
+		return ""
+	}
+	f, err := u.n.people.OpenForWriting(p)
+	if err != nil {
+		return ""
+	}
+	w := f.(interface{ Write([]byte) (int, error) })
+	for range 1 + u.r.IntN(4) {
+		time.Sleep(time.Duration(u.r.IntN(200)) * time.Millisecond)
+		now, gone := u.n.people.Content(f)
+		if gone {
+			break
+		}
+		u.w.ledger.replaced(u.n, p, now)
+		more := "+" + u.text()
+		w.Write([]byte(more))
+		u.w.ledger.add(u.n, p, now+more)
+	}
+	f.Close()
+	return "has written slowly " + p
+}
+
+func (u *user) mkdir() string {
+	p := u.fresh()
+	if u.n.people.Mkdir(p) != nil {
+		return ""
+	}
+	return "makes directory " + p
+}
+
+func (u *user) copies() string {
+	from, to := u.path(file), u.fresh()
+	c, err := u.n.people.Read(from)
+	if from == "" || err != nil || u.isDir(to) || c == "" || !u.put(to, c) {
+		return ""
+	}
+	return "copies " + from + " to " + to
+}

@@ -1,0 +1,239 @@
+// Package sim is a deterministic simulation of two complete nodes in one
+// process. Index, diff, store, scan, replicate, wire and recovery are the real
+// ones; only the doors are replaced: files in memory, a network in memory, a
+// watcher that is late or forgets, and commits of the index that may be the
+// last thing that a node does. Time is virtual. Users work on both trees while
+// things break; then the faults stop, and within bounded time both trees must
+// be the same, nothing more be said, and nothing that anybody wrote be lost.
+package sim
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"duet/integration/sim/memfs"
+	"duet/integration/sim/memnet"
+	"duet/replicate"
+	"duet/store/index"
+)
+
+// World is one run.
+type World struct {
+	Seed  uint64
+	Swarm Swarm
+	Trace *Trace
+
+	a, b    *node
+	chances *chances
+	ledger  *ledger
+	chaos   sync.WaitGroup // users and faults
+	over    chan struct{}
+	calm    atomic.Bool // the faults have stopped
+	counts  counts
+
+	mu     sync.Mutex
+	line   *memnet.Line
+	apart  time.Time // no connection before
+	faults []string  // what is wrong with Duet
+}
+
+// counts is what happened.
+type counts struct {
+	edits, ops, power, kill, stop, cuts, torn, stalls, disk, commits, lost atomic.Int64
+	hours                                                                  time.Duration
+}
+
+// Schedule is what people do on the two trees, instead of drawn users.
+type Schedule func(w *World)
+
+// Plan is what a run is made of.
+type Plan struct {
+	Seed     uint64
+	Swarm    Swarm
+	Schedule Schedule // nil: users at random
+	CrashA   int      // node a crashes at its n-th operation; 0: not
+	CrashB   int
+	Dir      string // for the index files
+}
+
+// Run runs a plan in a bubble of its own, and returns the world as it was at
+// the end.
+func Run(t *testing.T, p Plan) *World {
+	w := &World{Seed: p.Seed, Swarm: p.Swarm, Trace: &Trace{}}
+	dir, err := os.MkdirTemp(p.Dir, "sim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	synctest.Test(t, func(t *testing.T) {
+		w.Trace.start = time.Now()
+		w.over = make(chan struct{})
+		w.chances = newChances(w.Seed, "world")
+		w.ledger = newLedger(w)
+		w.a = w.newNode("a", "b", 1, 2, dir)
+		w.b = w.newNode("b", "a", 2, 1, dir)
+		w.a.crashAt, w.b.crashAt = p.CrashA, p.CrashB
+		w.live(p.Schedule)
+		w.counts.hours = time.Since(w.Trace.start)
+	})
+	return w
+}
+
+func (w *World) newNode(name, peer string, id, pid index.NodeID, dir string) *node {
+	disk := memfs.New()
+	disk.Tick, disk.Leases = w.Swarm.Tick, w.Swarm.Leases
+	return &node{
+		w: w, name: name, peer: peer, id: id, pid: pid, disk: disk, people: memfs.People{D: disk},
+		file: filepath.Join(dir, name+".db"), chances: newChances(w.Seed, name),
+	}
+}
+
+// live is the whole run.
+func (w *World) live(schedule Schedule) {
+	var ended sync.WaitGroup
+	for _, n := range []*node{w.a, w.b} {
+		ended.Go(n.run)
+	}
+	ended.Go(w.network)
+	if schedule == nil {
+		w.users()
+	} else {
+		w.chaos.Go(func() { schedule(w) })
+	}
+	w.weather()
+	w.chaos.Wait()
+	w.calm.Store(true)
+	w.Trace.say("world", "the faults stop")
+	w.settle()
+	close(w.over)
+	ended.Wait()
+}
+
+// fault notes that something is wrong.
+func (w *World) fault(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	w.mu.Lock()
+	w.faults = append(w.faults, text)
+	w.mu.Unlock()
+	w.Trace.say("world", "WRONG: %s", text)
+}
+
+// Faults returns what went wrong.
+func (w *World) Faults() []string { return w.faults }
+
+// sleep returns false when the world ends meanwhile.
+func (w *World) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-w.over:
+		return false
+	}
+}
+
+// How long the nodes may take to agree once nothing breaks any more, and how
+// long they must be silent then.
+const (
+	patience = 10 * time.Minute
+	silence  = 5 * time.Minute
+)
+
+// settle waits until the nodes agree, and checks that they do.
+func (w *World) settle() {
+	deadline := time.Now().Add(patience)
+	for !w.quiet() {
+		if time.Now().After(deadline) {
+			w.fault("not in sync after %v: %s", patience, w.state())
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	w.Trace.say("world", "in sync")
+	w.sameTrees()
+	a, b := w.a.alive(), w.b.alive()
+	before := [2]uint64{a.share.Status().Head, b.share.Status().Head}
+	trees := fmt.Sprint(w.a.disk.Tree(), w.b.disk.Tree())
+	time.Sleep(silence)
+	if after := [2]uint64{a.share.Status().Head, b.share.Status().Head}; before != after {
+		w.fault("not silent: journals went from %v to %v", before, after)
+	}
+	if fmt.Sprint(w.a.disk.Tree(), w.b.disk.Tree()) != trees {
+		w.fault("not silent: the trees changed")
+	}
+	w.sameTrees()
+	for _, n := range []*node{w.a, w.b} {
+		if left := n.disk.Area("stage"); len(left) > 0 {
+			w.fault("%s: left in the stage: %q", n.name, memfs.Lines(left))
+		}
+	}
+	w.ledger.settle()
+}
+
+// quiet reports whether both nodes say that all is done. On the way it does
+// what a person would do: look for what no event told of, and approve.
+func (w *World) quiet() bool {
+	still := true
+	for _, n := range []*node{w.a, w.b} {
+		l := n.alive()
+		if l == nil {
+			still = false
+			continue
+		}
+		st := l.share.Status()
+		if !l.looked && st.State != replicate.Starting && st.State != replicate.Scanning {
+			l.looked = true
+			still = false
+			l.share.Rescan(w.context())
+		}
+		if st.State == replicate.WaitingApproval {
+			l.share.Approve(w.context(), "")
+		}
+		still = still && st.InSync() && len(st.Problems) == 0
+	}
+	return still && len(diffLines(w.a.disk.Tree(), w.b.disk.Tree())) == 0
+}
+
+func (w *World) state() string {
+	var b strings.Builder
+	for _, n := range []*node{w.a, w.b} {
+		l := n.alive()
+		if l == nil {
+			fmt.Fprintf(&b, "\n%s is down", n.name)
+			continue
+		}
+		fmt.Fprintf(&b, "\n%s: %+v", n.name, l.share.Status())
+	}
+	fmt.Fprintf(&b, "\n%s", strings.Join(diffLines(w.a.disk.Tree(), w.b.disk.Tree()), "\n"))
+	return b.String()
+}
+
+func (w *World) sameTrees() {
+	if d := diffLines(w.a.disk.Tree(), w.b.disk.Tree()); len(d) > 0 {
+		w.fault("the trees differ:\n%s", strings.Join(d, "\n"))
+	}
+}
+
+// diffLines tells two trees apart.
+func diffLines(a, b []memfs.Thing) (out []string) {
+	for _, x := range a {
+		if !slices.Contains(b, x) {
+			out = append(out, "only on a: "+x.String())
+		}
+	}
+	for _, x := range b {
+		if !slices.Contains(a, x) {
+			out = append(out, "only on b: "+x.String())
+		}
+	}
+	return out
+}
