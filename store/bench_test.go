@@ -226,25 +226,8 @@ func BenchmarkStore(b *testing.B) {
 		}
 		perPath(b)
 	})
-	read := func(name string, f func(tx *Tx) iter.Seq2[*index.Record, error]) {
-		b.Run(name, func(b *testing.B) {
-			n := 0
-			for range b.N {
-				view(b, s, func(tx *Tx) error {
-					for _, err := range f(tx) {
-						if err != nil {
-							return err
-						}
-						n++
-					}
-					return nil
-				})
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/path")
-		})
-	}
-	read("range", func(tx *Tx) iter.Seq2[*index.Record, error] { return tx.Range(index.Root, false) })
-	read("since", func(tx *Tx) iter.Seq2[*index.Record, error] { return tx.Since(0) })
+	benchRead(b, s, "range", func(tx *Tx) iter.Seq2[*index.Record, error] { return tx.Range(index.Root, false) })
+	benchRead(b, s, "since", func(tx *Tx) iter.Seq2[*index.Record, error] { return tx.Since(0) })
 	b.Run("by hash", func(b *testing.B) {
 		view(b, s, func(tx *Tx) error {
 			for b.Loop() {
@@ -262,5 +245,23 @@ func BenchmarkStore(b *testing.B) {
 			}
 			return nil
 		})
+	})
+}
+
+func benchRead(b *testing.B, s *Store, name string, f func(tx *Tx) iter.Seq2[*index.Record, error]) {
+	b.Run(name, func(b *testing.B) {
+		n := 0
+		for range b.N {
+			view(b, s, func(tx *Tx) error {
+				for _, err := range f(tx) {
+					if err != nil {
+						return err
+					}
+					n++
+				}
+				return nil
+			})
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/path")
 	})
 }

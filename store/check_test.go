@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -9,51 +10,22 @@ import (
 	"duet/store/index"
 )
 
-// TestCheckFinds spoils one thing at a time in a good index, behind the store's
-// back, and wants Check to say so.
-func TestCheckFinds(t *testing.T) {
+// spoiled is one way to spoil a good index behind the store's back, and what
+// Check says of it.
+type spoiled struct {
+	spoil func(*bolt.Tx) error
+	want  string
+}
+
+// spoiledKeys are keys and values that should not be there, or should.
+func spoiledKeys(t *testing.T) map[string]spoiled {
 	put := func(bucket []byte, key string, value []byte) func(*bolt.Tx) error {
 		return func(b *bolt.Tx) error { return b.Bucket(bucket).Put([]byte(key), value) }
 	}
 	drop := func(bucket []byte, key string) func(*bolt.Tx) error {
 		return func(b *bolt.Tx) error { return b.Bucket(bucket).Delete([]byte(key)) }
 	}
-	meta := func(change func(*metaValue)) func(*bolt.Tx) error {
-		return func(b *bolt.Tx) error {
-			v, err := unmarshalMeta(b.Bucket(metaBucket).Get(metaKey))
-			if err != nil {
-				return err
-			}
-			change(v)
-			raw, err := v.marshal()
-			if err != nil {
-				return err
-			}
-			return b.Bucket(metaBucket).Put(metaKey, raw)
-		}
-	}
-	record := func(change func(*index.Record)) func(*bolt.Tx) error {
-		return func(b *bolt.Tx) error {
-			c, err := index.UnmarshalClass(b.Bucket(classBucket).Get([]byte{0, 0, 0, 1}))
-			if err != nil {
-				return err
-			}
-			raw := b.Bucket(recordBucket).Get([]byte("agreed"))
-			r, err := index.UnmarshalRecord("agreed", raw, func(uint32) (index.Class, bool) { return c, true })
-			if err != nil {
-				return err
-			}
-			change(r)
-			if raw, err = index.MarshalRecord(r, 0); err != nil {
-				return err
-			}
-			return b.Bucket(recordBucket).Put([]byte("agreed"), raw)
-		}
-	}
-	for name, test := range map[string]struct {
-		spoil func(*bolt.Tx) error
-		want  string
-	}{
+	return map[string]spoiled{
 		"nothing":                  {func(*bolt.Tx) error { return nil }, ""},
 		"record scribbled":         {put(recordBucket, "agreed", []byte("?")), "read record"},
 		"record not canonical":     {put(recordBucket, "agreed", []byte{0x28, 0x81, 0x00}), "read record"},
@@ -72,6 +44,7 @@ func TestCheckFinds(t *testing.T) {
 		"key of the journal":       {put(journalBucket, "x", nil), "journal: has key"},
 		"counts wrong":             {put(metaBucket, "counts", nil), "counts: are"},
 		"counts scribbled":         {put(metaBucket, "counts", []byte("x")), "read counts"},
+		"ignores scribbled":        {put(metaBucket, "ignores", []byte("x")), "ignore rules"},
 		"intent scribbled":         {put(intentBucket, string(idKey(1)), []byte("x")), "read intent 1"},
 		"kept scribbled":           {put(keptBucket, string(idKey(1)), []byte("x")), "read kept version 1"},
 		"kept without hash":        {drop(keptHashBucket, hashKey(5)), "found by its content"},
@@ -79,17 +52,57 @@ func TestCheckFinds(t *testing.T) {
 		"conflict scribbled":       {put(conflictBucket, string(idKey(1)), []byte("x")), "read conflict 1"},
 		"conflict's loser unknown": {put(conflictBucket, string(idKey(1)), mustConflict(t, "kept", 9)), "there were 1"},
 		"conflict's loser wrong":   {put(conflictBucket, string(idKey(1)), mustConflict(t, "other", 1)), "is of"},
-		"runs out of order":        {meta(func(v *metaValue) { v.Runs[0].From = 9; v.Runs = append(v.Runs, index.Run{From: 1}) }), "meta: run"},
-		"run in the future":        {meta(func(v *metaValue) { v.Runs[0].From = 900 }), "meta: run"},
-		"acked the future":         {meta(func(v *metaValue) { v.Acked = 900 }), "rolled back"},
-		"heard too little":         {meta(func(v *metaValue) { v.Heard = 0 }), "the peer's journal only up to 0"},
-		"base is something else":   {record(func(r *index.Record) { r.Base = file(9, r.Ours.Version) }), "the base is something else"},
-		"no base":                  {record(func(r *index.Record) { r.Base = nil }), "the base is something else"},
-		"agreed and waits":         {record(func(r *index.Record) { r.Next = index.Wait }), "nothing to wait for"},
-		"agreed and held":          {record(func(r *index.Record) { r.Next = index.Held }), "nothing to decide"},
-		"agreed and left":          {record(func(r *index.Record) { r.Next = index.Left }), "is left alone"},
-		"ignores scribbled":        {put(metaBucket, "ignores", []byte("x")), "ignore rules"},
-		"differs and rests":        {record(func(r *index.Record) { r.Theirs = file(9, r.Ours.Version) }), "nobody has to move"},
+	}
+}
+
+func spoilMeta(change func(*metaValue)) func(*bolt.Tx) error {
+	return func(b *bolt.Tx) error {
+		v, err := unmarshalMeta(b.Bucket(metaBucket).Get(metaKey))
+		if err != nil {
+			return err
+		}
+		change(v)
+		raw, err := v.marshal()
+		if err != nil {
+			return err
+		}
+		return b.Bucket(metaBucket).Put(metaKey, raw)
+	}
+}
+
+func spoilRecord(change func(*index.Record)) func(*bolt.Tx) error {
+	return func(b *bolt.Tx) error {
+		c, err := index.UnmarshalClass(b.Bucket(classBucket).Get([]byte{0, 0, 0, 1}))
+		if err != nil {
+			return err
+		}
+		raw := b.Bucket(recordBucket).Get([]byte("agreed"))
+		r, err := index.UnmarshalRecord("agreed", raw, func(uint32) (index.Class, bool) { return c, true })
+		if err != nil {
+			return err
+		}
+		change(r)
+		if raw, err = index.MarshalRecord(r, 0); err != nil {
+			return err
+		}
+		return b.Bucket(recordBucket).Put([]byte("agreed"), raw)
+	}
+}
+
+// spoiledValues are values that do not fit each other.
+func spoiledValues() map[string]spoiled {
+	meta, record := spoilMeta, spoilRecord
+	return map[string]spoiled{
+		"runs out of order":      {meta(func(v *metaValue) { v.Runs[0].From = 9; v.Runs = append(v.Runs, index.Run{From: 1}) }), "meta: run"},
+		"run in the future":      {meta(func(v *metaValue) { v.Runs[0].From = 900 }), "meta: run"},
+		"acked the future":       {meta(func(v *metaValue) { v.Acked = 900 }), "rolled back"},
+		"heard too little":       {meta(func(v *metaValue) { v.Heard = 0 }), "the peer's journal only up to 0"},
+		"base is something else": {record(func(r *index.Record) { r.Base = file(9, r.Ours.Version) }), "the base is something else"},
+		"no base":                {record(func(r *index.Record) { r.Base = nil }), "the base is something else"},
+		"agreed and waits":       {record(func(r *index.Record) { r.Next = index.Wait }), "nothing to wait for"},
+		"agreed and held":        {record(func(r *index.Record) { r.Next = index.Held }), "nothing to decide"},
+		"agreed and left":        {record(func(r *index.Record) { r.Next = index.Left }), "is left alone"},
+		"differs and rests":      {record(func(r *index.Record) { r.Theirs = file(9, r.Ours.Version) }), "nobody has to move"},
 		"edited after carried": {record(func(r *index.Record) {
 			e := *r.Ours
 			e.Version = index.Version{{Epoch: e.Version[0].Epoch, Seq: 3}}
@@ -101,7 +114,14 @@ func TestCheckFinds(t *testing.T) {
 			r.Theirs, r.Next = &e, index.Take
 		}), "rolled back"},
 		"carried in the future": {record(func(r *index.Record) { r.Pos = 300 }), "the journal ends at"},
-	} {
+	}
+}
+
+// TestCheckFinds spoils one thing at a time, and wants Check to say so.
+func TestCheckFinds(t *testing.T) {
+	tests := spoiledKeys(t)
+	maps.Copy(tests, spoiledValues())
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := openTest(t, tempIndex(t))
 			goodIndex(t, s)
