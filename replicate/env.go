@@ -17,7 +17,7 @@ func (s *Share) landingEnv() landing.Env {
 		Now:    time.Now,
 		Node:   s.cfg.Node,
 		Meta:   s.metaFor,
-		Next:   func(r *index.Record) index.Next { return diff.Next(s.decide(r)) },
+		Next:   s.next,
 		Doomed: s.doomedEntry,
 	}
 }
@@ -30,17 +30,17 @@ func (s *Share) installEnv() install.Env {
 // dropped, and the path looked at afresh.
 func (s *Share) recheck(r *index.Record, j *install.Job) bool {
 	v := s.decide(r)
-	if v.Act != diff.Take && v.Act != diff.TakeOver {
+	if v.Act != diff.Take && v.Act != diff.TakeOver || s.ignores(r) {
 		return false
 	}
 	return index.Same(v.Entry, j.Entry) && v.Entry.Version.Compare(j.Entry.Version) == index.Equal
 }
 
 func (s *Share) doomedEntry(r *index.Record) *index.Entry {
-	if v := s.decide(r); removes(v) {
-		return v.Entry
+	if !s.doomed(r) {
+		return nil
 	}
-	return nil
+	return s.decide(r).Entry
 }
 
 // metaFor is the metadata that want gets on this node. What the share does not

@@ -64,11 +64,12 @@ func (sess *session) saySome() error {
 // nothing yet.
 func (sess *session) compose(files vfs.Files, from, live index.Seq) (*wire.Changes, error) {
 	var changes []wire.Change
+	var along []bool // whose content goes along
 	var head, through index.Seq
 	var run uint64
 	full := false
 	err := sess.s.st.View(func(tx *store.Tx) error {
-		changes, full = changes[:0], false
+		changes, along, full = changes[:0], along[:0], false
 		head = tx.Head()
 		through = head
 		var bytes int64
@@ -81,16 +82,17 @@ func (sess *session) compose(files vfs.Files, from, live index.Seq) (*wire.Chang
 				break
 			}
 			c := wire.Change{Pos: r.Pos}
+			small := r.Pos > live && r.Next != index.Left && goesAlong(r.Ours)
 			if r.Agreed() && r.Heard != 0 {
 				c.Agreed = r.Heard
 			} else {
 				c.Path, c.Entry = r.Path, r.Ours
-				if r.Pos > live && goesAlong(r.Ours) {
+				if small {
 					bytes += r.Ours.Size
 				}
 			}
 			bytes += int64(len(c.Path)) + 200
-			changes = append(changes, c)
+			changes, along = append(changes, c), append(along, small)
 		}
 		if full {
 			through = changes[len(changes)-1].Pos
@@ -104,7 +106,7 @@ func (sess *session) compose(files vfs.Files, from, live index.Seq) (*wire.Chang
 	}
 	var pack wire.Packer
 	for i, c := range changes {
-		if c.Pos > live && c.Entry != nil && goesAlong(c.Entry) {
+		if along[i] && c.Entry != nil {
 			c.Content = content(files, c.Path, c.Entry)
 		}
 		if !pack.Add(c) {

@@ -64,7 +64,13 @@ func (s *Share) open(ctx context.Context, accept bool) opened {
 	if o.err = s.identify(files, accept); o.err != nil {
 		return o
 	}
+	if o.err = s.recallRules(); o.err != nil {
+		return o
+	}
 	if o.report, o.err = recovery.Replay(ctx, s.st, files, s.landingEnv()); o.err != nil {
+		return o
+	}
+	if o.err = s.resettleAll(ctx); o.err != nil {
 		return o
 	}
 	o.watcher, o.blind = s.doors.Watch(s.rules)

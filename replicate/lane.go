@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"duet/scan"
+	"duet/store/index"
 )
 
 // lane is the writer lane: the one place where the index and the tree are
@@ -101,7 +102,7 @@ func (l *loop) recorded(jobs []findings, out recorded, now time.Time) {
 		for i := range j.found {
 			f := &j.found[i]
 			l.trouble.clear(f.Path)
-			if f.Entry != nil && l.talk.greeted {
+			if f.Entry != nil && l.talk.greeted && !out.left[f.Path] {
 				l.lags.begin(f.Path, now)
 			}
 		}
@@ -109,6 +110,9 @@ func (l *loop) recorded(jobs []findings, out recorded, now time.Time) {
 	}
 	for _, sn := range out.snaps {
 		l.notice.snaps[sn.path] = sn.hash
+		if out.left[sn.path] {
+			l.dropSnapshots([]index.Path{sn.path}) // the peer does not want it
+		}
 	}
 	if out.edits > 0 {
 		l.rounds.kick = true

@@ -19,7 +19,7 @@ func (s *Share) hello() (*wire.Hello, error) {
 		Share: s.cfg.Name, NodeName: s.cfg.NodeName, Node: s.cfg.Node,
 		Conflict: s.cfg.Conflict, Deletes: s.cfg.Deletes, SpecialBits: s.cfg.SpecialBits,
 		SyncOwners: s.facts.SyncOwners, Hold: s.cfg.OnReconnect == "hold",
-		Clock: time.Now().UnixNano(),
+		Clock: time.Now().UnixNano(), Ignore: s.cfg.Ignore,
 	}
 	err := s.st.View(func(tx *store.Tx) error {
 		m, err := tx.Meta()
@@ -45,6 +45,7 @@ type meeting struct {
 	err   error
 	meta  store.Meta
 	head  index.Seq
+	stale bool // the index is settled by other ignore rules
 }
 
 // met compares the two hellos, mends the histories if one of the indexes was
@@ -58,9 +59,17 @@ func (l *loop) met(sess *session, ours, theirs *wire.Hello) {
 		l.unfit(sess, err)
 		return
 	}
+	rules, err := parsePeerRules(theirs)
+	if err != nil {
+		l.unfit(sess, err)
+		return
+	}
 	l.ask(func() func() {
 		m := l.s.meet(theirs)
-		return func() { l.begin(sess, ours, m) }
+		if m.err == nil && !m.again {
+			m.stale, m.err = l.s.hearRules(theirs.Ignore, rules)
+		}
+		return func() { l.resettle(sess, ours, m, index.Root) }
 	})
 }
 

@@ -189,7 +189,7 @@ func (k *picking) countBelow(dir index.Path) (n int64, err error) {
 }
 
 // doomed reports whether what is live here is to be deleted.
-func (s *Share) doomed(r *index.Record) bool { return removes(s.decide(r)) }
+func (s *Share) doomed(r *index.Record) bool { return removes(s.decide(r)) && !s.ignores(r) }
 
 // removes reports whether v is to delete what is here. That may be the loser
 // of a conflict, when its winner was deleted before it got here.
@@ -262,8 +262,7 @@ func (s *Share) job(r *index.Record, v diff.Verdict) install.Job {
 // movable reports whether what is live here is to be deleted, and may be moved
 // away instead: the loser of a conflict is kept as such.
 func (s *Share) movable(r *index.Record) bool {
-	v := s.decide(r)
-	return removes(v) && !v.Conflict
+	return s.doomed(r) && !s.decide(r).Conflict
 }
 
 func (k *picking) wanted(h index.Hash) bool {

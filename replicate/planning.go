@@ -43,7 +43,7 @@ func (s *Share) Plan(ctx context.Context) (*Plan, error) {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if !r.Agreed() {
+			if !r.Agreed() && !s.ignores(r) {
 				p.add(r, s.decide(r), s.policy)
 			}
 		}

@@ -75,7 +75,7 @@ func (l *loop) describe(now time.Time) Status {
 		Files: c.Files, Dirs: c.Dirs, Links: c.Links, Bytes: c.Bytes,
 		Epoch: p.meta.Epoch.String(), Head: p.head, Heard: uint64(p.meta.Heard), Acked: uint64(t.acked),
 		PendingIn: c.Take, PendingOut: c.Wait, Dirty: int64(l.notice.dirty.Len()),
-		Conflicts: c.Conflicts + c.Held, Held: c.Held, Kept: c.Kept, KeptBytes: c.KeptBytes,
+		Conflicts: c.Conflicts + c.Held, Held: c.Held, Ignored: c.Left, Kept: c.Kept, KeptBytes: c.KeptBytes,
 		Waiting: l.rounds.waiting,
 	}
 	if !t.greeted {

@@ -24,6 +24,7 @@ type recorded struct {
 	edits int
 	stale []index.Path // an install came between the look and the commit: look again
 	snaps []snap
+	left  map[index.Path]bool // edits that the peer ignores
 }
 
 // snap is a copy of a file that is still being written, kept until the peer
@@ -122,5 +123,14 @@ func (w *writing) edit(f *scan.Finding, out *recorded) error {
 	}
 	out.edits++
 	r.Next = index.Wait
-	return w.settle(r)
+	if err := w.settle(r); err != nil {
+		return err
+	}
+	if r.Next == index.Left {
+		if out.left == nil {
+			out.left = map[index.Path]bool{}
+		}
+		out.left[r.Path] = true
+	}
+	return nil
 }

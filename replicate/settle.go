@@ -41,10 +41,12 @@ func (w *writing) next() index.Seq { return w.tx.Head() + 1 }
 // settle decides r and puts it back. Whatever needs no change to the tree it
 // does here, in the same transaction: two equal sides agree, a tombstone for
 // something that is not here is adopted, a won conflict is joined, a live
-// thing is revived. The rest is left as Next == Take for a round.
+// thing is revived. The rest is left as Next == Take for a round. What one of
+// the nodes ignores is left alone; only what changes nothing goes on.
 func (w *writing) settle(r *index.Record) error {
 	v := diff.Decide(r.Ours, r.Theirs, w.share.policy)
 	r.Next = diff.Next(v)
+	left := w.share.ignores(r)
 	switch v.Act {
 	case diff.Nothing:
 		w.agree(r)
@@ -53,17 +55,13 @@ func (w *writing) settle(r *index.Record) error {
 			return err
 		}
 	case diff.Take, diff.TakeOver:
-		if w.share.ignores(r) {
-			r.Next = index.Nothing // left alone, whatever the peer says
-			break
-		}
 		if v.Entry.Kind == index.Gone && !r.Ours.Live() {
 			if err := w.become(r, v, index.Adopted); err != nil {
 				return err
 			}
 		}
 	case diff.Win:
-		if w.hold {
+		if w.hold || left {
 			r.Next = index.Take
 			break
 		}
@@ -77,7 +75,7 @@ func (w *writing) settle(r *index.Record) error {
 			return err
 		}
 	case diff.Revive:
-		if w.hold {
+		if w.hold || left {
 			r.Next = index.Take
 			break
 		}
@@ -85,13 +83,10 @@ func (w *writing) settle(r *index.Record) error {
 			return err
 		}
 	}
+	if left && r.Next != index.Nothing {
+		r.Next = index.Left
+	}
 	return w.tx.Put(r)
-}
-
-// ignores reports whether r is none of the peer's business: its path is ignored
-// here, or is one of our own, such as a holding area inside the root.
-func (s *Share) ignores(r *index.Record) bool {
-	return s.rules.Ignored(r.Path, kindOf(r.Ours) == index.Dir || kindOf(r.Theirs) == index.Dir)
 }
 
 // become makes the verdict's entry ours. The tree has it already.

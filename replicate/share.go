@@ -11,6 +11,7 @@ import (
 
 	"duet/diff"
 	"duet/recovery"
+	"duet/replicate/wire"
 	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store"
@@ -36,6 +37,8 @@ type Share struct {
 	stopped chan struct{}
 	loop    *loop
 	status  atomic.Pointer[Status]
+
+	peerRules atomic.Pointer[scan.Rules] // what the peer ignores, as last heard; written in the writer lane
 }
 
 // Doors are where a share meets the world. The zero Doors are the real ones; a
@@ -114,6 +117,9 @@ func (s *Share) configure() error {
 		return err
 	}
 	if s.rules, err = scan.ParseRules(cfg.Ignore); err != nil {
+		return err
+	}
+	if err = wire.CheckIgnore(cfg.Ignore); err != nil { // else nobody could be told
 		return err
 	}
 	owners := vfs.NewOwners()

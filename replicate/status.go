@@ -59,6 +59,7 @@ type Status struct {
 	Dirty      int64 `json:"dirty"`       // paths touched, not yet looked at
 	Conflicts  int64 `json:"conflicts"`   // settled or held, not yet dismissed
 	Held       int64 `json:"held"`        // conflicts that wait for a person
+	Ignored    int64 `json:"ignored"`     // paths left alone because one of the nodes ignores them
 	Kept       int64 `json:"kept"`
 	KeptBytes  int64 `json:"kept_bytes"`
 	Skipped    int64 `json:"skipped"` // FIFOs, sockets, devices, mount points
