@@ -84,11 +84,13 @@ func stageContent(files vfs.Files, j *install.Job, content []byte, m vfs.Meta) e
 	if err != nil {
 		return err
 	}
-	if _, err := d.Write(content); err != nil {
-		return errors.Join(err, d.Close())
+	if _, err = d.Write(content); err == nil {
+		_, err = d.Finish(m)
 	}
-	_, err = d.Finish(m)
-	return errors.Join(err, d.Close())
+	if err = errors.Join(err, d.Close()); err != nil {
+		files.RemoveHeld(j.Staged) // as in unstage
+	}
+	return err
 }
 
 // unstage clears away what was staged for jobs that came to nothing. A large
