@@ -319,6 +319,9 @@ func (s *scene) setMeta(in *index.Intent, r *index.Record) error {
 		return nil
 	}
 	stamp, err := s.files.SetMeta(in.Path, s.env.Meta(in.Entry, r), info.Stamp)
+	if err == nil {
+		err = landing.SyncFiles(s.files, []index.Path{in.Path})
+	}
 	if err != nil {
 		return err
 	}

@@ -15,14 +15,11 @@ import (
 // that is to stay, or that the index does not know.
 var ErrLive = errors.New("the directory has contents that stay")
 
-// ErrBusy means that a process has a file open for writing.
-var ErrBusy = errors.New("a file is open for writing")
-
 // Explained looks whether everything on disk below dir may go: the index knows
 // it as it is, and says that it is doomed. What the index knows and the disk
 // does not have is no obstacle. at is where files has that directory: dir
-// itself, or Root if files is the directory, held. The error wraps ErrLive,
-// ErrBusy, or ErrChanged together with ErrLive for what was edited meanwhile.
+// itself, or Root if files is the directory, held. The error wraps ErrLive, or
+// vfs.ErrBusy; vfs.ErrChanged and ErrLive for what was edited meanwhile.
 func (e Env) Explained(ctx context.Context, st *store.Store, files vfs.Files, at, dir index.Path) error {
 	names, err := namesIn(files, at)
 	if err != nil {
@@ -83,7 +80,7 @@ func (e Env) explainedOne(st *store.Store, files vfs.Files, info vfs.Info, here,
 		return err
 	}
 	if known && writers {
-		return fmt.Errorf("%v: %w", p, ErrBusy)
+		return fmt.Errorf("%v: %w", p, vfs.ErrBusy)
 	}
 	return nil
 }

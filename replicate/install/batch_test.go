@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 
+	"duet/recovery"
+	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store"
 	"duet/store/index"
@@ -32,13 +34,17 @@ func TestDirectoryStays(t *testing.T) {
 		"removed":  {"to": dir()},
 		"replaced": {"x": link("to"), "to": dir()},
 	} {
-		for what, stranger := range map[string]thing{"new file": file(saved), "new directory": dir()} {
+		for what, stranger := range map[string]thing{"new file": file(saved), "new directory": dir(), "known file": file(saved)} {
+			recorded := what == "known file"
 			t.Run(name+" with "+what, func(t *testing.T) {
 				w := newWorld(t, scratch(t))
 				w.seed(have)
 				w.hear(want)
 				jobs := w.jobs(want, nil)
 				w.write("x/new", stranger)
+				if recorded {
+					w.notice("x/new", stranger)
+				}
 				if o := w.one(jobs, "x"); !errors.Is(o.Err, ErrLive) || o.Done {
 					t.Errorf("outcome %+v", o)
 				}
@@ -226,32 +232,67 @@ func TestOwn(t *testing.T) {
 	}
 }
 
-// TestCopyFails does not remove the source of a move that had to be a copy and
-// could not be made.
+// TestCopyFails does not remove the source of a move that had to be a copy
+// before the copy is in its place.
 func TestCopyFails(t *testing.T) {
-	w := newWorld(t, scratch(t))
-	have := tree{"a": file("one"), "b": file("two")}
-	w.seed(have)
-	want := tree{"b": file("one")}
-	w.hear(want)
-	jobs := w.jobs(want, map[string]string{"b": "a"})
-	f := &fate{before: func(op string, p index.Path) {
-		if op == "snapshot" {
-			if err := os.WriteFile(filepath.Join(w.root(), "a"), []byte("1!!"), 0o644); err != nil {
-				t.Error(err)
+	for op, file1 := range map[string]string{"snapshot": "a", "swap": "b"} {
+		t.Run(op, func(t *testing.T) {
+			w := newWorld(t, scratch(t))
+			w.seed(tree{"a": file("one"), "b": file("two")})
+			want := tree{"b": file("one")}
+			w.hear(want)
+			jobs := w.jobs(want, map[string]string{"b": "a"})
+			acted := false
+			f := &fate{before: func(at string, p index.Path) {
+				if at == op && !acted {
+					acted = true
+					if err := os.WriteFile(filepath.Join(w.root(), file1), []byte("1!!"), 0o644); err != nil {
+						t.Error(err)
+					}
+				}
+			}}
+			w.fated(f)
+			o := w.one(jobs, "b")
+			if o.Done || errors.Is(o.Err, ErrContent) != (op == "snapshot") || o.Raced != (op == "swap") {
+				t.Errorf("outcome %+v", o)
 			}
-			jobs = nil
+			w.hook = nil
+			if got := w.onDisk(); len(got) != 2 || got[file1].text != "1!!" || len(w.kept()) != 0 {
+				t.Errorf("on disk %+v, kept %q", got, w.kept())
+			}
+			w.noIntents()
+		})
+	}
+}
+
+// TestPart leaves a transfer that was complete but not installed to be resumed.
+func TestPart(t *testing.T) {
+	for _, name := range []string{scan.SumBytes([]byte("new")).String() + recovery.PartSuffix, "0-1.new"} {
+		for _, have := range []tree{{}, {"f": file("old")}} {
+			w := newWorld(t, scratch(t))
+			w.seed(have)
+			want := tree{"f": file("new")}
+			w.hear(want)
+			j := w.jobs(want, nil)[0]
+			if err := w.files.RenameHeld(j.Staged, vfs.Held{Area: vfs.Stage, Name: name}); err != nil {
+				t.Fatal(err)
+			}
+			j.Staged.Name = name
+			w.hook = func(stage string) error {
+				if stage == "committed" {
+					return errCrash
+				}
+				return nil
+			}
+			if _, err := Batch(context.Background(), w.st, w.files, w.env(), []Job{j}); err == nil {
+				t.Fatal("no crash")
+			}
+			w.reboot()
+			if r := w.replay(); r.Parts != 1 || r.Undone != 1 || r.Removed > 1 {
+				t.Errorf("%v staged as %s: %+v", j.Path, name, r)
+			}
 		}
-	}}
-	w.fated(f)
-	if o := w.one(jobs, "b"); !errors.Is(o.Err, ErrContent) || jobs != nil {
-		t.Errorf("outcome %+v", o)
 	}
-	w.hook = nil
-	if got := w.onDisk(); got["a"].text != "1!!" || got["b"].text != "two" || len(w.kept()) != 0 {
-		t.Errorf("on disk %+v, kept %q", got, w.kept())
-	}
-	w.noIntents()
 }
 
 // TestOrder has all names on stable storage before they are written down, and
@@ -267,23 +308,31 @@ func TestOrder(t *testing.T) {
 	}
 	w, jobs := begin(t, scratch(t), s)
 	var order []string
+	s.want["new"] = dir()
+	w.hear(s.want)
+	jobs = append(jobs, Job{Path: "new", Entry: dir().entry(index.Version{{Epoch: peerEpoch, Seq: w.heard}}, there)})
 	f := &fate{before: func(op string, _ index.Path) {
 		switch op {
 		case "place", "swap", "shelve", "move", "set metadata", "rename held":
 			op = "change"
-		case "commit", "sync":
+		case "commit", "sync", "sync file":
 		default:
 			return
 		}
-		if len(order) == 0 || order[len(order)-1] != op || op != "change" {
+		if len(order) == 0 || order[len(order)-1] != op || op == "commit" {
 			order = append(order, op)
 		}
 	}}
 	w.fated(f)
 	w.batch(jobs)
 	w.hook = nil
-	if want := []string{"commit", "change", "sync", "commit"}; !slices.Equal(order, want) {
+	if want := []string{"commit", "change", "sync file", "sync", "commit"}; !slices.Equal(order, want) {
 		t.Errorf("order %q, want %q", order, want)
+	}
+	for _, p := range []index.Path{index.Root, "dir0", "new"} {
+		if !slices.Contains(f.synced, p) {
+			t.Errorf("%v was not synced: %v", p, f.synced)
+		}
 	}
 }
 

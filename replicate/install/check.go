@@ -35,10 +35,7 @@ func (b *batch) expected(t *task, p index.Path, want index.Stamp) bool {
 // leave the tree: a process that has it open for writing would go on writing
 // into it afterwards. A nil guard guards nothing: what is no file, or what we
 // may not read, is told by its stamp alone.
-type guard struct {
-	c      vfs.Content
-	expect index.Stamp
-}
+type guard struct{ c vfs.Content }
 
 // guard opens what is at p, a file if kind says so. It returns false if t is over.
 func (b *batch) guard(t *task, p index.Path, kind index.Kind, expect index.Stamp) (*guard, bool) {
@@ -56,11 +53,12 @@ func (b *batch) guard(t *task, p index.Path, kind index.Kind, expect index.Stamp
 		t.fail("%w", err)
 		return nil, false
 	}
-	g := &guard{c, expect}
+	g := &guard{c}
+	info, err := c.Stat()
 	switch {
 	case g.written():
 		t.busy = true
-	case g.changed():
+	case err != nil || info.Stamp != expect:
 		t.raced = true
 	default:
 		return g, true
@@ -76,16 +74,6 @@ func (g *guard) written() bool {
 	}
 	writers, known := g.c.Writers()
 	return known && writers
-}
-
-// changed reports whether the file is not what was expected; one that cannot
-// be looked at is not.
-func (g *guard) changed() bool {
-	if g == nil {
-		return false
-	}
-	info, err := g.c.Stat()
-	return err != nil || !landing.Unchanged(info.Stamp, g.expect)
 }
 
 func (g *guard) close() {

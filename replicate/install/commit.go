@@ -10,10 +10,16 @@ import (
 	"duet/store/index"
 )
 
-// sync puts all names that the batch made or took away on stable storage.
+// sync puts all names that the batch made or took away on stable storage, and
+// the metadata that it set.
 func (b *batch) sync() error {
 	touched := make(map[index.Path]bool)
+	var dressed []index.Path
 	for _, t := range b.tasks {
+		if t.done && t.verb == index.SetMeta && t.entry.Kind == index.File {
+			dressed = append(dressed, t.path)
+			continue
+		}
 		if t.verb == 0 || t.intent.ID == 0 {
 			continue
 		}
@@ -25,8 +31,8 @@ func (b *batch) sync() error {
 			touched[t.path] = true // its metadata is in itself
 		}
 	}
-	if len(touched) == 0 {
-		return nil
+	if err := landing.SyncFiles(b.files, dressed); err != nil || len(touched) == 0 {
+		return err
 	}
 	return b.files.SyncDirs(slices.SortedFunc(maps.Keys(touched), index.Path.Compare))
 }

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"testing"
 
 	"duet/recovery"
 	"duet/scan/vfs"
-	"duet/store"
 	"duet/store/index"
 )
 
@@ -24,6 +24,7 @@ type faulty struct {
 }
 
 type fate struct {
+	mu   sync.Mutex // looks may come from several goroutines
 	ops  int
 	stop int // 0: never
 	once bool
@@ -33,9 +34,16 @@ type fate struct {
 	// noExchange makes a Swap three renames, as vfs does where the
 	// filesystem has no exchange.
 	noExchange bool
+	synced     []index.Path
 }
 
 func (f *fate) op(name string, p index.Path) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.count(name, p)
+}
+
+func (f *fate) count(name string, p index.Path) error {
 	f.ops++
 	if f.stop != 0 && (f.ops == f.stop || f.ops > f.stop && !f.once) {
 		return errCrash
@@ -47,11 +55,13 @@ func (f *fate) op(name string, p index.Path) error {
 // look is op for what changes nothing: to stop before it is to stop before the
 // next change.
 func (f *fate) look(name string, p index.Path) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.stop != 0 && f.ops >= f.stop && !f.once {
 		return errCrash
 	}
 	if f.once {
-		return f.op(name, p)
+		return f.count(name, p)
 	}
 	f.note(name, p)
 	return nil
@@ -92,7 +102,22 @@ func (f faulty) Open(p index.Path) (vfs.Content, error) {
 	if err := f.look("open", p); err != nil {
 		return nil, err
 	}
-	return f.Files.Open(p)
+	c, err := f.Files.Open(p)
+	return content{c, f.fate, p}, err
+}
+
+// content says when it is synced.
+type content struct {
+	vfs.Content
+	*fate
+	p index.Path
+}
+
+func (c content) Sync() error {
+	if err := c.op("sync file", c.p); err != nil {
+		return err
+	}
+	return c.Content.(interface{ Sync() error }).Sync()
 }
 
 func (f faulty) Inside(h vfs.Held) (vfs.Files, error) {
@@ -202,6 +227,7 @@ func (f faulty) SyncDirs(dirs []index.Path) error {
 	if err := f.op("sync", ""); err != nil {
 		return err
 	}
+	f.synced = append(f.synced, dirs...)
 	return f.Files.SyncDirs(dirs)
 }
 
@@ -262,7 +288,7 @@ func TestCrash(t *testing.T) {
 			t.Parallel()
 			step := 1 + len(s.have)/10 // of a long batch not every single one
 			for n := 1; ; n += step {
-				if !crashAt(t, s, fate{stop: n}) {
+				if !crashAt(t, s, &fate{stop: n}) {
 					break
 				}
 				if t.Failed() {
@@ -278,7 +304,7 @@ func TestCrashNoExchange(t *testing.T) {
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			for n := 1; crashAt(t, s, fate{stop: n, noExchange: true}); n++ {
+			for n := 1; crashAt(t, s, &fate{stop: n, noExchange: true}); n++ {
 				if t.Failed() {
 					t.Fatalf("stopped before operation %d", n)
 				}
@@ -288,12 +314,11 @@ func TestCrashNoExchange(t *testing.T) {
 }
 
 // crashAt reports whether there was an operation number fate.stop.
-func crashAt(t *testing.T, s scenario, fate fate) bool {
+func crashAt(t *testing.T, s scenario, f *fate) bool {
 	top := scratch(t)
 	defer os.RemoveAll(top)
 	w, jobs := begin(t, top, s)
 	defer w.close()
-	f := &fate
 	w.fated(f)
 	_, err := Batch(context.Background(), w.st, w.files, w.env(), jobs)
 	if f.ops < f.stop {
@@ -408,31 +433,4 @@ func allDone(out []Outcome) bool {
 		}
 	}
 	return len(out) > 0
-}
-
-// rescan is what a scan does of a path that has another stamp and the same
-// content: metadata that was half set is not an edit here.
-func (w *world) rescan() {
-	w.tb.Helper()
-	w.update(func(tx *store.Tx) error {
-		for r, err := range tx.Range(index.Root, false) {
-			if err != nil {
-				return err
-			}
-			info, err := w.files.Lstat(r.Path)
-			if err != nil || !r.Ours.Live() || info.Stamp == r.Stamp || !info.Stamp.SameBytes(r.Stamp) && info.Stamp.Size != r.Ours.Size {
-				continue
-			}
-			e := *r.Ours
-			e.Mode, e.ModTime = info.Stamp.Mode&0777, info.Stamp.ModTime
-			if e.Kind == index.Symlink {
-				e.Mode = 0
-			}
-			r.Stamp, r.Ours = info.Stamp, &e
-			if err := tx.Put(r); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

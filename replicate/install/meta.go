@@ -13,12 +13,7 @@ func (b *batch) setMeta(t *task) {
 	if !b.expected(t, t.path, t.rec.Stamp) {
 		return
 	}
-	g, ok := b.guard(t, t.path, t.entry.Kind, t.rec.Stamp)
-	if !ok {
-		return
-	}
-	defer g.close()
-	if stamp, ok := b.dress(t, t.path, t.rec, g); ok {
+	if stamp, ok := b.dress(t, t.path, t.rec); ok {
 		t.done, t.now = true, stamp
 	}
 }
@@ -26,32 +21,31 @@ func (b *batch) setMeta(t *task) {
 // dress sets t's metadata on what is at p, whose record is was. It returns
 // false if t is over.
 //
-// RACE: a process that opens the file, writes and closes it again, all between
-// the check inside SetMeta and its setting of mtime, some microseconds, has its
-// own mtime covered by ours. If the size changed, or the file is still open,
-// that is seen; else the edit is found when the content is next read.
-// Where mtime need not change it is not set, and there is no window.
-func (b *batch) dress(t *task, p index.Path, was *index.Record, g *guard) (index.Stamp, bool) {
+// RACE: what a process writes between the check in SetMeta and the setting of
+// the time is hidden by the time that it gets. SetMeta has a lease against
+// that. Where there are none, only a new size is seen here; the window is some
+// microseconds, and is not there if the time need not change.
+func (b *batch) dress(t *task, p index.Path, was *index.Record) (index.Stamp, bool) {
 	m := b.env.Meta(t.entry, was)
 	if t.entry.ModTime == was.Ours.ModTime {
 		m.ModTime = 0
 	}
 	stamp, err := b.files.SetMeta(p, m, was.Stamp)
 	switch {
+	case errors.Is(err, vfs.ErrBusy):
+		t.busy = true
 	case errors.Is(err, vfs.ErrChanged), errors.Is(err, fs.ErrNotExist):
 		t.raced = true
-		return stamp, false
 	case err != nil:
-		// It may be half set. Say nothing: the same is tried again, and until
-		// then the stamp does not match, which the next look settles.
+		// It may be half set. The stamp does not match until the next look has
+		// settled that.
 		t.fail("%w", err)
-		return stamp, false
 	}
-	if g.written() || stamp.Size != was.Stamp.Size {
-		t.raced = true
-		stamp.Ctime = 0 // matches nothing: read it again
+	if stamp.Size != was.Stamp.Size {
+		t.raced = t.raced || err == nil
+		stamp.Ctime = 0 // matches nothing: it is read again
 	}
-	return stamp, true
+	return stamp, err == nil
 }
 
 // metaOf is the metadata that a stamp has.

@@ -53,12 +53,7 @@ func (b *batch) move(t *task) {
 		if !b.free(t) {
 			return
 		}
-		g, ok := b.guard(t, src.path, t.entry.Kind, src.rec.Stamp)
-		if !ok {
-			return
-		}
-		defer g.close()
-		stamp, ok := b.dress(t, src.path, src.rec, g)
+		stamp, ok := b.dress(t, src.path, src.rec)
 		if !ok {
 			return
 		}

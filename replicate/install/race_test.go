@@ -5,13 +5,17 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
 	"duet/store/index"
 )
 
-const saved = "what the user saved just now"
+const (
+	saved = "what the user saved just now"
+	same  = "YOU" // as long as what is there
+)
 
 // user is what somebody does to the tree at the wrong moment.
 type user struct {
@@ -31,6 +35,7 @@ var users = []user{
 		f.WriteString(saved)
 		return f.Close()
 	}},
+	{name: "writes as many bytes", text: same, do: func(w *world, full string) error { return os.WriteFile(full, []byte(same), 0o644) }},
 	{name: "replaces it", text: saved, do: func(w *world, full string) error {
 		tmp := filepath.Join(w.top, "tmp")
 		if err := os.WriteFile(tmp, []byte(saved), 0o644); err != nil {
@@ -113,7 +118,7 @@ func raceOnce(t *testing.T, r race, u user, when string) {
 	}
 	w.check(false)
 	texts := w.texts()
-	if u.text == saved && !texts[saved] {
+	if u.text == saved && !texts[saved] || u.text == same && !texts[same] {
 		t.Errorf("the save is lost: %v", texts)
 	}
 	raced := false
@@ -148,9 +153,11 @@ func TestRaceAndCrash(t *testing.T) {
 		for _, u := range users {
 			t.Run(r.verb+"/"+u.name, func(t *testing.T) {
 				t.Parallel()
-				for n := 1; raceAndCrash(t, r, u, n); n++ {
-					if t.Failed() {
-						t.Fatalf("stopped before operation %d", n)
+				for _, when := range []string{"before", "after"} {
+					for n := 1; raceAndCrash(t, r, u, when, n); n++ {
+						if t.Failed() {
+							t.Fatalf("%s, and stopped before operation %d", when, n)
+						}
 					}
 				}
 			})
@@ -158,7 +165,7 @@ func TestRaceAndCrash(t *testing.T) {
 	}
 }
 
-func raceAndCrash(t *testing.T, r race, u user, n int) bool {
+func raceAndCrash(t *testing.T, r race, u user, when string, n int) bool {
 	w := newWorld(t, scratch(t))
 	defer w.close()
 	w.seed(tree{"d": dir(), "d/f": file("old")})
@@ -166,13 +173,20 @@ func raceAndCrash(t *testing.T, r race, u user, n int) bool {
 	jobs := w.jobs(r.want, r.move)
 	acted := false
 	f := &fate{stop: n}
-	f.before = func(op string, p index.Path) {
-		if op == r.verb && !acted {
-			acted = true
-			if err := u.do(w, filepath.Join(w.root(), r.path)); err != nil {
-				t.Error(err)
+	act := func(path string) func(op string, p index.Path) {
+		return func(op string, p index.Path) {
+			if op == r.verb && !acted {
+				acted = true
+				if err := u.do(w, filepath.Join(w.root(), path)); err != nil && !os.IsNotExist(err) {
+					t.Error(err)
+				}
 			}
 		}
+	}
+	if when == "before" {
+		f.before = act(r.path)
+	} else {
+		f.after = act(r.to)
 	}
 	w.fated(f)
 	_, _ = Batch(context.Background(), w.st, w.files, w.env(), jobs)
@@ -181,7 +195,7 @@ func raceAndCrash(t *testing.T, r race, u user, n int) bool {
 	w.check(false)
 	w.noIntents()
 	if acted {
-		inTree(t, w, r, u, "before", w.texts())
+		inTree(t, w, r, u, when, w.texts())
 	}
 	if t.Failed() {
 		t.Logf("before the crash: %q", f.log)
@@ -257,14 +271,14 @@ func TestUnseenEdit(t *testing.T) {
 // inTree checks that the save is in the tree itself, not only among the kept.
 func inTree(t *testing.T, w *world, r race, u user, when string, texts map[string]bool) {
 	t.Helper()
-	if u.text != saved {
+	if u.text != saved && u.text != same {
 		if r.verb != "swap" && when == "before" && u.name == "appends" && !texts[u.text] {
 			t.Errorf("what was appended is lost: %v", texts)
 		}
 		return
 	}
 	for _, x := range w.onDisk() {
-		if x.text == saved {
+		if x.text == u.text {
 			return
 		}
 	}
@@ -275,9 +289,6 @@ func inTree(t *testing.T, w *world, r race, u user, when string, texts map[strin
 // and write only when all is over: its bytes must not go into a kept version.
 func TestWriter(t *testing.T) {
 	for _, r := range races {
-		if r.verb == "set metadata" {
-			continue // nothing is moved: the writer writes where it did
-		}
 		t.Run(r.verb, func(t *testing.T) {
 			w := newWorld(t, scratch(t))
 			w.seed(tree{"d": dir(), "d/f": file("old")})
@@ -295,6 +306,9 @@ func TestWriter(t *testing.T) {
 			w.fated(f)
 			out := w.batch(jobs)
 			w.hook = nil
+			if r.verb == "set metadata" && !out[0].Busy {
+				t.Errorf("nobody noticed: %+v", out)
+			}
 			if _, err := writer.WriteString(saved); err != nil {
 				t.Error(err)
 			}
@@ -407,6 +421,43 @@ func TestRaceInside(t *testing.T) {
 			w.check(false)
 			w.noIntents()
 		})
+	}
+}
+
+// TestRaceWhileUnfolding lets a process that works in a directory go on saving
+// there while it is taken apart.
+func TestRaceWhileUnfolding(t *testing.T) {
+	w := newWorld(t, scratch(t))
+	w.seed(tree{"x": dir(), "x/d": dir(), "x/d/f": file("f"), "x/d/g": file("g"), "to": dir()})
+	want := tree{"x": link("to"), "to": dir()}
+	w.hear(want)
+	jobs := w.jobs(want, nil)
+	inside, err := os.Open(filepath.Join(w.root(), "x/d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inside.Close()
+	f := &fate{before: func(op string, p index.Path) {
+		if op == "shelve" && p == "d/f" {
+			err := errors.Join(
+				os.WriteFile(procFile(inside)+"/g", []byte(saved), 0o644),
+				os.WriteFile(procFile(inside)+"/late", []byte("late"), 0o644))
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	w.fated(f)
+	w.batch(jobs)
+	w.hook = nil
+	sameTree(t, w.onDisk(), want)
+	w.check(true)
+	w.settled()
+	if got := w.kept(); !slices.Equal(got, []string{"x overwritten directory", "x/d/f overwritten f", "x/d/g raced " + saved}) {
+		t.Errorf("kept %q", got)
+	}
+	if !w.texts()["late"] {
+		t.Error("what was made last is lost")
 	}
 }
 

@@ -79,7 +79,7 @@ func (b *batch) shelve(t *task) {
 		t.fail("%w", err)
 		t.open = true
 		return
-	case !landing.Unchanged(info.Stamp, t.rec.Stamp), g.changed():
+	case !landing.Unchanged(info.Stamp, t.rec.Stamp):
 		t.raced = true
 	case g.written():
 		t.busy = true

@@ -63,7 +63,7 @@ func (b *batch) settleSwap(t *task, g *guard) {
 		t.fail("%w", err)
 		t.open = true
 		return
-	case !landing.Unchanged(info.Stamp, t.rec.Stamp), g.changed():
+	case !landing.Unchanged(info.Stamp, t.rec.Stamp):
 		t.raced = true
 	case g.written():
 		t.busy = true
@@ -101,7 +101,7 @@ func (b *batch) lookInside(t *task) {
 // blocked says why a directory cannot be replaced.
 func (t *task) blocked(err error) {
 	t.raced = errors.Is(err, vfs.ErrChanged)
-	t.busy = errors.Is(err, landing.ErrBusy)
+	t.busy = errors.Is(err, vfs.ErrBusy)
 	if !t.busy {
 		t.fail("%w", err)
 	}
