@@ -69,7 +69,7 @@ func (l *loop) scan(now time.Time) {
 		l.indexFailed("start a scan", err)
 		return
 	}
-	if n.first && counts.Records-counts.Tombstones > 0 && !l.root.acceptGap && l.looksEmptied() {
+	if n.first && counts.Files+counts.Dirs+counts.Links > 0 && !l.root.acceptGap && l.looksEmptied() {
 		l.root.emptied, l.root.next = true, now.Add(rootEvery)
 		l.log.Error("root is empty but the index is not: nothing is deleted until a person approves",
 			"root", l.s.cfg.Path, "files", counts.Files,
