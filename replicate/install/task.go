@@ -29,6 +29,8 @@ type task struct {
 	fresh    bool        // staged by the batch itself
 	first    vfs.Held    // Swap: the name that staged had before the swap
 	swapName string      // and the one that it has for it
+	expect   index.Stamp // Swap: what has to come out
+	shut     bool        // a directory whose own mode comes last
 	swapped  bool        // it was in the tree
 	stamp    index.Stamp // of what is staged; for the source of a move, after its metadata is set
 	intent   index.Intent
@@ -112,13 +114,14 @@ func (b *batch) pair(tx *store.Tx, byPath map[index.Path]*task) error {
 		}
 		src := byPath[t.job.From]
 		if src == nil && t.job.FromEntry != nil {
-			src = &task{job: t.job, n: t.n, path: t.job.From, entry: t.job.FromEntry}
 			var err error
-			if src.rec, err = record(tx, src.path); err != nil {
+			if src, err = b.source(tx, t); err != nil {
 				return err
 			}
-			byPath[src.path] = src
-			b.all = append(b.all, src)
+			if src != nil {
+				byPath[src.path] = src
+				b.all = append(b.all, src)
+			}
 		}
 		if src != nil && src.to == nil && !src.entry.Live() && src.rec.Ours.Live() &&
 			index.SameContent(src.rec.Ours, t.entry) {
@@ -126,6 +129,23 @@ func (b *batch) pair(tx *store.Tx, byPath map[index.Path]*task) error {
 		}
 	}
 	return nil
+}
+
+// source makes the task of a move's source, nil if that is not to go any more:
+// since the job was made somebody may have changed it, and then it stays.
+func (b *batch) source(tx *store.Tx, t *task) (*task, error) {
+	src := &task{job: t.job, n: t.n, path: t.job.From, entry: t.job.FromEntry}
+	var err error
+	if src.rec, err = record(tx, src.path); err != nil {
+		return nil, err
+	}
+	if b.env.Doomed != nil && src.rec.Ours.Live() {
+		src.entry = b.env.Doomed(src.rec)
+	}
+	if src.entry == nil || !index.SameContent(src.rec.Ours, t.entry) {
+		return nil, nil
+	}
+	return src, nil
 }
 
 // order gives each task its verb, and puts them in the order of diff.Order,
