@@ -19,7 +19,10 @@ const (
 	noisyMost    = 2 * time.Second
 )
 
-var errBusy = errors.New("a process has it open for writing: it is replaced when that is done")
+var (
+	errBusy  = errors.New("a process has it open for writing: it is replaced when that is done")
+	errRaced = errors.New("it has just been changed here: that is looked at first")
+)
 
 // pickRemovals makes a batch of what the peer deleted, bottom-up, once nothing
 // else is left to do.

@@ -353,6 +353,10 @@ func (l *loop) outcome(b *batch, o *install.Outcome, now time.Time) {
 	case o.Err != nil:
 		l.trouble.fail(o.Path, o.Err, now)
 		l.stuck(o, now)
+	case o.Raced:
+		// Nothing can be done before somebody has looked at it: without a wait,
+		// each try would put off that look again.
+		l.trouble.fail(o.Path, errRaced, now)
 	}
 	if o.Raced || o.Busy {
 		l.notice.dirty.Mark(o.Path, true, now)
