@@ -92,6 +92,23 @@ func (s *scene) finish(in *index.Intent, stamp index.Stamp, out *landing.Displac
 	return l
 }
 
+// openedUp reports whether a directory is as it was but that its owner may
+// write: so Batch makes it for an instant, to be able to rename it.
+func openedUp(now, was index.Stamp) bool {
+	was.Mode |= 0700
+	return isDir(was) && now == was
+}
+
+// shut gives a new directory the mode that Batch would have given it last. It
+// returns what the record gets.
+func (s *scene) shut(in *index.Intent, now index.Stamp, r *index.Record) (index.Stamp, error) {
+	m := s.env.Meta(in.Entry, r)
+	if in.Entry.Kind != index.Dir || now.Mode&07777 == m.Mode || now.Mode&07777 != m.Mode|0700 {
+		return stampOf(in, now), nil
+	}
+	return s.files.SetMeta(in.Path, m, now)
+}
+
 // undo leaves the record as it is. out is what came out of the tree all the
 // same, and is kept.
 func (s *scene) undo(in *index.Intent, out *landing.Displaced) *landing.Landing {

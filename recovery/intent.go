@@ -8,7 +8,7 @@ import (
 	"duet/store/index"
 )
 
-func (s *scene) place(in *index.Intent) error {
+func (s *scene) place(in *index.Intent, r *index.Record) error {
 	info, ok, err := s.lstat(in.Path)
 	if err != nil {
 		return err
@@ -19,8 +19,11 @@ func (s *scene) place(in *index.Intent) error {
 			// By hard link, where nothing better is to be had: one name is left over.
 			s.discard = append(s.discard, h)
 		}
-		s.finish(in, stampOf(in, info.Stamp), nil)
-		return nil
+		stamp, err := s.shut(in, info.Stamp, r)
+		if err == nil {
+			s.finish(in, stamp, nil)
+		}
+		return err
 	}
 	if left {
 		if err := s.drop(in, h); err != nil {
@@ -71,10 +74,13 @@ func (s *scene) swap(in *index.Intent, r *index.Record) error {
 		}
 	}
 	l := s.undo(in, kept)
-	if back && ok && landing.Unchanged(info.Stamp, in.Expect) {
+	switch {
+	case back && ok && landing.Unchanged(info.Stamp, in.Expect):
 		l.Stamp = info.Stamp // what went and came back has another ctime
+	case ok && openedUp(info.Stamp, in.Expect):
+		_, err = s.files.SetMeta(in.Path, metaOf(in.Expect), info.Stamp)
 	}
-	return nil
+	return err
 }
 
 // written reports whether the swap of a directory was written down already:
@@ -112,8 +118,12 @@ func (s *scene) giveBack(p index.Path, h vfs.Held) (out bool, err error) {
 // swapped settles a swap that happened: what came out is looked at, as Batch
 // would have.
 func (s *scene) swapped(in *index.Intent, r *index.Record, now index.Stamp, old vfs.Held, out bool) error {
+	stamp, err := s.shut(in, now, r)
+	if err != nil {
+		return err
+	}
 	if !out {
-		s.finish(in, stampOf(in, now), nil)
+		s.finish(in, stamp, nil)
 		return nil
 	}
 	if old.Name == in.Held+landing.OutSuffix {
@@ -148,7 +158,7 @@ func (s *scene) swapped(in *index.Intent, r *index.Record, now index.Stamp, old 
 		return nil
 	}
 	if whole && old.Area == vfs.Stage {
-		l := s.finish(in, stampOf(in, now), nil)
+		l := s.finish(in, stamp, nil)
 		l.Intents = nil
 		s.unfold = append(s.unfold, *in)
 		return nil
@@ -157,14 +167,14 @@ func (s *scene) swapped(in *index.Intent, r *index.Record, now index.Stamp, old 
 	if err != nil {
 		return err
 	}
-	s.finish(in, stampOf(in, now), kept)
+	s.finish(in, stamp, kept)
 	return nil
 }
 
 // asExpected looks at what came out of a swap.
 func (s *scene) asExpected(in *index.Intent, old vfs.Held, whole bool) (bool, error) {
 	info, err := s.files.LstatHeld(old)
-	if err != nil || !landing.Unchanged(info.Stamp, in.Expect) {
+	if err != nil || !landing.Unchanged(info.Stamp, in.Expect) && !openedUp(info.Stamp, in.Expect) {
 		return false, err
 	}
 	if !whole {

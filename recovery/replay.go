@@ -184,7 +184,7 @@ func (s *scene) settle(in *index.Intent) error {
 	}
 	switch in.Verb {
 	case index.Place:
-		return s.place(in)
+		return s.place(in, r)
 	case index.Swap:
 		return s.swap(in, r)
 	case index.Move:

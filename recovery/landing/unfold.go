@@ -99,6 +99,9 @@ func (u *unfolding) keepAs(name string) {
 // full and it has to be called again.
 func (u *unfolding) dir(ctx context.Context, at index.Path) (whole bool, err error) {
 	names, err := namesIn(u.inside, at)
+	if errors.Is(err, fs.ErrPermission) {
+		return true, nil
+	}
 	if err != nil {
 		return false, err
 	}
@@ -121,6 +124,7 @@ func (u *unfolding) dir(ctx context.Context, at index.Path) (whole bool, err err
 			return false, err
 		}
 		if info.Type == vfs.Directory && !info.Mount {
+			u.openUp(p, info)
 			if whole, err := u.dir(ctx, p); !whole || err != nil {
 				return false, err
 			}
@@ -130,6 +134,14 @@ func (u *unfolding) dir(ctx context.Context, at index.Path) (whole bool, err err
 		}
 	}
 	return true, nil
+}
+
+// openUp lets the owner change what is in a directory: it is out of the tree,
+// and nobody looks at its mode any more.
+func (u *unfolding) openUp(p index.Path, info vfs.Info) {
+	if info.Stamp.Mode&0700 != 0700 {
+		_, _ = u.inside.SetMeta(p, vfs.Meta{Mode: info.Stamp.Mode&07777 | 0700, UID: -1, GID: -1}, info.Stamp)
+	}
 }
 
 // lift brings one thing out, an empty directory by removing it. What cannot be
@@ -167,7 +179,11 @@ func (u *unfolding) lift(p index.Path, info vfs.Info) error {
 		if err != nil {
 			return err
 		}
-		if err := u.inside.Shelve(p, kept); err != nil {
+		err = u.inside.Shelve(p, kept)
+		if errors.Is(err, fs.ErrPermission) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		out.Held = kept.Name

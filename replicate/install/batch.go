@@ -89,6 +89,7 @@ func (b *batch) act() {
 			b.remove(t)
 		}
 	}
+	b.shut()
 }
 
 // unfold takes the directories apart that were replaced by a file or link.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 
 	"testing"
@@ -316,7 +315,7 @@ func TestCrashNoExchange(t *testing.T) {
 // crashAt reports whether there was an operation number fate.stop.
 func crashAt(t *testing.T, s scenario, f *fate) bool {
 	top := scratch(t)
-	defer os.RemoveAll(top)
+	defer removeAll(top)
 	w, jobs := begin(t, top, s)
 	defer w.close()
 	w.fated(f)
@@ -365,7 +364,7 @@ func TestCrashTwice(t *testing.T) {
 
 func crashTwice(t *testing.T, s scenario, n, m int) (first, second bool) {
 	top := scratch(t)
-	defer os.RemoveAll(top)
+	defer removeAll(top)
 	w, jobs := begin(t, top, s)
 	defer w.close()
 	f := &fate{stop: n}
@@ -407,7 +406,7 @@ func TestFault(t *testing.T) {
 
 func faultAt(t *testing.T, s scenario, n int) bool {
 	top := scratch(t)
-	defer os.RemoveAll(top)
+	defer removeAll(top)
 	w, jobs := begin(t, top, s)
 	defer w.close()
 	real := w.files

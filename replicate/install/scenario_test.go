@@ -2,7 +2,11 @@ package install
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 
 	"duet/store"
@@ -70,6 +74,28 @@ var scenarios = []scenario{
 		},
 	},
 	{
+		name: "read-only directories come",
+		have: tree{"ro": dir().with(0o555, 0), "f": file("f")},
+		want: tree{
+			"ro": dir().with(0o555, 0), "ro/new": dir().with(0o500, 0), "ro/new/a": file("a"), "ro/b": file("b"), "ro/l": link("b"),
+			"f": dir().with(0o555, 0), "f/a": file("fa"),
+		},
+		kept: []string{"f overwritten f"},
+	},
+	{
+		name: "read-only directories go",
+		have: tree{
+			"ro": dir().with(0o555, 0), "ro/a": file("a"), "ro/b": file("b"), "ro/c": file("c"), "ro/d": dir().with(0o555, 0),
+			"x": dir().with(0o555, 0), "x/y": dir().with(0o500, 0), "x/y/z": file("z"),
+		},
+		want:  tree{"ro": dir().with(0o555, 0), "ro/b": file("changed"), "x": link("ro"), "c": file("c")},
+		moves: map[string]string{"c": "ro/c"},
+		kept: []string{
+			"ro/a deleted a", "ro/b overwritten b", "ro/d deleted directory", "x overwritten directory",
+			"x/y overwritten directory", "x/y/z overwritten z",
+		},
+	},
+	{
 		name: "directory becomes file",
 		have: tree{"x": dir(), "x/a": file("a")},
 		want: tree{"x": file("a file now")},
@@ -100,6 +126,20 @@ func mixed() scenario {
 		s.have[p("type")+"/inner"] = file(p("inner"))
 	}
 	return s
+}
+
+// TestUnprivileged is TestBatch as an ordinary user.
+func TestUnprivileged(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("TestBatch is that already")
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.run", "^TestBatch$", "-test.v")
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestBatch/read-only_directories_go") {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 func TestBatch(t *testing.T) {

@@ -53,7 +53,7 @@ func (b *batch) stageOne(t *task, n int) error {
 	m := b.env.Meta(t.entry, t.rec)
 	switch t.entry.Kind {
 	case index.Dir:
-		t.stamp, err = b.files.StageDir(h, m)
+		err = b.stageDir(t, h, m)
 	case index.Symlink:
 		t.stamp, err = b.files.StageLink(h, t.entry.Target, m)
 	default:

@@ -33,13 +33,18 @@ func (b *batch) swap(t *task) {
 			return
 		}
 	}
+	if err := b.openUp(t); err != nil {
+		t.fail("%w", err)
+		return
+	}
+	defer b.closeUp(t)
 	t.first = t.staged
 	if err := b.files.RenameHeld(t.staged, held(t.swapName)); err != nil {
 		t.fail("%w", err)
 		return
 	}
 	t.staged = held(t.swapName)
-	err := b.files.Swap(t.staged, t.path)
+	err := b.within(func() error { return b.files.Swap(t.staged, t.path) }, t.path.Parent())
 	t.swapped = err == nil
 	switch {
 	case err == nil:
@@ -63,7 +68,7 @@ func (b *batch) settleSwap(t *task, g *guard) {
 		t.fail("%w", err)
 		t.open = true
 		return
-	case !landing.Unchanged(info.Stamp, t.rec.Stamp):
+	case !landing.Unchanged(info.Stamp, t.expect):
 		t.raced = true
 	case g.written():
 		t.busy = true

@@ -79,11 +79,22 @@ type world struct {
 func scratch(tb testing.TB) string {
 	for _, base := range []string{"/dev/shm", ""} {
 		if dir, err := os.MkdirTemp(base, "duet-test"); err == nil {
-			tb.Cleanup(func() { os.RemoveAll(dir) })
+			tb.Cleanup(func() { removeAll(dir) })
 			return dir
 		}
 	}
 	return tb.TempDir()
+}
+
+// removeAll removes read-only directories, too.
+func removeAll(top string) {
+	filepath.WalkDir(top, func(full string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() {
+			_ = os.Chmod(full, 0o700)
+		}
+		return nil
+	})
+	os.RemoveAll(top)
 }
 
 func newWorld(tb testing.TB, top string) *world {
@@ -181,7 +192,18 @@ func (w *world) write(p string, x thing) {
 func (w *world) seed(tr tree) {
 	w.tb.Helper()
 	for _, p := range tr.paths() {
-		w.write(string(p), tr[string(p)])
+		x := tr[string(p)]
+		if x.kind == index.Dir {
+			x.mode |= 0o700
+		}
+		w.write(string(p), x)
+	}
+	for _, p := range slices.Backward(tr.paths()) {
+		if x := tr[string(p)]; x.kind == index.Dir {
+			if err := os.Chmod(filepath.Join(w.root(), string(p)), fs.FileMode(x.mode)); err != nil {
+				w.tb.Fatal(err)
+			}
+		}
 	}
 	for _, p := range tr.paths() {
 		w.notice(string(p), tr[string(p)])
@@ -389,7 +411,7 @@ func (w *world) noIntents() {
 }
 
 // rescan is what a scan does of a path that has another stamp and the same
-// content: metadata that was half set is not an edit here.
+// content. Where metadata was left half set, the peer sets it once more.
 func (w *world) rescan() {
 	w.tb.Helper()
 	w.update(func(tx *store.Tx) error {
@@ -407,10 +429,21 @@ func (w *world) rescan() {
 				e.Mode = 0
 			}
 			r.Stamp, r.Ours = info.Stamp, &e
+			if r.Theirs != nil && r.Theirs.Live() && !index.Same(&e, r.Theirs) {
+				theirs := *r.Theirs // the peer insists
+				w.heard++
+				theirs.Version = theirs.Version.With(peerEpoch, w.heard)
+				r.Theirs, r.Heard, r.Next = &theirs, w.heard, index.Take
+			}
 			if err := tx.Put(r); err != nil {
 				return err
 			}
 		}
-		return nil
+		meta, err := tx.Meta()
+		if err != nil {
+			return err
+		}
+		meta.Heard = w.heard
+		return tx.PutMeta(meta)
 	})
 }
