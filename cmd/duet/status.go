@@ -101,6 +101,7 @@ func stopped(ctx context.Context, cfg *config.Config, share config.Share) replic
 	st.Files, st.Dirs, st.Links, st.Bytes, st.Epoch = row.Files, row.Dirs, row.Links, row.Bytes, row.Epoch
 	st.PendingIn, st.PendingOut, st.Held, st.Conflicts = row.Take, row.Wait, row.Held, row.Conflicts
 	st.Head, st.Heard, st.Acked, st.Kept, st.KeptBytes = row.Head, row.Heard, row.Acked, row.Kept, row.KeptBytes
+	st.Ignored = row.Ignored
 	st.Reason = row.Halt
 	return st
 }

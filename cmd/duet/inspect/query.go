@@ -111,7 +111,7 @@ func (r *run) ls() error {
 		if !e.Live() && rec.Next == index.Take && rec.Theirs.Live() {
 			e = rec.Theirs
 		}
-		if !e.Live() || r.Pending && rec.Next == index.Nothing || !r.want.match(rec.Path) {
+		if !e.Live() || r.Pending && (rec.Next == index.Nothing || rec.Next == index.Left) || !r.want.match(rec.Path) {
 			return nil
 		}
 		return r.out.Encode(Listed{r.Share, rec.Path.String(), *r.names.entry(e), uint64(rec.Pos), rec.Next.String()})
@@ -218,7 +218,7 @@ func (r *run) stats(m store.Meta, file string) error {
 		Share: r.Share, File: file, Format: m.Format, Node: m.Node.String(), Epoch: m.Epoch.String(),
 		Head: uint64(r.tx.Head()), Acked: uint64(m.Acked), Heard: uint64(m.Heard),
 		Records: c.Records, Files: c.Files, Dirs: c.Dirs, Links: c.Links, Bytes: c.Bytes, Tombstones: c.Tombstones,
-		Take: c.Take, Wait: c.Wait, Held: c.Held, Conflicts: c.Conflicts, Kept: c.Kept, KeptBytes: c.KeptBytes, Intents: c.Intents,
+		Take: c.Take, Wait: c.Wait, Held: c.Held, Ignored: c.Left, Conflicts: c.Conflicts, Kept: c.Kept, KeptBytes: c.KeptBytes, Intents: c.Intents,
 		Connected: m.Connected, Parted: m.Parted, PartedWhy: m.PartedWhy, Clean: m.Clean, Paused: m.Paused, Halt: m.Halt,
 	}
 	if m.PeerEpoch != 0 {

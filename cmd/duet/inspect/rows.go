@@ -228,6 +228,7 @@ type Stats struct {
 	Take       int64  `json:"pending_in"`
 	Wait       int64  `json:"pending_out"`
 	Held       int64  `json:"held"`
+	Ignored    int64  `json:"ignored"` // left alone, because one of the nodes ignores them
 	Conflicts  int64  `json:"conflicts"`
 	Kept       int64  `json:"kept"`
 	KeptBytes  int64  `json:"kept_bytes"`

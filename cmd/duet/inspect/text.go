@@ -45,6 +45,8 @@ func pending(next string) string {
 		return "to be done on the peer"
 	case "held":
 		return "conflict: waits for a person"
+	case "left":
+		return "left alone: one of the nodes ignores it"
 	}
 	return ""
 }
@@ -220,7 +222,7 @@ func (st Stats) text(s Style) string {
 	line("index", "%s, %d bytes, format %d", st.File, st.FileBytes, st.Format)
 	line("paths", "%d files (%d bytes), %d directories, %d symlinks", st.Files, st.Bytes, st.Dirs, st.Links)
 	line("records", "%d, %d of them tombstones", st.Records, st.Tombstones)
-	line("pending", "%d here, %d on the peer, %d held", st.Take, st.Wait, st.Held)
+	line("pending", "%d here, %d on the peer, %d held; %d ignored", st.Take, st.Wait, st.Held, st.Ignored)
 	line("kept", "%d versions, %d bytes; %d conflicts", st.Kept, st.KeptBytes, st.Conflicts)
 	line("journal", "position %d, the peer has heard %d; epoch %s", st.Head, st.Acked, st.Epoch)
 	line("peer", "heard to position %d; epoch %s", st.Heard, orDash(st.PeerEpoch))
