@@ -41,7 +41,8 @@ type Report struct {
 
 // Replay settles what a crash left. It runs at every start, before anything
 // else touches the tree or the index, and in the writer lane whenever
-// install.Batch returned an error.
+// install.Batch returned an error. Nothing may be staged meanwhile: it would be
+// taken for a leftover.
 func Replay(ctx context.Context, st *store.Store, files vfs.Files, env landing.Env) (Report, error) {
 	s := &scene{ctx: ctx, st: st, files: files, env: env, dirs: make(map[index.Path]bool)}
 	err := s.look()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"duet/recovery"
@@ -122,6 +123,30 @@ func TestOwnPath(t *testing.T) {
 	}
 	sameTree(t, w.onDisk(), want)
 	w.check(true)
+}
+
+// TestSpecial leaves alone what Duet does not sync, and says so.
+func TestSpecial(t *testing.T) {
+	for name, want := range map[string]tree{"placed": {"f": file("f")}, "replaced": {"g": file("new")}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, scratch(t))
+			w.seed(tree{"g": file("old")})
+			w.hear(want)
+			jobs := slices.DeleteFunc(w.jobs(want, nil), func(j Job) bool { return !j.Entry.Live() })
+			fifo := filepath.Join(w.root(), string(jobs[0].Path))
+			os.Remove(fifo)
+			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if o := w.batch(jobs)[0]; !errors.Is(o.Err, vfs.ErrSpecial) || o.Done || o.Raced {
+				t.Errorf("outcome %+v", o)
+			}
+			if info, err := os.Lstat(fifo); err != nil || info.Mode().Type() != os.ModeNamedPipe {
+				t.Errorf("it is %v, %v", info, err)
+			}
+			w.noIntents()
+		})
+	}
 }
 
 // TestStale drops jobs that Recheck refuses, and refuses paths with an intent.

@@ -21,10 +21,35 @@ func (b *batch) expected(t *task, p index.Path, want index.Stamp) bool {
 		t.raced = true
 	case err != nil:
 		t.fail("%w", err)
+	case info.Stamp == want && !info.Mount:
+		return true
+	default:
+		t.inTheWay(info)
+	}
+	return false
+}
+
+// inTheWay says why what is at t's path cannot be replaced. What a scan does
+// not take up would not be settled by looking again: that is an error.
+func (t *task) inTheWay(info vfs.Info) {
+	switch {
 	case info.Mount:
 		t.fail("%w", vfs.ErrMount)
-	case info.Stamp != want:
+	case info.Type == vfs.Special:
+		t.fail("what is there %w", vfs.ErrSpecial)
+	default:
 		t.raced = true
+	}
+}
+
+// free reports whether nothing is at t's path. If something is, t is over.
+func (b *batch) free(t *task) bool {
+	info, err := b.files.Lstat(t.path)
+	switch {
+	case err == nil:
+		t.inTheWay(info)
+	case !errors.Is(err, fs.ErrNotExist):
+		t.fail("%w", err)
 	default:
 		return true
 	}

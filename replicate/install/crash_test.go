@@ -336,7 +336,7 @@ func crashAt(t *testing.T, s scenario, f *fate) bool {
 }
 
 // TestCrashTwice stops a batch at every operation, and the replay after it at
-// every second one of its own.
+// every third one of its own.
 func TestCrashTwice(t *testing.T) {
 	for _, s := range scenarios {
 		if len(s.moves) > 0 && s.name != "move" {
@@ -345,7 +345,7 @@ func TestCrashTwice(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			for n := 1; ; n++ {
-				for m := 1 + n%2; ; m += 2 {
+				for m := 1 + n%3; ; m += 3 {
 					first, second := crashTwice(t, s, n, m)
 					if !first {
 						return

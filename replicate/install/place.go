@@ -13,7 +13,7 @@ func (b *batch) place(t *task) {
 	err := b.within(func() error { return b.files.Place(t.staged, t.path) }, t.path.Parent())
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		t.raced = true
+		t.raced = b.free(t) || t.raced
 	case errors.Is(err, fs.ErrNotExist):
 		t.fail("%w: %w", ErrParent, err)
 	case err != nil:
@@ -21,20 +21,6 @@ func (b *batch) place(t *task) {
 	default:
 		b.landed(t)
 	}
-}
-
-// free reports whether nothing is at t's path. If something is, t is over.
-func (b *batch) free(t *task) bool {
-	_, err := b.files.Lstat(t.path)
-	switch {
-	case err == nil:
-		t.raced = true
-	case !errors.Is(err, fs.ErrNotExist):
-		t.fail("%w", err)
-	default:
-		return true
-	}
-	return false
 }
 
 // move renames a file or symlink of the tree. Its metadata is set before, at
@@ -65,7 +51,7 @@ func (b *batch) move(t *task) {
 		b.moved(t)
 		return
 	case errors.Is(err, fs.ErrExist):
-		t.raced = true
+		t.raced = b.free(t) || t.raced
 	case errors.Is(err, fs.ErrNotExist):
 		if _, e := b.files.Lstat(src.path); errors.Is(e, fs.ErrNotExist) {
 			t.raced = true

@@ -13,11 +13,15 @@ import (
 //
 // RACE: between the check and the exchange anybody may save, by writing into
 // the file or by renaming another over it. settleSwap sees both in what came
-// out. A process that opens the file in the check's last moment and has written
-// nothing when settleSwap looks is found by the lease that the guard tries; where
-// leases are not to be had (another user's file, some filesystems), what it
-// writes later goes into the kept version, and is not lost, but not in the
-// tree either.
+// out. A process that opens the file in the check's last moment and has
+// written nothing when settleSwap looks is found by the lease that the guard
+// tries; where leases are not to be had (another user's file, some
+// filesystems), what it writes later goes into the kept version: not lost, but
+// not in the tree either.
+//
+// RACE: a file that has a second name in the tree is kept as the same inode.
+// Who writes through the other name changes the kept version, too; a restore
+// verifies the hash, and then refuses.
 func (b *batch) swap(t *task) {
 	if !b.expected(t, t.path, t.rec.Stamp) {
 		return
