@@ -327,3 +327,46 @@ func TestTooManyRules(t *testing.T) {
 		t.Errorf("open: %v", err)
 	}
 }
+
+// More paths than one transaction settles become ignored, and cease to be.
+func TestRuleForManyPaths(t *testing.T) {
+	const many = 2100
+	p := newPair(t, func(c *replicate.Config) {
+		if c.NodeName == "b" {
+			c.Ignore = []string{"*.cache"}
+		}
+	})
+	for i := range many {
+		p.a.write(fmt.Sprintf("d/%d.cache", i), "")
+	}
+	p.start()
+	p.a.until("ignored files", func(st replicate.Status) bool { return st.Ignored == many })
+	p.flush()
+	p.restart(func() { p.b.cfg.Ignore = nil })
+	p.settle()
+	if st := p.b.share.Status(); st.Files != many || st.Ignored != 0 {
+		t.Errorf("%d files, %d ignored", st.Files, st.Ignored)
+	}
+}
+
+// The same when a file takes the directory's place there.
+func TestIgnoredKeepsItsDirectoryAgainstAFile(t *testing.T) {
+	p := newPair(t, nil)
+	p.a.write("d/x.cache", "1")
+	p.a.write("d/y", "1")
+	p.start()
+	p.settle()
+	p.restart(func() { p.b.cfg.Ignore = []string{"*.cache"} })
+	p.pass()
+	if err := os.RemoveAll(filepath.Join(p.a.root, "d")); err != nil {
+		t.Fatal(err)
+	}
+	p.a.write("d", "a file")
+	p.until("the directory", func() bool {
+		info, err := os.Lstat(filepath.Join(p.a.root, "d"))
+		return err == nil && info.IsDir()
+	})
+	p.flush()
+	p.b.wants("d/x.cache", "1")
+	p.a.wantsNone("d/x.cache")
+}
