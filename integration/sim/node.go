@@ -217,13 +217,16 @@ func (n *node) run() {
 			l.end("stop", "the end")
 		}
 		cancel()
-		err := <-done
+		err := n.await(done)
 		n.mu.Lock()
 		n.life = nil
 		n.mu.Unlock()
 		close(l.gone)
 		if l.how == "stop" && err != nil {
 			n.w.fault("%s: run: %v", n.name, err)
+		}
+		if over && len(n.w.Faults()) > 0 {
+			n.tell(l.share)
 		}
 		if l.how == "stop" { // a crash may leave work to the next start
 			n.check(l.share)
@@ -236,6 +239,17 @@ func (n *node) run() {
 		}
 		n.fall(l.how)
 		time.Sleep(n.chances.draw("down", "").between(0, 10*time.Millisecond, n.w.Swarm.Apart+20*time.Millisecond))
+	}
+}
+
+// await waits until a daemon that was told to stop has.
+func (n *node) await(done <-chan error) error {
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(10 * time.Minute):
+		n.w.stuck(n.name + " does not stop")
+		return nil
 	}
 }
 

@@ -74,6 +74,8 @@ func Run(t *testing.T, p Plan) *World {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
+	watchdog := time.AfterFunc(tooLong, func() { w.stuck("virtual time has stopped") })
+	defer watchdog.Stop()
 	synctest.Test(t, func(t *testing.T) {
 		w.Trace.start = time.Now()
 		w.over = make(chan struct{})
@@ -86,6 +88,19 @@ func Run(t *testing.T, p Plan) *World {
 		w.counts.hours = time.Since(w.Trace.start)
 	})
 	return w
+}
+
+// tooLong is how long a run may take in real time. One that takes longer does
+// not let virtual time go on: somebody spins, or waits for a lock whose holder
+// waits for time.
+const tooLong = 20 * time.Second
+
+func (w *World) stuck(why string) {
+	w.Trace.mu.Lock()
+	for _, l := range w.Trace.lines[max(len(w.Trace.lines)-60, 0):] {
+		fmt.Fprintln(os.Stderr, l)
+	}
+	panic(fmt.Sprintf("seed %d: %s", w.Seed, why))
 }
 
 func (w *World) newNode(name, peer string, id, pid index.NodeID, dir string) *node {
@@ -128,7 +143,11 @@ func (w *World) fault(format string, args ...any) {
 }
 
 // Faults returns what went wrong.
-func (w *World) Faults() []string { return w.faults }
+func (w *World) Faults() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.faults
+}
 
 // sleep returns false when the world ends meanwhile.
 func (w *World) sleep(d time.Duration) bool {

@@ -209,8 +209,10 @@ func (s *stream) Write(p []byte) (int, error) {
 
 func (s *stream) Close() error {
 	s.end.mu.Lock()
-	delete(s.end.streams, s.both)
 	mute := s.end.mute
+	if !mute { // else the peer has not heard of it, and still has to hear of the end
+		delete(s.end.streams, s.both)
+	}
 	s.end.mu.Unlock()
 	s.in.change(func() { s.in.abandoned = true })
 	if !mute {
