@@ -58,13 +58,24 @@ func pristine(in *index.Intent, s index.Stamp) bool {
 // stampOf returns what the record gets for an install that happened: what is
 // there, or a stamp that does not match it if somebody wrote to it since, so
 // that the next look finds the edit. (A filesystem that cuts times short looks
-// the same; the look then finds the same content.)
-func stampOf(in *index.Intent, now index.Stamp) index.Stamp {
-	if pristine(in, now) {
-		return now
+// the same; the look then finds the same content.) A mode or owner that Batch
+// did not set is an edit, too.
+func (s *scene) stampOf(in *index.Intent, now index.Stamp, r *index.Record) index.Stamp {
+	was := now
+	m := s.env.Meta(in.Entry, r)
+	if in.Entry.Kind != index.Symlink {
+		was.Mode = now.Mode&^07777 | m.Mode&07777
 	}
-	now.Size, now.ModTime, now.Ctime = in.Entry.Size, in.Entry.ModTime, 0
-	return now
+	if m.UID >= 0 {
+		was.UID = uint32(m.UID)
+	}
+	if m.GID >= 0 {
+		was.GID = uint32(m.GID)
+	}
+	if !pristine(in, now) {
+		was.Size, was.ModTime, was.Ctime = in.Entry.Size, in.Entry.ModTime, 0
+	}
+	return was
 }
 
 // own reports whether the intent is for an edit of this node's own, which the
@@ -104,7 +115,7 @@ func openedUp(now, was index.Stamp) bool {
 func (s *scene) shut(in *index.Intent, now index.Stamp, r *index.Record) (index.Stamp, error) {
 	m := s.env.Meta(in.Entry, r)
 	if in.Entry.Kind != index.Dir || now.Mode&07777 == m.Mode || now.Mode&07777 != m.Mode|0700 {
-		return stampOf(in, now), nil
+		return s.stampOf(in, now, r), nil
 	}
 	return s.files.SetMeta(in.Path, m, now)
 }

@@ -192,13 +192,13 @@ func (s *scene) asExpected(in *index.Intent, old vfs.Held, whole bool) (bool, er
 }
 
 // move settles both ends of a move: the intent of its source comes with it.
-func (s *scene) move(in *index.Intent) error {
+func (s *scene) move(in *index.Intent, r *index.Record) error {
 	info, ok, err := s.lstat(in.Path)
 	if err != nil {
 		return err
 	}
 	if ok && info.Stamp.Ino == in.Ino {
-		s.finish(in, stampOf(in, info.Stamp), nil)
+		s.finish(in, s.stampOf(in, info.Stamp, r), nil)
 		return nil
 	}
 	if h, mid := s.staged(in.Ino); mid {

@@ -189,7 +189,7 @@ func (s *scene) settle(in *index.Intent) error {
 	case index.Swap:
 		return s.swap(in, r)
 	case index.Move:
-		return s.move(in)
+		return s.move(in, r)
 	case index.Shelve:
 		return s.shelve(in, r)
 	case index.SetMeta:
