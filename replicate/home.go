@@ -122,6 +122,7 @@ func (l *loop) rootOpened(o opened, now time.Time) {
 	if o.report.Intents > 0 || o.report.Found > 0 {
 		l.log.Info("settled what a crash left", "interrupted", o.report.Intents, "finished", o.report.Finished, "found", o.report.Found)
 	}
+	l.unsettled(o.report.Problems, now)
 	if o.blind != nil {
 		l.notice.blind = o.blind.Error()
 		l.log.Warn("no file events: the tree is scanned every minute instead", "error", o.blind)
@@ -130,9 +131,30 @@ func (l *loop) rootOpened(o opened, now time.Time) {
 	l.watch(o.watcher)
 }
 
-// checkRoot halts the share when its root is not there any more.
+// unsettled takes note of what a replay could not settle. Nothing is installed
+// at those paths before another replay has; the others go on.
+func (l *loop) unsettled(problems []error, now time.Time) {
+	r := &l.root
+	if len(problems) == 0 {
+		r.unsettled, r.again = 0, time.Time{}
+		return
+	}
+	r.unsettled++
+	r.again = now.Add(max(rootEvery, backoff(r.unsettled)))
+	for _, err := range problems {
+		l.log.Warn("settle what a crash left", "error", err, "next", r.again)
+	}
+}
+
+// checkRoot halts the share when its root is not there any more, and opens it
+// again when a replay has to be repeated.
 func (l *loop) checkRoot(now time.Time) {
 	r := &l.root
+	if r.ctx != nil && !r.again.IsZero() && !now.Before(r.again) {
+		r.again, r.next = time.Time{}, now
+		l.hangup("an interrupted install has to be settled on " + l.s.cfg.NodeName)
+		l.leave()
+	}
 	if r.ctx == nil || now.Before(r.next) {
 		return
 	}

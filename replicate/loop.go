@@ -63,6 +63,8 @@ type root struct {
 	reason    string    // the same in words, and what to do
 	emptied   bool      // waits for approval: a scan would find everything gone
 	next      time.Time // when to look again
+	again     time.Time // when to replay again what could not be settled; zero if all was
+	unsettled int       // replays in a row that left something
 	accept    bool      // a person accepts the directory that is there now
 	acceptGap bool      // a person accepts that everything is gone
 }
@@ -200,6 +202,7 @@ func (l *loop) arm(now time.Time) {
 	}
 	if !l.stopping {
 		sooner(l.root.next)
+		sooner(l.root.again)
 		sooner(l.trouble.next(now))
 		sooner(l.rounds.quiet)
 		if l.root.ready {
