@@ -66,6 +66,15 @@ func (b *batch) stage(ctx context.Context, fetcher *transfer.Fetcher) {
 		}
 	}
 	group.Wait()
+	// Some of what failed may be here all the same: a session can end in the
+	// instant in which a content is complete.
+	var failed []install.Job
+	for i := range b.jobs {
+		if b.failed[b.jobs[i].Path] != nil {
+			failed = append(failed, b.jobs[i])
+		}
+	}
+	unstage(b.files, failed, nil)
 }
 
 // errParted means that the session ended under a transfer. It is nobody's
@@ -87,10 +96,7 @@ func stageContent(files vfs.Files, j *install.Job, content []byte, m vfs.Meta) e
 	if _, err = d.Write(content); err == nil {
 		_, err = d.Finish(m)
 	}
-	if err = errors.Join(err, d.Close()); err != nil {
-		files.RemoveHeld(j.Staged) // as in unstage
-	}
-	return err
+	return errors.Join(err, d.Close())
 }
 
 // unstage clears away what was staged for jobs that came to nothing. A large
