@@ -24,6 +24,7 @@ func (sess *session) feed(files vfs.Files, from, live index.Seq) error {
 			return err
 		}
 		if msg != nil {
+			sess.told.Store(uint64(msg.Through))
 			if err := wire.WriteMsg(sess.stream, msg); err != nil {
 				return err
 			}

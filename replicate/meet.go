@@ -190,6 +190,7 @@ func (l *loop) begin(sess *session, ours *wire.Hello, m meeting) {
 // converse starts the session's goroutines.
 func (l *loop) converse(sess *session, from, live index.Seq) {
 	files, room := l.root.files, l.talk.room
+	sess.told.Store(uint64(from))
 	sess.fetch = transfer.NewFetcher(transfer.Options{Open: sess.conn.Open, Files: files})
 	l.start(func() func() {
 		sess.fail(l, sess.feed(files, from, live))
@@ -321,12 +322,17 @@ func (l *loop) sayAck() {
 // misheard ends a session in which the peer said something impossible, or in
 // which the index could not be written.
 func (l *loop) misheard(sess *session, err error) {
-	var impossible *protocolError
-	if !errors.As(err, &impossible) {
+	if !isImpossible(err) {
 		l.indexFailed("record what the peer said", err)
 		return
 	}
-	l.log.Error("peer said something impossible", "peer", l.s.cfg.PeerName, "error", err)
+	if l.talk.sess != sess {
+		return
+	}
+	peer := l.s.cfg.PeerName
+	l.log.Error("peer said something impossible: the connection is closed, and nothing that came with it was taken over",
+		"peer", peer, "error", err,
+		"do", "compare `duet version` on both hosts; if that is the same, find out what runs on "+peer)
 	sess.cancel()
 	l.parted(sess, err)
 }
@@ -335,6 +341,11 @@ func (l *loop) misheard(sess *session, err error) {
 type protocolError struct{ text string }
 
 func (e *protocolError) Error() string { return e.text }
+
+func isImpossible(err error) bool {
+	var p *protocolError
+	return errors.As(err, &p)
+}
 
 func impossible(format string, args ...any) error {
 	return &protocolError{fmt.Sprintf(format, args...)}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"duet/replicate/link"
@@ -35,6 +36,7 @@ type session struct {
 	wakeup chan struct{} // capacity 1: the journal has grown
 	say    chan wire.Msg // bounded: acks and controls
 	fetch  *transfer.Fetcher
+	told   atomic.Uint64 // our position up to which the peer was told, or is just being told
 }
 
 // sayMost bounds what waits to be said besides changes.
@@ -184,6 +186,10 @@ func (sess *session) fail(l *loop, err error) {
 	if sess.ctx.Err() != nil {
 		return
 	}
+	if isImpossible(err) {
+		sess.s.post(func() { l.misheard(sess, err) })
+		return
+	}
 	// If the connection has ended, it knows better why.
 	select {
 	case <-sess.conn.Done():
@@ -217,6 +223,9 @@ func (l *loop) greet() {
 	}
 	l.start(func() func() {
 		theirs, err := sess.greet(hello)
+		if isImpossible(err) {
+			return func() { l.misheard(sess, err) }
+		}
 		if err != nil {
 			sess.cancel()
 			return func() { l.parted(sess, err) }
@@ -235,7 +244,7 @@ func (sess *session) greet(ours *wire.Hello) (*wire.Hello, error) {
 	if err := wire.WriteMsg(stream, ours); err != nil {
 		return nil, fmt.Errorf("say hello: %w", err)
 	}
-	m, err := wire.ReadMsg(stream)
+	m, err := hearMsg(stream)
 	if err != nil {
 		return nil, fmt.Errorf("wait for the peer's hello: %w", err)
 	}
@@ -245,7 +254,7 @@ func (sess *session) greet(ours *wire.Hello) (*wire.Hello, error) {
 	case *wire.Control:
 		return nil, fmt.Errorf("peer says: %s", m.Text)
 	}
-	return nil, fmt.Errorf("peer began with a %T", m)
+	return nil, impossible("peer began with a %T", m)
 }
 
 // accept serves the streams on which the peer fetches.
@@ -277,7 +286,7 @@ func (sess *session) accept(l *loop, src transfer.Source) {
 // read hears the peer until the session ends.
 func (sess *session) read(l *loop, room chan struct{}) error {
 	for {
-		m, err := wire.ReadMsg(sess.stream)
+		m, err := hearMsg(sess.stream)
 		if err != nil {
 			return fmt.Errorf("hear the peer: %w", err)
 		}
@@ -290,15 +299,28 @@ func (sess *session) read(l *loop, room chan struct{}) error {
 			}
 			sess.s.post(func() { l.changes(sess, m) })
 		case *wire.Ack:
+			if told := sess.told.Load(); uint64(m.Heard) > told {
+				return impossible("peer acknowledges position %d, it was told up to %d", m.Heard, told)
+			}
 			sess.s.post(func() { l.ack(sess, m.Heard) })
 		case *wire.Control:
 			if err := sess.control(l, m); err != nil {
 				return err
 			}
 		default:
-			return fmt.Errorf("peer sent a %T on the control stream", m)
+			return impossible("peer sent a %T on the control stream", m)
 		}
 	}
+}
+
+// hearMsg reads a message; one that is none is the peer's fault.
+func hearMsg(stream link.Stream) (wire.Msg, error) {
+	m, err := wire.ReadMsg(stream)
+	var invalid *wire.InvalidError
+	if errors.As(err, &invalid) {
+		return nil, impossible("%v", err)
+	}
+	return m, err
 }
 
 func (sess *session) control(l *loop, m *wire.Control) error {

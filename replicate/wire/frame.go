@@ -17,7 +17,14 @@ type Msg interface {
 	check() error
 }
 
-var errEmpty = errors.New("empty frame")
+// InvalidError means that what was read is no message, as against a stream that
+// broke: the sender does not keep to the protocol.
+type InvalidError struct{ err error }
+
+func (e *InvalidError) Error() string { return e.err.Error() }
+func (e *InvalidError) Unwrap() error { return e.err }
+
+var errEmpty = &InvalidError{errors.New("empty frame")}
 
 // WriteMsg checks m and writes it as one frame, with one Write.
 func WriteMsg(w io.Writer, m Msg) error {
@@ -69,7 +76,7 @@ func ReadMsgBuf(r io.Reader, buf []byte) (Msg, []byte, error) {
 		return nil, buf, errEmpty
 	}
 	if n > MaxFrame {
-		return nil, buf, fmt.Errorf("frame of %d bytes: the limit is %d", n, MaxFrame)
+		return nil, buf, &InvalidError{fmt.Errorf("frame of %d bytes: the limit is %d", n, MaxFrame)}
 	}
 	if uint32(cap(buf)) < n {
 		buf = make([]byte, n)
@@ -96,7 +103,7 @@ func Decode(b []byte) (Msg, error) {
 		err = m.check()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("received %s: %w", kindName(kind), err)
+		return nil, &InvalidError{fmt.Errorf("received %s: %w", kindName(kind), err)}
 	}
 	return m, nil
 }

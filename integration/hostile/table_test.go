@@ -1,0 +1,93 @@
+package hostile
+
+import (
+	"strings"
+	"testing"
+
+	"duet/replicate/wire/wirepb"
+	"duet/store/index"
+)
+
+// attack is one thing that a peer must not do. If the victim has to end the
+// session for it, says is what its log has to say of that.
+type attack struct {
+	name string
+	do   func(v *victim, s *session)
+	says string
+}
+
+func TestImpossible(t *testing.T) {
+	v := newVictim(t, nil)
+	a := newAttacker(t, v.dir, v.addr)
+	for _, at := range impossible() {
+		t.Run(at.name, func(t *testing.T) {
+			before := surroundings(t, v.dir)
+			a.t, v.t = t, t
+			logged := len(v.log.String())
+			s := a.connect()
+			at.do(v, s)
+			s.waitOver()
+			var line string
+			until(t, "the log to say "+at.says, func() bool {
+				line = v.log.String()[logged:]
+				return strings.Contains(line, at.says)
+			})
+			if !strings.Contains(line, "mallory") {
+				t.Errorf("the log does not say who did it: %s", line)
+			}
+			a.proves(v)
+			if after := surroundings(t, v.dir); after != before {
+				t.Errorf("outside of the share, there was:\n%s\nand there is:\n%s", before, after)
+			}
+		})
+	}
+	a.t, v.t = t, t
+}
+
+func impossible() []attack {
+	long := strings.Repeat("n", 256)
+	paths := map[string]string{
+		"..": "component", ".": "component", "../canary/x": "component", "d/../../x": "component", "": "empty path",
+		"/etc/passwd": "empty component", "/": "empty component", "d//x": "empty component", "d/": "empty component",
+		"a\x00b": "NUL byte", long: "component of 256 bytes", strings.Repeat("n/", 2048) + "n": "path of 4097 bytes",
+	}
+	var out []attack
+	for p, says := range paths {
+		out = append(out, attack{"path " + index.Quote(p[:min(len(p), 12)]), func(_ *victim, s *session) {
+			s.tell(s.file(p, "x"))
+		}, says})
+	}
+	entry := func(name, says string, change func(*wirepb.Change)) {
+		out = append(out, attack{name, func(_ *victim, s *session) {
+			c := s.file("x", "x")
+			change(c)
+			s.tell(c)
+		}, says})
+	}
+	entry("size of 2^63", "out of range", func(c *wirepb.Change) { c.Entry.Size = 1 << 63; c.Content = nil })
+	entry("size of 2^64-1", "out of range", func(c *wirepb.Change) { c.Entry.Size = 1<<64 - 1; c.Content = nil })
+	entry("content that is longer", "content of", func(c *wirepb.Change) { c.Content = []byte("xyz") })
+	entry("content of 33 KiB", "the limit is", func(c *wirepb.Change) { c.Content = make([]byte, 33<<10); c.Entry.Size = 33 << 10 })
+	entry("content of a directory", "content", func(c *wirepb.Change) { c.Entry.Kind = 2 })
+	entry("short hash", "hash of 5 bytes", func(c *wirepb.Change) { c.Entry.Hash = []byte("short") })
+	entry("no hash", "without a hash", func(c *wirepb.Change) { c.Entry.Hash = nil })
+	entry("no entry", "no entry", func(c *wirepb.Change) { c.Entry = nil })
+	entry("no version", "without a version", func(c *wirepb.Change) { c.Entry.Version = nil })
+	entry("17 counters", "more than 16", func(c *wirepb.Change) {
+		for i := range uint64(17) {
+			c.Entry.Version = append(c.Entry.Version, counter(1<<60+i, 1))
+		}
+	})
+	entry("counter of 0", "counts zero", func(c *wirepb.Change) { c.Entry.Version[0].Seq = 0 })
+	entry("mode of 2^31", "mode", func(c *wirepb.Change) { c.Entry.Mode = 1 << 31 })
+	entry("unknown kind of entry", "is unknown", func(c *wirepb.Change) { c.Entry.Kind = 9 })
+	entry("link to NUL", "NUL", func(c *wirepb.Change) {
+		c.Entry = index.EntryToProto(&index.Entry{Kind: index.Symlink, Target: "a\x00b", Version: index.Version{{Epoch: 1, Seq: 1}}})
+		c.Content = nil
+	})
+	entry("owner of 10,000 bytes", "owner of", func(c *wirepb.Change) { c.Entry.Owner = make([]byte, 10000) })
+	entry("position 0", "position 0", func(c *wirepb.Change) { c.Pos = 0 })
+	entry("agreed, and a state", "both", func(c *wirepb.Change) { c.Agreed = 1 })
+	entry("confirms what never was", "confirms position", func(c *wirepb.Change) { *c = wirepb.Change{Pos: c.Pos, Agreed: 1 << 63} })
+	return append(out, journals()...)
+}
