@@ -370,3 +370,50 @@ func TestIgnoredKeepsItsDirectoryAgainstAFile(t *testing.T) {
 	p.b.wants("d/x.cache", "1")
 	p.a.wantsNone("d/x.cache")
 }
+
+// A rule that goes brings back a conflict; a held session settles it only when
+// it is released.
+func TestRuleGoesWhileHeld(t *testing.T) {
+	p := newPair(t, nil)
+	p.a.write("x.cache", "1")
+	p.a.write("y", "1")
+	p.start()
+	p.settle()
+	p.cut()
+	for _, n := range []*node{p.a, p.b} {
+		n.until("cut", func(st replicate.Status) bool { return !st.Connected })
+		n.write("x.cache", n.cfg.NodeName+"'s")
+		n.until("an edit", func(st replicate.Status) bool { return st.PendingOut == 1 })
+	}
+	p.restart(func() { p.b.cfg.Ignore = []string{"*.cache"} })
+	p.pass()
+	for _, n := range []*node{p.a, p.b} {
+		if st := n.share.Status(); st.Ignored != 1 || st.Conflicts != 0 {
+			t.Errorf("%s: %d ignored, %d conflicts", n.cfg.NodeName, st.Ignored, st.Conflicts)
+		}
+	}
+	p.restart(func() {
+		p.b.cfg.Ignore = nil
+		p.b.cfg.OnReconnect = "hold"
+	})
+	st := p.b.until("a held session", func(st replicate.Status) bool {
+		return st.State == replicate.WaitingApproval && st.PendingIn == 1
+	})
+	if st.Conflicts != 0 || st.Ignored != 0 {
+		t.Errorf("held, with %d conflicts and %d ignored", st.Conflicts, st.Ignored)
+	}
+	p.a.wants("x.cache", "a's")
+	p.b.wants("x.cache", "b's")
+	plan, err := p.b.share.Plan(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.b.share.Apply(context.Background(), plan.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.settle()
+	p.a.wants("x.cache", "b's")
+	if st := p.b.share.Status(); st.Conflicts != 1 {
+		t.Errorf("%d conflicts", st.Conflicts)
+	}
+}
