@@ -46,7 +46,7 @@ type Store struct {
 	path    string
 	options Options
 	db      *bolt.DB
-	classes atomic.Pointer[classes] // those of the last commit
+	classes atomic.Pointer[classes] // those of the last commit, at least
 	broken  atomic.Bool             // a transaction of a damaged file could not be ended
 }
 

@@ -117,10 +117,13 @@ func (tx *Tx) commit() error {
 	if err := tx.hook("commit"); err != nil {
 		return err
 	}
+	// Readers need the new classes from the instant of the commit on. Until
+	// then they know of more than is there, which harms nobody.
+	before := tx.store.classes.Swap(tx.classes)
 	if err := tx.bolt.Commit(); err != nil {
+		tx.store.classes.Store(before)
 		return fmt.Errorf("commit to index %s: %w", tx.store.path, err)
 	}
-	tx.store.classes.Store(tx.classes)
 	return tx.hook("committed")
 }
 
