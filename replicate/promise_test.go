@@ -1,0 +1,110 @@
+package replicate_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"duet/replicate"
+	"duet/replicate/wire"
+	"duet/store"
+	"duet/store/index"
+)
+
+// The peer is told that it was heard when that is committed, and not before:
+// an acknowledgement is a promise.
+func TestAckAfterCommit(t *testing.T) {
+	p := newPair(t, nil)
+	var armed atomic.Bool
+	acked := make(chan struct{})
+	early := errors.New("not asked yet")
+	done := make(chan error, 1)
+	p.a.cfg.Doors.Commit = func(stage string) error {
+		if stage != "commit" || !armed.Swap(false) {
+			return nil
+		}
+		select {
+		case <-acked:
+			done <- early
+		case <-time.After(300 * time.Millisecond): // silence can only be waited for
+			done <- nil
+		}
+		return nil
+	}
+	pp := p.puppetOf(nil)
+	p.a.until("silence", func(st replicate.Status) bool { return st.State == replicate.Reconciling && st.Outage == nil })
+	p.a.until("the meeting to be written down", func(replicate.Status) bool { return p.a.meta().Connected != 0 })
+	armed.Store(true)
+	pp.say(changes(wire.Change{Pos: 5, Path: "never-here", Entry: goneAt(5)}))
+	pp.hears("that it heard us", func(m wire.Msg) bool {
+		a, ok := m.(*wire.Ack)
+		return ok && a.Heard == 5
+	})
+	close(acked)
+	if err := <-done; err != nil {
+		t.Error("a acknowledged what it had not committed")
+	}
+}
+
+// A tombstone stays until both have it and the peer has heard that we do.
+func TestTombstoneWaitsForAck(t *testing.T) {
+	p := newPair(t, nil)
+	p.a.write("y", "")
+	pp := p.puppetOf(nil)
+	pp.say(changes(wire.Change{Pos: 5, Path: "x", Entry: goneAt(5)}))
+	x := pp.change("that it has the tombstone of x", func(c wire.Change) bool { return c.Agreed == 5 })
+	if r := p.a.record("x"); r == nil {
+		t.Error("the tombstone of x is gone before we heard that a has it")
+	}
+	pp.say(&wire.Ack{Heard: x.Pos})
+	p.until("x to be forgotten", func() bool { return p.a.record("x") == nil })
+
+	p.a.remove("y")
+	y := pp.change("that y is gone", func(c wire.Change) bool { return c.Entry != nil && c.Entry.Kind == index.Gone })
+	pp.say(&wire.Ack{Heard: y.Pos})
+	p.until("the ack", func() bool { return p.a.meta().Acked >= y.Pos })
+	if r := p.a.record("y"); r == nil {
+		t.Error("the tombstone of y is gone before we had it")
+	}
+	pp.say(changes(wire.Change{Pos: 6, Agreed: y.Pos}))
+	p.until("y to be forgotten", func() bool { return p.a.record("y") == nil })
+}
+
+// What a crash left half done is settled at the next start.
+func TestReplayAtStart(t *testing.T) {
+	p := newPair(t, nil)
+	var armed atomic.Bool
+	p.a.cfg.Doors.Commit = func(stage string) error {
+		if _, err := os.Lstat(filepath.Join(p.a.root, "x")); err == nil && stage == "commit" && armed.Load() {
+			return errors.New("power failure") // x is in the tree, and the index is never to say so
+		}
+		return nil
+	}
+	armed.Store(true)
+	p.start()
+	p.b.write("x", "new")
+	p.until("x", func() bool { return p.a.read("x") == "new" })
+	p.a.until("the failure", isState(replicate.ErrorState))
+	armed.Store(false)
+	p.a.stop()
+	p.cut()
+	p.a.start()
+	p.join()
+	p.settle()
+	recovered := false
+	p.a.view(func(tx *store.Tx) error {
+		for e, err := range tx.Events(1) {
+			recovered = recovered || err == nil && e.Path == "x" && e.How == index.ByRecovery
+		}
+		if c, err := tx.Counts(); err != nil || c.Intents != 0 {
+			t.Errorf("%d intents are left, %v", c.Intents, err)
+		}
+		return nil
+	})
+	if !recovered {
+		t.Error("x was not found by the recovery")
+	}
+}
