@@ -179,6 +179,20 @@ func (n *Node) LogTail(lines int) string {
 	return n.Name + " logged last:\n  " + strings.Join(all[max(0, len(all)-lines):], "\n  ") + "\n"
 }
 
+// checkLog fails the test if the daemon ever panicked, or raced while built
+// with DUET_RACE=1.
+func (n *Node) checkLog() {
+	text, err := os.ReadFile(n.Log)
+	if err != nil {
+		return // it was never started
+	}
+	for _, bad := range []string{"WARNING: DATA RACE", "panic: ", "fatal error: ", "runtime error: "} {
+		if i := bytes.Index(text, []byte(bad)); i >= 0 {
+			n.t.Errorf("%s printed %q:\n%s", n.Name, bad, text[i:min(len(text), i+6000)])
+		}
+	}
+}
+
 // At returns the path of something in n's first share.
 func (n *Node) At(elem ...string) string {
 	return filepath.Join(append([]string{n.Root(n.Shares[0])}, elem...)...)

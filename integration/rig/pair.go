@@ -50,6 +50,7 @@ func NewPair(t testing.TB, o Options) *Pair {
 			if n.Running() {
 				n.Kill()
 			}
+			n.checkLog()
 		})
 	}
 	p.Configure(o)
