@@ -46,6 +46,7 @@ type Fetcher struct {
 	moved        *sync.Cond // there is work, or room for work
 	small, large []*job     // queued
 	byHash       map[index.Hash]*job
+	lanes        []*lane
 	closed       bool
 }
 
@@ -100,7 +101,9 @@ func (f *Fetcher) enqueue(wants []Want, results chan Result) []*job {
 	}
 	f.begin.Do(func() {
 		for i := range f.opt.Streams {
-			l := &lane{f: f, smallOnly: i == 0}
+			f.lanes = append(f.lanes, &lane{f: f, smallOnly: i == 0})
+		}
+		for _, l := range f.lanes {
 			f.wg.Go(l.run)
 		}
 	})

@@ -21,6 +21,7 @@ type lane struct {
 	// Guarded by f.mu.
 	flow  *flow // the stream in use; nil if there is none
 	bytes int64 // outstanding
+	free  bool  // waits for something to do
 }
 
 // flow is one stream of a lane, and what was asked for on it.
@@ -63,30 +64,66 @@ func (l *lane) take() []*job {
 	f := l.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	l.free = true
+	defer func() { l.free = false }()
 	for ; ; f.moved.Wait() {
 		if f.closed {
 			return nil
 		}
-		pending, busy := 0, false
-		if l.flow != nil && len(l.flow.asked) > 0 {
-			pending = len(l.flow.asked)
-			busy = l.flow.asked[pending-1].size > smallFile
-		}
-		if l.bytes >= maxBytes || pending >= maxAsked {
-			continue
-		}
-		if !l.smallOnly {
-			if batch := l.pick(&f.large, 1); len(batch) > 0 {
+		for _, large := range []bool{true, false} {
+			if !l.first(large) {
+				continue
+			}
+			queue, limit := &f.large, 1
+			if !large {
+				pending, _ := l.pending()
+				queue, limit = &f.small, min(maxBatch, maxAsked-pending)
+			}
+			if batch := l.pick(queue, limit); len(batch) > 0 {
+				f.moved.Broadcast() // what is left is for the next lane
 				return batch
 			}
 		}
-		if busy {
-			continue // small files do not go behind large ones
-		}
-		if batch := l.pick(&f.small, min(maxBatch, maxAsked-pending)); len(batch) > 0 {
-			return batch
+	}
+}
+
+// first reports whether l is the lane whose turn it is: of those that are free
+// the one that waits for the least, so that the work is spread, and a little
+// work opens few streams. (mu is held.)
+func (l *lane) first(large bool) bool {
+	if !l.takes(large) {
+		return false
+	}
+	before := true
+	for _, other := range l.f.lanes {
+		if other == l {
+			before = false
+		} else if other.free && other.takes(large) && (other.bytes < l.bytes || other.bytes == l.bytes && before) {
+			return false
 		}
 	}
+	return true
+}
+
+// takes reports whether the stream has room. (mu is held.)
+func (l *lane) takes(large bool) bool {
+	pending, busy := l.pending()
+	if l.bytes >= maxBytes || pending >= maxAsked {
+		return false
+	}
+	if large {
+		return !l.smallOnly
+	}
+	return !busy // small files do not go behind large ones
+}
+
+// pending counts what is outstanding; busy, if a large file is. (mu is held.)
+func (l *lane) pending() (n int, busy bool) {
+	if l.flow == nil || len(l.flow.asked) == 0 {
+		return 0, false
+	}
+	n = len(l.flow.asked)
+	return n, l.flow.asked[n-1].size > smallFile
 }
 
 // pick takes jobs from the head of a queue, within the bounds of a request.
