@@ -88,6 +88,9 @@ func untilDone(t *testing.T, path, stage string, do func(*Store) error) (crashes
 			}
 		}
 		closeTest(t, ro)
+		if t.Failed() {
+			t.FailNow() // the later crashes would say the same, at length
+		}
 	}
 }
 

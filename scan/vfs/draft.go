@@ -147,7 +147,7 @@ func (d *draft) Finish(m Meta) (stamp index.Stamp, err error) {
 		if stamp, err = d.tree.dress(fd, m); err != nil {
 			return err
 		}
-		return again(func() error { return unix.Fsync(fd) })
+		return again(func() error { return fsync(fd) })
 	})
 	if err != nil {
 		return index.Stamp{}, fmt.Errorf("finish %v: %w", d.held, err)

@@ -1,5 +1,7 @@
 package vfs
 
+import "golang.org/x/sys/unix"
+
 // OpenWithout opens a tree as on a kernel or filesystem that lacks some calls.
 func OpenWithout(root string, o Options, missing ...string) (*Tree, error) {
 	for _, m := range missing {
@@ -38,3 +40,13 @@ func (o *Owners) Cached() int {
 
 // MaxOwners is the most there may be.
 const MaxOwners = maxOwners
+
+// OnSync calls f with every descriptor that is synced, until the func that it
+// returns is called.
+func OnSync(f func(fd int)) (stop func()) {
+	fsync = func(fd int) error {
+		f(fd)
+		return unix.Fsync(fd)
+	}
+	return func() { fsync = unix.Fsync }
+}

@@ -257,7 +257,7 @@ func (t *Tree) fits(dir int) error {
 
 // syncMade puts a new holding area on stable storage.
 func syncMade(parent string, area int) error {
-	err := again(func() error { return unix.Fsync(area) })
+	err := again(func() error { return fsync(area) })
 	if err != nil && err != unix.EINVAL {
 		return err
 	}

@@ -16,6 +16,9 @@ import (
 // filesystem commits that many for little more than the price of one.
 const syncs = 16
 
+// fsync is unix.Fsync, unless a test wants to know what is synced.
+var fsync = unix.Fsync
+
 // SyncDirs puts the names in these directories, and in the holding area's
 // folders, on stable storage. A directory that is gone has none.
 func (t *Tree) SyncDirs(dirs []index.Path) error {
@@ -76,7 +79,7 @@ func (t *Tree) openToSync(dir index.Path) (int, error) {
 // flush is fsync of a directory, or of its whole filesystem if that does not
 // sync directories alone.
 func (t *Tree) flush(fd int) error {
-	err := again(func() error { return unix.Fsync(fd) })
+	err := again(func() error { return fsync(fd) })
 	if err == unix.EINVAL || err == unix.EOPNOTSUPP {
 		err = again(func() error { return unix.Syncfs(t.stage) })
 	}
