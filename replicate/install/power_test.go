@@ -1,0 +1,164 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"duet/integration/sim/memfs"
+	"duet/recovery"
+	"duet/store"
+	"duet/store/index"
+)
+
+// memory is a world on a disk that forgets, in a power failure, whatever was
+// not synced. The index is on one that does not: that is bbolt's to prove.
+func memory(t *testing.T, door memfs.Door) (*world, *memfs.Disk) {
+	t.Helper()
+	disk := memfs.New()
+	w := &world{tb: t, top: scratch(t), files: disk.Open(door)}
+	var err error
+	w.st, err = store.Open(filepath.Join(w.top, "index.db"), store.Options{
+		Share: "toy", Node: here,
+		Commit: func(stage string) error {
+			if w.hook != nil {
+				return w.hook(stage)
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.close)
+	return w, disk
+}
+
+// fill makes a tree on disk that the peer has as well.
+func (w *world) fill(disk *memfs.Disk, have tree) {
+	w.tb.Helper()
+	people := memfs.People{D: disk}
+	for _, p := range have.paths() {
+		x := have[string(p)]
+		var err error
+		switch x.kind {
+		case index.Dir:
+			err = people.Mkdir(string(p))
+		case index.Symlink:
+			err = people.Symlink(x.text, string(p))
+		default:
+			err = errors.Join(people.Write(string(p), x.text), people.Chtimes(string(p), x.mtime))
+		}
+		if err != nil {
+			w.tb.Fatal(err)
+		}
+		w.notice(string(p), x)
+	}
+	disk.Kill() // all of it is on stable storage
+}
+
+// contents are the files of a list, by what is in them, and all else by name.
+func contents(things []memfs.Thing) []string {
+	var out []string
+	for _, x := range things {
+		switch {
+		case x.File():
+			out = append(out, x.Path+" = "+x.Data+" "+fs.FileMode(x.Mode&0o777).String())
+		case x.Link():
+			out = append(out, x.Path+" -> "+x.Target)
+		default:
+			out = append(out, x.Path+"/")
+		}
+	}
+	return out
+}
+
+// TestPowerLoss cuts the power in the instant in which the index says what was
+// done: by then all of it must be on the disk as well.
+func TestPowerLoss(t *testing.T) {
+	have := tree{"d": dir(), "d/old": file("goes"), "f": file("old"), "l": link("f"), "m": file("mode"), "x": file("moves")}
+	want := tree{"d": dir(), "d/new": file("new"), "e": dir(), "e/x": file("moves"), "f": file("newer"), "l": link("d"), "m": file("mode").with(0o600, 1_000_000_000)}
+	moves := map[string]string{"e/x": "x"}
+	for _, by := range []string{"batch", "replay"} {
+		t.Run(by, func(t *testing.T) {
+			fail := false
+			w, disk := memory(t, func(op, path string) error {
+				if op == "sync" && fail {
+					return errCrash
+				}
+				return nil
+			})
+			w.fill(disk, have)
+			w.hear(want)
+			jobs := w.jobs(want, moves)
+			commits := 0
+			last := 2 // intents, and what was done
+			w.hook = func(stage string) error {
+				if stage != "committed" {
+					return nil
+				}
+				if commits++; commits == last {
+					first := true
+					disk.Crash(func(n int) int { // the worst that can be
+						worst := 1 % n
+						if first {
+							first, worst = false, 0
+						}
+						return worst
+					})
+					return errCrash
+				}
+				return nil
+			}
+			fail = by == "replay"
+			_, err := Batch(context.Background(), w.st, w.files, w.env(), jobs)
+			if fail {
+				fail, last = false, commits+1
+				_, err = recovery.Replay(context.Background(), w.st, w.files, w.env().Env)
+			}
+			if !errors.Is(err, errCrash) {
+				t.Fatalf("no power failure: %v", err)
+			}
+			w.hook = nil
+			got := contents(disk.Tree())
+			if text := strings.Join(got, "\n"); !slices.Equal(got, []string{
+				"d/", "d/new = new -rw-r--r--", "e/", "e/x = moves -rw-r--r--", "f = newer -rw-r--r--", "l -> d", "m = mode -rw-------",
+			}) {
+				t.Errorf("on the disk:\n%s", text)
+			}
+			kept := strings.Join(contents(disk.Area("kept")), "\n")
+			for _, text := range []string{" = goes ", " = old ", " -> f"} {
+				if !strings.Contains(kept, text) {
+					t.Errorf("kept:\n%s\nwithout%s", kept, text)
+				}
+			}
+			w.view(func(tx *store.Tx) error {
+				r, err := tx.Get("f")
+				if err == nil && (r.Ours.Size != 5 || !r.Agreed()) {
+					t.Errorf("the index has f as %+v", r.Ours)
+				}
+				return err
+			})
+		})
+	}
+}
+
+// TestOneFails: what cannot be installed does not keep anything else from it.
+func TestOneFails(t *testing.T) {
+	w := newWorld(t, scratch(t))
+	w.seed(tree{"f": file("old"), "q": file("goes")})
+	want := tree{"a": file("a"), "f": file("new"), "no/parent": file("x"), "z": file("z")}
+	w.hear(want)
+	for _, o := range w.batch(w.jobs(want, nil)) {
+		if fails := o.Path == "no/parent"; o.Done == fails || fails != errors.Is(o.Err, ErrParent) {
+			t.Errorf("outcome %+v", o)
+		}
+	}
+	delete(want, "no/parent")
+	sameTree(t, w.onDisk(), want)
+	w.noIntents()
+}
