@@ -179,6 +179,10 @@ func (s *scene) unfoldAll() error {
 
 // settle finds out what became of one intent.
 func (s *scene) settle(in *index.Intent) error {
+	if in.Verb == index.Expire {
+		s.expire(in)
+		return nil
+	}
 	r, err := s.record(in.Path)
 	if err != nil {
 		return err
@@ -196,6 +200,17 @@ func (s *scene) settle(in *index.Intent) error {
 		return s.setMeta(in, r)
 	}
 	return fmt.Errorf("unknown verb %d", in.Verb)
+}
+
+// expire ends the removal of a kept version, of which the index says nothing
+// any more. What cannot be removed becomes a kept version again, as found.
+func (s *scene) expire(in *index.Intent) {
+	delete(s.kept, in.Held)
+	if err := landing.Expire(s.files, in); err != nil {
+		s.report.Problems = append(s.report.Problems, err)
+	}
+	s.lands = append(s.lands, &landing.Landing{Path: in.Path, Intents: []uint64{in.ID}})
+	s.report.Removed++
 }
 
 // record reads one record; an empty one if there is none.

@@ -178,13 +178,7 @@ func (c *checker) sets() {
 	}{
 		{todoBucket, c.counted.Take}, {heldBucket, c.counted.Held}, {contentBucket, c.content},
 	} {
-		var n int64
-		for range c.tx.ascend(set.bucket, nil) {
-			n++
-		}
-		if n != set.want {
-			c.failf("bucket %s: has %d keys, and should have %d", set.bucket, n, set.want)
-		}
+		c.size(set.bucket, set.want)
 	}
 }
 
@@ -224,6 +218,9 @@ func (c *checker) notes() {
 			continue
 		}
 		c.counted.addKept(&k, 1)
+		if c.tx.bucket(keptPathBucket).Get(keptPathKey(k.Path, k.ID)) == nil {
+			c.failf("kept version %d: cannot be found by its path", k.ID)
+		}
 		if !hashed(&k) {
 			continue
 		}
@@ -232,12 +229,18 @@ func (c *checker) notes() {
 			c.failf("kept version %d: cannot be found by its content", k.ID)
 		}
 	}
+	c.size(keptHashBucket, c.hashed)
+	c.size(keptPathBucket, c.counted.Kept)
+}
+
+// size checks that a bucket has so many keys.
+func (c *checker) size(bucket []byte, want int64) {
 	var n int64
-	for range c.tx.ascend(keptHashBucket, nil) {
+	for range c.tx.ascend(bucket, nil) {
 		n++
 	}
-	if n != c.hashed {
-		c.failf("bucket %s: has %d keys, and should have %d", keptHashBucket, n, c.hashed)
+	if n != want {
+		c.failf("bucket %s: has %d keys, and should have %d", bucket, n, want)
 	}
 }
 

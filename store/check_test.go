@@ -49,6 +49,8 @@ func spoiledKeys(t *testing.T) map[string]spoiled {
 		"kept scribbled":           {put(keptBucket, string(idKey(1)), []byte("x")), "read kept version 1"},
 		"kept without hash":        {drop(keptHashBucket, hashKey(5)), "found by its content"},
 		"kept hash of nothing":     {put(keptHashBucket, hashKey(6), nil), "bucket kepthash: has 2 keys"},
+		"kept without path":        {drop(keptPathBucket, "kept\x00\x00"+string(idKey(1))), "found by its path"},
+		"kept path of nothing":     {put(keptPathBucket, "kept\x00\x00"+string(idKey(2)), nil), "bucket keptpath: has 2 keys"},
 		"conflict scribbled":       {put(conflictBucket, string(idKey(1)), []byte("x")), "read conflict 1"},
 		"conflict's loser unknown": {put(conflictBucket, string(idKey(1)), mustConflict(t, "kept", 9)), "there were 1"},
 		"conflict's loser wrong":   {put(conflictBucket, string(idKey(1)), mustConflict(t, "other", 1)), "is of"},

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 
 	bolt "go.etcd.io/bbolt"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // migration brings a file from one format to the next, in one transaction that
@@ -17,7 +19,28 @@ type migration func(*bolt.Tx) error
 
 // migrations has the step from format 1 to 2 first. The format that this
 // version writes is the one after the last.
-var migrations []migration
+var migrations = []migration{keptByPath}
+
+// keptByPath adds the bucket that finds kept versions by their path, the first
+// field of their values.
+func keptByPath(b *bolt.Tx) error {
+	paths, err := b.CreateBucketIfNotExists([]byte("keptpath"))
+	if err != nil {
+		return err
+	}
+	return b.Bucket([]byte("kept")).ForEach(func(id, raw []byte) error {
+		num, typ, n := protowire.ConsumeTag(raw)
+		if n < 0 || num != 1 || typ != protowire.BytesType {
+			return fmt.Errorf("kept version %x has no path", id)
+		}
+		path, n := protowire.ConsumeBytes(raw[n:])
+		if n < 0 {
+			return fmt.Errorf("kept version %x is cut short", id)
+		}
+		key := append(bytes.ReplaceAll(path, []byte{'/'}, []byte{0}), 0, 0)
+		return paths.Put(append(key, id...), nil)
+	})
+}
 
 func newestFormat(steps []migration) uint32 { return uint32(len(steps)) + 1 }
 

@@ -162,7 +162,7 @@ func TestNewIndexAndReopen(t *testing.T) {
 	o := Options{Share: "images", Node: testNode, Now: func() time.Time { return now }, Random: func() uint64 { return 0xaaaaaaaa_00000007 }}
 	s := openWith(t, path, o)
 	first := metaOf(t, s)
-	want := Meta{Format: 1, Share: "images", Node: testNode, Epoch: 0x6721f0a1_00000007, Runs: []index.Run{{From: 0, ID: 0xaaaaaaaa_00000007}}}
+	want := Meta{Format: newestFormat(migrations), Share: "images", Node: testNode, Epoch: 0x6721f0a1_00000007, Runs: []index.Run{{From: 0, ID: 0xaaaaaaaa_00000007}}}
 	if fmt.Sprint(first) != fmt.Sprint(want) {
 		t.Errorf("new index has meta %+v, want %+v", first, want)
 	}

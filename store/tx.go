@@ -24,10 +24,11 @@ var (
 	intentBucket   = []byte("intent")
 	keptBucket     = []byte("kept")
 	keptHashBucket = []byte("kepthash")
+	keptPathBucket = []byte("keptpath")
 	conflictBucket = []byte("conflict")
 
 	allBuckets = [][]byte{metaBucket, recordBucket, todoBucket, heldBucket, contentBucket, classBucket,
-		journalBucket, intentBucket, keptBucket, keptHashBucket, conflictBucket}
+		journalBucket, intentBucket, keptBucket, keptHashBucket, keptPathBucket, conflictBucket}
 )
 
 // fill is how full bbolt leaves the pages that it splits, where its default of

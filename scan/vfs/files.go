@@ -136,6 +136,8 @@ type Files interface {
 	SyncDirs(dirs []index.Path) error
 	// Free returns the bytes that this user may still write.
 	Free() (int64, error)
+	// Capacity returns the bytes that the whole filesystem has.
+	Capacity() (int64, error)
 	Close() error
 }
 

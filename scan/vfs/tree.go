@@ -170,15 +170,25 @@ func (t *Tree) Degraded() []string {
 
 // Free returns the bytes that an ordinary user may still write, also to root.
 func (t *Tree) Free() (int64, error) {
+	sf, err := t.statfs()
+	return int64(sf.Bavail) * sf.Bsize, err
+}
+
+// Capacity returns the bytes that the whole filesystem has.
+func (t *Tree) Capacity() (int64, error) {
+	sf, err := t.statfs()
+	return int64(sf.Blocks) * sf.Bsize, err
+}
+
+func (t *Tree) statfs() (sf unix.Statfs_t, err error) {
 	if err := t.enter(); err != nil {
-		return 0, err
+		return sf, err
 	}
 	defer t.leave()
-	var sf unix.Statfs_t
 	if err := again(func() error { return unix.Fstatfs(t.root, &sf) }); err != nil {
-		return 0, fmt.Errorf("statfs root: %w", err)
+		return unix.Statfs_t{}, fmt.Errorf("statfs root: %w", err)
 	}
-	return int64(sf.Bavail) * sf.Bsize, nil
+	return sf, nil
 }
 
 // Close lets go of the tree, when the operations under way have ended. What

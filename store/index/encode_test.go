@@ -142,7 +142,7 @@ func TestSyncedRecordIsOneEntry(t *testing.T) {
 
 func randomEvent(rnd *rand.Rand) *Event {
 	e := &Event{
-		Path: randomPath(rnd), What: What(rnd.IntN(int(Forgotten)) + 1), How: How(rnd.IntN(int(ByUser)) + 1),
+		Path: randomPath(rnd), What: What(rnd.IntN(int(Pruned)) + 1), How: How(rnd.IntN(int(ByRule)) + 1),
 		Node: NodeID(rnd.Uint64N(2)), Time: rnd.Int64(), Note: pick(rnd, "", "line 7", "\xff"),
 	}
 	if rnd.IntN(4) == 0 {

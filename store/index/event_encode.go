@@ -31,9 +31,9 @@ func (e *Event) Check() error {
 		}
 	}
 	switch {
-	case e.What < Created || e.What > Forgotten:
+	case e.What < Created || e.What > Pruned:
 		return fmt.Errorf("event %q: what %d is unknown", e.Path, e.What)
-	case e.How < ByWatch || e.How > ByUser:
+	case e.How < ByWatch || e.How > ByRule:
 		return fmt.Errorf("event %q: how %d is unknown", e.Path, e.How)
 	case len(e.Note) > MaxNote:
 		return fmt.Errorf("event %q: note of %d bytes: the limit is %d", e.Path, len(e.Note), MaxNote)
@@ -143,7 +143,7 @@ func unmarshalEvent(b []byte, prev Path) (StoredEvent, error) {
 	if int64(m.Shared) > int64(len(prev)) {
 		return StoredEvent{}, fmt.Errorf("shares %d bytes with a path of %d", m.Shared, len(prev))
 	}
-	if m.What > uint32(Forgotten) || m.How > uint32(ByUser) {
+	if m.What > uint32(Pruned) || m.How > uint32(ByRule) {
 		return StoredEvent{}, fmt.Errorf("what %d, how %d are unknown", m.What, m.How)
 	}
 	entry, err := entryFromProto(m.Entry)

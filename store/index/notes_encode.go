@@ -24,7 +24,7 @@ func (i *Intent) Check() error {
 		}
 	}
 	switch {
-	case i.Verb < Place || i.Verb > SetMeta:
+	case i.Verb < Place || i.Verb > Expire:
 		return fmt.Errorf("intent %q: verb %d is unknown", i.Path, i.Verb)
 	case i.Reason > Found:
 		return fmt.Errorf("intent %q: reason %d is unknown", i.Path, i.Reason)
@@ -72,7 +72,7 @@ func UnmarshalIntent(id uint64, b []byte) (Intent, error) {
 	if err := Decode(b, &m); err != nil {
 		return Intent{}, fmt.Errorf("read intent %d: %w", id, err)
 	}
-	if m.Verb > uint32(SetMeta) || m.Reason > uint32(Found) {
+	if m.Verb > uint32(Expire) || m.Reason > uint32(Found) {
 		return Intent{}, fmt.Errorf("read intent %d: verb %d, reason %d are unknown", id, m.Verb, m.Reason)
 	}
 	entry, err := entryFromProto(m.Entry)

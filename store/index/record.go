@@ -50,11 +50,12 @@ const (
 	Restored                  // brought back by a person from a kept version
 	Withheld                  // a delete waits for approval
 	Forgotten                 // index lost or rolled back: a new epoch began
+	Pruned                    // a kept version of it was removed for good, see Event.Note
 )
 
 func (w What) String() string {
 	names := [...]string{"created", "changed", "touched", "deleted", "adopted", "merged",
-		"settled", "revived", "restored", "withheld", "forgotten"}
+		"settled", "revived", "restored", "withheld", "forgotten", "pruned"}
 	if w < 1 || int(w) > len(names) {
 		return "unknown"
 	}
@@ -72,10 +73,11 @@ const (
 	ByPeer                    // the peer announced it
 	ByRecovery                // found when an interrupted install was replayed
 	ByUser                    // a command
+	ByRule                    // a rule of the configuration that works by itself, such as `keep`
 )
 
 func (h How) String() string {
-	names := [...]string{"watch", "scan", "rescan", "peer", "recovery", "user"}
+	names := [...]string{"watch", "scan", "rescan", "peer", "recovery", "user", "rule"}
 	if h < 1 || int(h) > len(names) {
 		return "unknown"
 	}
@@ -95,20 +97,24 @@ type Event struct {
 	Note  string // the rule that decided, for people
 }
 
-// Verb is one of the ways in which a tree is changed.
+// Verb is one of the ways in which a tree, or what was displaced from it, is
+// changed.
 type Verb uint8
 
-// The five verbs of a tree.
+// The five verbs of a tree, and the one of the holding area.
 const (
 	Place   Verb = iota + 1 // something new, where nothing is
 	Swap                    // exchange with what is there
 	Move                    // own path to own path
 	Shelve                  // away to the holding area
 	SetMeta                 // metadata in place
+
+	// Expire is no verb of a tree: a kept version is removed for good.
+	Expire
 )
 
 func (v Verb) String() string {
-	names := [...]string{"place", "swap", "move", "shelve", "set metadata"}
+	names := [...]string{"place", "swap", "move", "shelve", "set metadata", "expire"}
 	if v < 1 || int(v) > len(names) {
 		return "unknown"
 	}
@@ -122,8 +128,8 @@ type Intent struct {
 	Verb   Verb
 	Path   Path
 	From   Path   // Move: the source
-	Held   string // Place, Swap: the staged name; Shelve: the name it gets in the holding area
-	Ino    uint64 // Place, Swap: of what is staged; Move: of what is moved
+	Held   string // Place, Swap: the staged name; Shelve: the name it gets in the holding area; Expire: its name there
+	Ino    uint64 // Place, Swap: of what is staged; Move: of what is moved; Expire: of what goes
 	Expect Stamp  // Swap, Shelve, SetMeta, Move (of From): what is there before; zero: nothing
 	Entry  *Entry // ours once it is done
 	Reason Reason // of the kept version, for Swap and Shelve

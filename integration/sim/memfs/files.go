@@ -11,13 +11,12 @@ import (
 	"syscall"
 	"time"
 
+	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store/index"
 )
 
 // Door stands before every operation: it may take its time, and may refuse.
-// What is said of names in the holding area is only their endings, because the
-// rest may be random.
 type Door func(op, path string) error
 
 // Files is the vfs.Files of a Disk.
@@ -102,7 +101,10 @@ func (f *Files) area(h vfs.Held) (spot, error) {
 
 // held is what a Door is told of a name in the holding area.
 func held(h vfs.Held) string {
-	return "<" + string(h.Area) + ">" + h.Name[max(strings.LastIndexByte(h.Name, '.'), 0):]
+	if strings.HasSuffix(h.Name, scan.SnapshotSuffix) {
+		h.Name = scan.SnapshotSuffix // the rest is random
+	}
+	return "<" + string(h.Area) + ">" + h.Name
 }
 
 // do runs fn where p is, behind the door and under the lock.
@@ -269,6 +271,9 @@ func (f *Files) SyncDirs(dirs []index.Path) error {
 
 // Free returns plenty.
 func (f *Files) Free() (int64, error) { return 1 << 40, f.pass("free", "") }
+
+// Capacity returns twice that.
+func (f *Files) Capacity() (int64, error) { return 1 << 41, f.pass("capacity", "") }
 
 // Close closes.
 func (f *Files) Close() error {

@@ -19,6 +19,8 @@ func identity(w *world) {
 	}
 	if free, err := w.Files.Free(); err != nil || free <= 0 {
 		w.Errorf("free: %d, %v", free, err)
+	} else if all, err := w.Files.Capacity(); err != nil || all < free {
+		w.Errorf("capacity: %d, %v, and %d are free", all, err, free)
 	}
 }
 
