@@ -2,6 +2,8 @@ package recovery
 
 import (
 	"encoding/hex"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +44,7 @@ func (s *scene) leftovers() error {
 	if err := s.tidyStage(); err != nil {
 		return err
 	}
-	for name := range s.kept {
+	for _, name := range slices.Sorted(maps.Keys(s.kept)) {
 		if err := s.found(vfs.Held{Area: vfs.Kept, Name: name}); err != nil {
 			return err
 		}
@@ -58,7 +60,8 @@ func (s *scene) tidyStage() error {
 	if err != nil {
 		return err
 	}
-	for name, info := range s.stage {
+	for _, name := range slices.Sorted(maps.Keys(s.stage)) {
+		info := s.stage[name]
 		if err := s.ctx.Err(); err != nil {
 			return err
 		}
