@@ -34,6 +34,9 @@ func TestImpossiblePeer(t *testing.T) {
 		{"heard the future", func(pp *puppet) []wire.Msg {
 			return []wire.Msg{&wire.Ack{Heard: pp.hello.Head + 1}, changes(fileAt(1, "y", ""))}
 		}, "peer acknowledges position"},
+		{"orders", func(*puppet) []wire.Msg {
+			return []wire.Msg{&wire.Fetch{Wants: []wire.Want{{ID: 1, Path: "mine", Hash: index.Hash{1}}}}}
+		}, "peer sent a *wire.Fetch"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPair(t, nil)
