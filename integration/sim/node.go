@@ -48,6 +48,7 @@ type life struct {
 	dead   atomic.Bool
 	once   sync.Once
 	died   chan struct{} // crashed or to be stopped
+	ended  time.Time
 	how    string        // "power", "kill" or "stop"
 	gone   chan struct{} // closed when nothing of it runs any more
 	looked bool          // after the faults: for what no event told of
@@ -55,9 +56,11 @@ type life struct {
 
 func (l *life) Conns() <-chan link.Conn { return l.conns }
 
-// end ends a life. It returns at once.
-func (l *life) end(how, why string) {
+// end ends a life, unless it is at its end already. It returns at once.
+func (l *life) end(how, why string) (first bool) {
 	l.once.Do(func() {
+		first = true
+		l.ended = time.Now()
 		l.n.w.Trace.say(l.n.name, "*** %s: %s", how, why)
 		l.how = how
 		if how != "stop" {
@@ -65,16 +68,17 @@ func (l *life) end(how, why string) {
 		}
 		close(l.died)
 	})
+	return first
 }
 
 // pass is every door of a life.
 func (l *life) pass(op, path string, lo, hi time.Duration) (lot, error) {
 	n, w := l.n, l.n.w
-	x := n.chances.draw(op, path)
 	if l.dead.Load() {
 		time.Sleep(time.Microsecond) // nothing may spin
-		return x, errCrashed
+		return 0, errCrashed
 	}
+	x := n.chances.draw(op, path)
 	time.Sleep(x.between(0, lo, hi))
 	n.mu.Lock()
 	n.ops++
@@ -137,10 +141,11 @@ func (l *life) commit(stage string) error {
 		if x.hits(2, 0.5) {
 			how = "kill"
 		}
-		w.counts.commits.Add(1)
-		l.end(how, "in a commit")
-		if x.hits(3, 0.5) {
-			err = errCrashed // before; else it is committed, and nobody knows
+		if l.end(how, "in a commit") {
+			w.counts.commits.Add(1)
+			if x.hits(3, 0.5) {
+				err = errCrashed // before; else it is committed, and nobody knows
+			}
 		}
 	}
 	w.Trace.add(l.n.name, stage, "", err)
@@ -238,8 +243,20 @@ func (n *node) run() {
 			return
 		}
 		n.fall(l.how)
-		time.Sleep(n.chances.draw("down", "").between(0, 10*time.Millisecond, n.w.Swarm.Apart+20*time.Millisecond))
+		n.rest(l)
 	}
+}
+
+// rest is how long a host is down. Taking down what is left of a life takes
+// time that depends on which processor was first; so that the next life does
+// not, that is rounded away.
+func (n *node) rest(l *life) {
+	const round = 100 * time.Millisecond
+	up := l.ended.Add(n.chances.draw("down", "").between(0, 10*time.Millisecond, n.w.Swarm.Apart+20*time.Millisecond))
+	if late := time.Since(up); late > 0 {
+		up = up.Add((late/round + 1) * round)
+	}
+	time.Sleep(time.Until(up))
 }
 
 // await waits until a daemon that was told to stop has.

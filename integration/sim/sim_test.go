@@ -14,6 +14,7 @@ var (
 	seedFlag  = flag.Uint64("seed", 0, "the seed that TestSeed runs")
 	seedsFlag = flag.Int("seeds", 200, "how many seeds TestSeeds runs")
 	firstFlag = flag.Uint64("first", 1, "the first of them")
+	sameFlag  = flag.Int("same", 10, "how many seeds TestSame runs twice")
 	calmFlag  = flag.Bool("calm", false, "without faults")
 )
 
@@ -73,5 +74,23 @@ func TestSeeds(t *testing.T) {
 				report(t, Run(t, planFor(seed)))
 			}
 		})
+	}
+}
+
+// TestSame runs seeds twice: the same seed is the same story, to the last line.
+func TestSame(t *testing.T) {
+	for seed := *firstFlag; seed < *firstFlag+uint64(*sameFlag); seed++ {
+		p := planFor(seed)
+		a, b := Run(t, p), Run(t, p)
+		if a.Trace.Sum() == b.Trace.Sum() {
+			continue
+		}
+		x, y := a.Trace.Deeds(), b.Trace.Deeds()
+		for i := range min(len(x), len(y)) {
+			if x, y := x[i], y[i]; x != y {
+				t.Errorf("seed %d: line %d is one time\n%s\nand another\n%s", seed, i, x, y)
+				break
+			}
+		}
 	}
 }

@@ -2,10 +2,12 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +26,7 @@ type line struct {
 	what string
 	path string
 	err  error
+	log  bool // said by a node
 }
 
 func (l line) String() string {
@@ -38,9 +41,14 @@ func (l line) String() string {
 }
 
 func (t *Trace) add(who, what, path string, err error) {
+	t.put(line{who: who, what: what, path: path, err: err})
+}
+
+func (t *Trace) put(l line) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.lines = append(t.lines, line{time.Since(t.start), who, what, path, err})
+	l.at = time.Since(t.start)
+	t.lines = append(t.lines, l)
 }
 
 func (t *Trace) say(who, format string, args ...any) {
@@ -50,11 +58,25 @@ func (t *Trace) say(who, format string, args ...any) {
 // Len counts the lines.
 func (t *Trace) Len() int { return len(t.lines) }
 
+// Deeds are the lines without what nodes say in their logs or fail to do after
+// a crash, in an order that
+// does not depend on which processor was first where several things happen in
+// the same instant of virtual time.
+func (t *Trace) Deeds() []string {
+	lines := slices.DeleteFunc(slices.Clone(t.lines), func(l line) bool { return l.log || errors.Is(l.err, errCrashed) })
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = l.String()
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Sum is a number that two different stories hardly share.
 func (t *Trace) Sum() uint64 {
 	h := fnv.New64a()
-	for _, l := range t.lines {
-		io.WriteString(h, l.String())
+	for _, l := range t.Deeds() {
+		io.WriteString(h, l)
 		h.Write([]byte{'\n'})
 	}
 	return h.Sum64()
@@ -90,7 +112,7 @@ func (h logged) Handle(_ context.Context, r slog.Record) error {
 		}
 		return true
 	})
-	h.w.Trace.add(h.who, b.String(), "", nil)
+	h.w.Trace.put(line{who: h.who, what: b.String(), log: true})
 	switch r.Message {
 	case "internal error", "peer said something impossible", "histories do not fit", "cannot sync with peer":
 		stack := ""
