@@ -124,15 +124,15 @@ func (w *walker) visit(p index.Path, names []string, lstat func() (vfs.Info, err
 		return nil // its record, if any, is the next one to be missing
 	}
 	if err != nil {
-		_, asFile := rules.own(names, false)
-		_, asDir := rules.own(names, true)
+		_, asFile := rules.own(p, names, false)
+		_, asDir := rules.own(p, names, true)
 		if !asFile && !asDir {
 			w.problem(Problem{Path: p, Err: err, Subtree: true})
 		}
 		w.quiet = p
 		return nil
 	}
-	if _, ignored := rules.own(names, info.Type == vfs.Directory); ignored {
+	if _, ignored := rules.own(p, names, info.Type == vfs.Directory); ignored {
 		w.quiet = p
 		return nil
 	}

@@ -126,27 +126,41 @@ func widen(s string) string {
 	return string(runes)
 }
 
-// matchParts matches the components of a path. Of several "**" only the last
-// one met can need to take up more, as with the stars of a file name pattern.
+// matchParts matches the components of a path, as many as there are parts,
+// with parts that have no "**".
 func matchParts(parts []part, names []string) bool {
-	p, n := 0, 0
-	retry, from := -1, 0
-	for n < len(names) {
-		switch {
-		case p < len(parts) && parts[p].any:
-			if p == len(parts)-1 {
-				return true // and there is something inside: "a/**" is not "a"
-			}
-			p++
-			retry, from = p, n
-		case p < len(parts) && parts[p].match(names[n]):
-			p, n = p+1, n+1
-		case retry >= 0:
-			from++
-			p, n = retry, from
-		default:
+	for i := range parts {
+		if !parts[i].match(names[i]) {
 			return false
 		}
 	}
-	return p == len(parts)
+	return true
+}
+
+// matchAll matches parts with every beginning of a path: the i-th answer is for
+// names[:i+1]. It follows all ways to take a "**" side by side, so that it
+// looks at each part once for each name.
+func matchAll(parts []part, names []string) []bool {
+	out := make([]bool, len(names))
+	at, next := make([]bool, len(parts)+1), make([]bool, len(parts)+1) // parts[:i] are used up
+	at[0] = true
+	for n, name := range names {
+		clear(next)
+		for p := range parts {
+			if !at[p] {
+				continue
+			}
+			switch last := p == len(parts)-1; {
+			case parts[p].any && last:
+				next[p], out[n] = true, true // there is something inside: "a/**" is not "a"
+			case parts[p].any:
+				next[p], at[p+1] = true, true // it takes up this name, or no more
+			case parts[p].match(name):
+				next[p+1] = true
+			}
+		}
+		out[n] = out[n] || next[len(parts)]
+		at, next = next, at
+	}
+	return out
 }

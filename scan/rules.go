@@ -10,7 +10,16 @@ import (
 
 // Rules say which paths are not synchronised: never reported, never sent,
 // never deleted. A nil *Rules has the built-in ones only, see builtin.
-type Rules struct{ rules []rule }
+type Rules struct {
+	rules []rule
+	bytes int // of all lines
+}
+
+// mostWork bounds what matching one path with all rules may take: the bytes of
+// the rules times those of the path, which is some milliseconds. Both may come
+// from the peer. A thousand ordinary rules meet it with paths of a few hundred
+// bytes.
+const mostWork = 8 << 20
 
 // rule is one line of gitignore(5).
 type rule struct {
@@ -37,6 +46,7 @@ func ParseRules(lines []string) (*Rules, error) {
 		}
 		if ok {
 			rs.rules = append(rs.rules, r)
+			rs.bytes += len(line)
 		}
 	}
 	return rs, nil
@@ -82,17 +92,22 @@ func trimSpaces(s string) string {
 	return t
 }
 
-func (r *rule) match(names []string, dir bool) bool {
+// match matches names; known is what matchAll says of them, nil if it was not
+// asked.
+func (r *rule) match(names []string, dir bool, known []bool) bool {
 	if r.dirOnly && !dir {
 		return false
 	}
 	if !r.anchored {
 		return r.parts[0].any || r.parts[0].match(names[len(names)-1])
 	}
-	if r.stars == 0 && len(names) != len(r.parts) {
-		return false // paths from the peer may be thousands of components deep
+	if r.stars == 0 {
+		return len(names) == len(r.parts) && matchParts(r.parts, names)
 	}
-	return matchParts(r.parts, names)
+	if known == nil {
+		known = matchAll(r.parts, names)
+	}
+	return known[len(names)-1]
 }
 
 // Ignored reports whether p, a directory or not, is left alone, for its own
@@ -108,26 +123,64 @@ func (rs *Rules) Match(p index.Path, dir bool) (line string, ok bool) {
 	if p == index.Root {
 		return "", false
 	}
+	if rs.overlong(p) {
+		return overlong, true
+	}
 	names := strings.Split(string(p), "/")
+	starred := rs.starred(names)
 	for i := range names {
 		last := i == len(names)-1
-		if line, ok := rs.own(names[:i+1], dir || !last); ok {
+		if line, ok := rs.last(names[:i+1], dir || !last, starred); ok {
 			return line, true
 		}
 	}
 	return "", false
 }
 
+// starred matches the rules that have a "**" with a path and with everything
+// above it at once: paths from the peer may be thousands of components deep.
+// The result has a list for each such rule, see matchAll.
+func (rs *Rules) starred(names []string) [][]bool {
+	if rs == nil {
+		return nil
+	}
+	out := make([][]bool, len(rs.rules))
+	for i := range rs.rules {
+		if r := &rs.rules[i]; r.anchored && r.stars > 0 {
+			out[i] = matchAll(r.parts, names)
+		}
+	}
+	return out
+}
+
+const overlong = "built-in: the path is too long for so many rules"
+
+func (rs *Rules) overlong(p index.Path) bool { return rs != nil && rs.bytes*len(p) > mostWork }
+
 // own is Match without the directories above: what is ignored there cannot be
-// included again below, as in git, and a walk does not get below it.
-func (rs *Rules) own(names []string, dir bool) (line string, ok bool) {
+// included again below, as in git, and a walk does not get below it. names are
+// the components of p.
+func (rs *Rules) own(p index.Path, names []string, dir bool) (line string, ok bool) {
+	if rs.overlong(p) {
+		return overlong, true
+	}
+	return rs.last(names, dir, nil)
+}
+
+// last is own for what starred may have matched already; nil if it has not.
+func (rs *Rules) last(names []string, dir bool, starred [][]bool) (line string, ok bool) {
 	leaf := names[len(names)-1]
 	if line, ok := reserved(leaf, dir); ok {
 		return line, true
 	}
 	if rs != nil {
 		for i := len(rs.rules) - 1; i >= 0; i-- {
-			if r := &rs.rules[i]; r.match(names, dir) {
+			r := &rs.rules[i]
+			var known []bool
+			if starred != nil {
+				known = starred[i]
+			}
+			if r.match(names, dir, known) {
 				return r.line, !r.negate
 			}
 		}
