@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"duet/replicate/expiry"
 	"duet/store/index"
 )
 
@@ -27,6 +28,9 @@ type Config struct {
 
 	OnReconnect string // auto or hold; "": auto
 
+	Keep         expiry.Limits // of displaced versions; zero: for ever
+	Housekeeping time.Duration // how often they are looked at; 0: 1 min
+
 	NodeName, PeerName string
 	Node, Peer         index.NodeID
 	File               string // the index file
@@ -45,6 +49,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Settle, 5*time.Millisecond)
 	def(&c.MaxSettle, 10*time.Second)
 	def(&c.Rescan, time.Hour)
+	def(&c.Housekeeping, time.Minute)
 	for p, d := range map[*string]string{&c.Conflict: "newer", &c.Deletes: "track", &c.MaxDelete: "50%", &c.OnReconnect: "auto"} {
 		if *p == "" {
 			*p = d

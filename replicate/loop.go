@@ -44,6 +44,7 @@ type loop struct {
 	talk    talk
 	rounds  rounds
 	trouble trouble
+	keeping keeping
 
 	waiters   []waiter
 	lags      lags
@@ -186,6 +187,7 @@ func (l *loop) advance(now time.Time) {
 		l.examine(now)
 		l.greet()
 		l.choose(now)
+		l.keepHouse(now)
 	}
 	l.write(now)
 	l.publish(now)
@@ -207,6 +209,9 @@ func (l *loop) arm(now time.Time) {
 		sooner(l.rounds.quiet)
 		if l.root.ready {
 			sooner(l.notice.wake())
+			if !l.keeping.busy {
+				sooner(l.keeping.due)
+			}
 		}
 	}
 	sooner(l.published.due)

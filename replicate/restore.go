@@ -22,7 +22,7 @@ import (
 func (s *Share) Restore(ctx context.Context, id uint64, to string) error {
 	return s.do(ctx, func(l *loop, done chan<- error) {
 		if l.root.ctx == nil {
-			done <- fmt.Errorf("share %q has no root now: %s", s.cfg.Name, l.root.reason)
+			done <- s.rootless(l)
 			return
 		}
 		files := l.root.files

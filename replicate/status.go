@@ -54,15 +54,16 @@ type Status struct {
 	Acked  uint64 `json:"acked"`  // how far the peer heard ours
 	Behind uint64 `json:"behind"` // positions that the peer has and we have not heard
 
-	PendingIn  int64 `json:"pending_in"`  // paths on which this node has to act
-	PendingOut int64 `json:"pending_out"` // paths on which the peer has to act
-	Dirty      int64 `json:"dirty"`       // paths touched, not yet looked at
-	Conflicts  int64 `json:"conflicts"`   // settled or held, not yet dismissed
-	Held       int64 `json:"held"`        // conflicts that wait for a person
-	Ignored    int64 `json:"ignored"`     // paths left alone because one of the nodes ignores them
-	Kept       int64 `json:"kept"`
-	KeptBytes  int64 `json:"kept_bytes"`
-	Skipped    int64 `json:"skipped"` // FIFOs, sockets, devices, mount points
+	PendingIn  int64  `json:"pending_in"`  // paths on which this node has to act
+	PendingOut int64  `json:"pending_out"` // paths on which the peer has to act
+	Dirty      int64  `json:"dirty"`       // paths touched, not yet looked at
+	Conflicts  int64  `json:"conflicts"`   // settled or held, not yet dismissed
+	Held       int64  `json:"held"`        // conflicts that wait for a person
+	Ignored    int64  `json:"ignored"`     // paths left alone because one of the nodes ignores them
+	Kept       int64  `json:"kept"`
+	KeptBytes  int64  `json:"kept_bytes"`
+	Space      string `json:"space,omitempty"` // too little is free, and nothing is left to prune
+	Skipped    int64  `json:"skipped"`         // FIFOs, sockets, devices, mount points
 
 	Problems []Problem `json:"problems"`
 	Waiting  *Waiting  `json:"waiting,omitempty"`

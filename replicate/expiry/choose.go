@@ -97,6 +97,9 @@ func (c *chooser) take(k index.Kept, why string) {
 	c.bytes += size(&k)
 }
 
+// Size is how many bytes go with it.
+func (d *Doomed) Size() int64 { return size(&d.Kept) }
+
 func size(k *index.Kept) int64 {
 	if k.Entry == nil || k.Held == "" {
 		return 0

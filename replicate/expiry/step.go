@@ -58,6 +58,9 @@ func (p *Pruner) Step(now time.Time) (Report, error) {
 		bound = Bound
 	}
 	c, err := p.choose(now, bound)
+	if errors.Is(err, errDisk) {
+		return Report{Problems: []error{err}}, nil
+	}
 	if err != nil {
 		return Report{}, fmt.Errorf("choose what to prune: %w", err)
 	}
@@ -82,14 +85,17 @@ func (p *Pruner) Step(now time.Time) (Report, error) {
 	return out, nil
 }
 
+// errDisk means that the filesystem does not say how full it is.
+var errDisk = errors.New("ask for free space")
+
 func (p *Pruner) choose(now time.Time, bound int) (*chooser, error) {
 	c := &chooser{lim: p.Limits, match: p.Match, now: now, bound: bound, from: p.counted}
 	var err error
 	if c.disk.free, err = p.Files.Free(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errDisk, err)
 	}
 	if c.disk.capacity, err = p.Files.Capacity(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errDisk, err)
 	}
 	err = p.Store.View(func(tx *store.Tx) error {
 		c.tx = tx

@@ -1,0 +1,201 @@
+package replicate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"duet/replicate/expiry"
+	"duet/scan/vfs"
+	"duet/store/index"
+)
+
+// hurry is how soon the next step follows one that did not finish: the lane
+// has other work in between, and a mass delete still comes to its end.
+const hurry = time.Second
+
+// keeping is the housekeeping of what was displaced: a small step in the
+// writer lane from time to time.
+type keeping struct {
+	due    time.Time
+	busy   bool
+	steps  uint64
+	pruner *expiry.Pruner // of this life of the root
+	short  string         // too little space, and nothing to prune
+}
+
+// keepHouse asks for the next step when it is time.
+func (l *loop) keepHouse(now time.Time) {
+	k := &l.keeping
+	if l.s.cfg.Keep == (expiry.Limits{}) || l.root.ctx == nil || !l.root.ready || k.busy {
+		return
+	}
+	if k.due.IsZero() {
+		k.due = now.Add(l.houseAfter())
+	}
+	if now.Before(k.due) {
+		return
+	}
+	k.busy = true
+	if k.pruner == nil || k.pruner.Files != l.root.files {
+		k.pruner = l.s.pruner(l.root.files, index.ByRule)
+	}
+	p, ctx := k.pruner, l.root.ctx
+	p.Limits = l.s.cfg.Keep
+	if l.published.paused || l.talk.held {
+		// A person looks into something, and may want what is old. Only a
+		// full disk cannot wait.
+		p.Limits = expiry.Limits{MinFree: p.Limits.MinFree}
+	}
+	l.ask(func() func() {
+		var r expiry.Report
+		var err error
+		if ctx.Err() == nil {
+			r, err = p.Step(time.Now())
+		}
+		return func() { l.houseKept(r, err, time.Now()) }
+	})
+}
+
+// houseAfter spreads the steps, so that shares do not prune together.
+func (l *loop) houseAfter() time.Duration {
+	d := l.s.cfg.Housekeeping
+	l.keeping.steps++
+	x := (l.s.boot + l.keeping.steps) * 0x9e3779b97f4a7c15 // Knuth's multiplicative hash
+	return d*3/4 + time.Duration(x>>33%uint64(d/2+1))
+}
+
+func (l *loop) houseKept(r expiry.Report, err error, now time.Time) {
+	k := &l.keeping
+	k.busy = false
+	k.due = now.Add(l.houseAfter())
+	if r.More {
+		k.due = now.Add(min(hurry, l.s.cfg.Housekeeping))
+	}
+	if r.Short != "" && k.short == "" {
+		l.log.Warn("too little space", "reason", r.Short)
+	}
+	k.short = r.Short
+	l.pruned(r, err)
+}
+
+// pruned takes note of what a step removed.
+func (l *loop) pruned(r expiry.Report, err error) {
+	for _, p := range r.Problems {
+		l.log.Warn("cannot prune a kept version", "error", p)
+	}
+	if n := len(r.Pruned); n > 0 {
+		l.log.Info("pruned kept versions", "versions", n, "bytes", r.Bytes)
+		l.talk.wake()
+	}
+	if err != nil {
+		l.indexFailed("prune kept versions", err)
+	}
+}
+
+func (s *Share) pruner(files vfs.Files, how index.How) *expiry.Pruner {
+	return &expiry.Pruner{Store: s.st, Files: files, Node: s.cfg.Node, How: how, Limits: s.cfg.Keep}
+}
+
+// PruneOrder is what a person wants pruned. The zero PruneOrder is what the
+// configuration says, now.
+type PruneOrder struct {
+	Limits *expiry.Limits // instead of the configured ones
+	Match  func(*index.Kept) bool
+	DryRun bool
+}
+
+// maxPruned bounds what Pruned lists.
+const maxPruned = 10_000
+
+// Pruned is what was pruned, or would be.
+type Pruned struct {
+	Share    string          `json:"share"`
+	DryRun   bool            `json:"dry_run"`
+	Versions int64           `json:"versions"`
+	Bytes    int64           `json:"bytes"`
+	Items    []PrunedVersion `json:"items"`
+	More     int64           `json:"more"` // versions that are not listed; in a dry run at least so many
+	Short    string          `json:"short,omitempty"`
+	Problems []string        `json:"problems,omitempty"`
+}
+
+// PrunedVersion is one of them.
+type PrunedVersion struct {
+	ID     uint64 `json:"id"`
+	Path   string `json:"path"` // escaped
+	Reason string `json:"reason"`
+	Time   int64  `json:"time_ns"` // when it was displaced
+	Bytes  int64  `json:"bytes"`
+	Why    string `json:"why"` // it goes
+}
+
+func (p *Pruned) add(r expiry.Report) {
+	p.Bytes += r.Bytes
+	p.Short = r.Short
+	for i := range r.Pruned {
+		p.Versions++
+		if len(p.Items) == maxPruned {
+			p.More++
+			continue
+		}
+		d := &r.Pruned[i]
+		p.Items = append(p.Items, PrunedVersion{
+			ID: d.Kept.ID, Path: d.Kept.Path.String(), Reason: d.Kept.Reason.String(), Time: d.Kept.Time, Bytes: d.Size(), Why: d.Why,
+		})
+	}
+	for _, err := range r.Problems {
+		p.Problems = append(p.Problems, err.Error())
+	}
+}
+
+// Prune removes kept versions for good, in as many steps as that takes. It can
+// be stopped by ctx between two of them.
+func (s *Share) Prune(ctx context.Context, o PruneOrder) (Pruned, error) {
+	out := Pruned{Share: s.cfg.Name, DryRun: o.DryRun, Items: []PrunedVersion{}}
+	var p *expiry.Pruner
+	for {
+		var r expiry.Report
+		err := s.do(ctx, func(l *loop, done chan<- error) {
+			if l.root.ctx == nil {
+				done <- s.rootless(l)
+				return
+			}
+			if p == nil || p.Files != l.root.files {
+				p = s.pruner(l.root.files, index.ByUser)
+				p.Match = o.Match
+				if o.Limits != nil {
+					p.Limits = *o.Limits
+				}
+			}
+			l.ask(func() func() {
+				var err error
+				if o.DryRun {
+					r, err = p.Preview(time.Now(), maxPruned)
+				} else {
+					r, err = p.Step(time.Now())
+				}
+				return func() {
+					if !o.DryRun {
+						l.pruned(r, err)
+					}
+					done <- err
+				}
+			})
+		})
+		if err != nil {
+			return out, err
+		}
+		out.add(r)
+		if o.DryRun && r.More {
+			out.More = 1
+		}
+		if o.DryRun || !r.More {
+			return out, nil
+		}
+	}
+}
+
+func (s *Share) rootless(l *loop) error {
+	return fmt.Errorf("share %q has no root now: %s", s.cfg.Name, l.root.reason)
+}
