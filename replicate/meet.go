@@ -73,6 +73,10 @@ func (l *loop) met(sess *session, ours, theirs *wire.Hello) {
 	})
 }
 
+// lastEpoch is the latest epoch of ours that a peer may bring up: of the year
+// 2097. The next epoch has to be greater, and there have to be some left.
+const lastEpoch index.Epoch = 0xf000_0000_0000_0000
+
 // fits reports why two nodes cannot sync a share with each other.
 func (s *Share) fits(ours, theirs *wire.Hello) error {
 	if _, err := wire.Speak(ours, theirs); err != nil {
@@ -83,6 +87,9 @@ func (s *Share) fits(ours, theirs *wire.Hello) error {
 			key, s.cfg.Name, here, there, theirs.NodeName)
 	}
 	switch {
+	case theirs.HeardEpoch > ours.Epoch && theirs.HeardEpoch > lastEpoch:
+		return fmt.Errorf("%s remembers epoch %v of this index, which is beyond what any clock makes: its index of share %q is damaged, or it lies; set the share up anew there",
+			theirs.NodeName, theirs.HeardEpoch, s.cfg.Name)
 	case theirs.Share != ours.Share:
 		return fmt.Errorf("peer speaks of share %q, not %q", theirs.Share, ours.Share)
 	case theirs.Node != s.cfg.Peer:

@@ -230,8 +230,19 @@ func (s *session) close() {
 // next is the position of the next change.
 func (s *session) next() index.Seq { s.pos++; return s.pos }
 
-// tell sends changes in one message.
+// tell sends changes in one message, or in several if they are many.
 func (s *session) tell(changes ...*wirepb.Change) error {
+	size := 0
+	for i, c := range changes {
+		if size += proto.Size(c) + 8; i > 0 && (size > wire.MaxFrame*3/4 || i == wire.MaxChanges) {
+			err := sendRaw(s.ctl, wirepb.Kind_CHANGES, &wirepb.Changes{
+				Changes: changes[:i], Through: changes[i-1].Pos, Head: uint64(s.pos), Run: 1})
+			if err != nil {
+				return err
+			}
+			return s.tell(changes[i:]...)
+		}
+	}
 	return sendRaw(s.ctl, wirepb.Kind_CHANGES, &wirepb.Changes{
 		Changes: changes, Through: uint64(s.pos), Head: uint64(s.pos), Run: 1})
 }
@@ -320,4 +331,29 @@ func (s *session) fetch(wants ...wire.Want) (out []*wire.Piece) {
 		}
 	}
 	return out
+}
+
+// sendHello sends a hello that package wire may not want to send.
+func sendHello(t testing.TB, s *session, h *wire.Hello) {
+	t.Helper()
+	m := &wirepb.Hello{
+		Protocol: h.Protocol, Oldest: h.Oldest, Version: h.Version, Share: h.Share, NodeName: h.NodeName, Node: uint64(h.Node),
+		Epoch: uint64(h.Epoch), Head: uint64(h.Head), Run: h.Run,
+		HeardEpoch: uint64(h.HeardEpoch), Heard: uint64(h.Heard), HeardRun: h.HeardRun,
+		Conflict: h.Conflict, Deletes: h.Deletes, SpecialBits: h.SpecialBits, SyncOwners: h.SyncOwners, Hold: h.Hold,
+		ClockNs: h.Clock, Records: h.Records,
+	}
+	for _, line := range h.Ignore {
+		m.Ignore = append(m.Ignore, []byte(line))
+	}
+	must(t, sendRaw(s.ctl, wirepb.Kind_HELLO, m))
+}
+
+func (s *session) isOver() bool {
+	select {
+	case <-s.over:
+		return true
+	default:
+		return false
+	}
 }

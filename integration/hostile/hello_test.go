@@ -1,0 +1,126 @@
+package hostile
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"duet/replicate"
+	"duet/replicate/wire"
+	"duet/store/index"
+)
+
+// What a peer says of itself, and of what it remembers.
+func TestHellos(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(h *wire.Hello)
+		says   string // in the log; "": the session goes on
+	}{
+		{"another share", func(h *wire.Hello) { h.Share = "good" }, "peer speaks of share"},
+		{"another node", func(h *wire.Hello) { h.Node++ }, "its key says"},
+		{"another name", func(h *wire.Hello) { h.NodeName = "victim" }, "peer calls itself"},
+		{"a name that steers a terminal", func(h *wire.Hello) { h.NodeName = "\x1b[2J" }, "not printable"},
+		{"a newer protocol", func(h *wire.Hello) { h.Protocol, h.Oldest = 99, 98 }, "upgrade duet here"},
+		{"protocol 0", func(h *wire.Hello) { h.Protocol = 0 }, "protocol versions"},
+		{"another policy", func(h *wire.Hello) { h.Conflict = "older" }, "must have the same"},
+		{"no epoch", func(h *wire.Hello) { h.Epoch = 0 }, "no epoch"},
+		{"too many rules", func(h *wire.Hello) { h.Ignore = make([]string, 1001) }, "field 20 occurs"},
+		{"rules that are none", func(h *wire.Hello) { h.Ignore = []string{"[[:"} }, "ignore rules of mallory"},
+		{"a head of 2^64-1", func(h *wire.Hello) { h.Head = math.MaxUint64 }, ""},
+		{"a clock at the end of time", func(h *wire.Hello) { h.Clock = math.MaxInt64; h.Records = math.MaxUint64 }, ""},
+		{"the victim's own epoch", func(h *wire.Hello) { h.Epoch = h.HeardEpoch }, ""},
+		{"an epoch of 2^64-1", func(h *wire.Hello) { h.Epoch = math.MaxUint64 }, ""},
+		{"remembers positions to come", func(h *wire.Hello) { h.Heard = math.MaxUint64 }, "put back to an older state"},
+		{"remembers another run", func(h *wire.Hello) { h.HeardRun++ }, "put back to an older state"},
+		{"remembers the last of all epochs", func(h *wire.Hello) { h.HeardEpoch = math.MaxUint64 }, "remembers epoch"},
+		{"remembers an epoch of tomorrow", func(h *wire.Hello) { h.HeardEpoch += 86400 << 32 }, "older than one that the peer has heard"},
+	}
+	v := newVictim(t, nil)
+	a := newAttacker(t, v.dir, v.addr)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a.t, v.t = t, t
+			logged := len(v.log.String())
+			was := v.record("plain").Ours
+			s := a.dial()
+			h := s.hello()
+			test.change(h)
+			sendHello(t, s, h)
+			until(t, "the log to say "+test.says, func() bool { return strings.Contains(v.log.String()[logged:], test.says) })
+			if test.says != "" {
+				s.waitOver()
+			}
+			s.close()
+			a.proves(v)
+			still("plain", "d/one", "d/e/three")(t, v)
+			is := v.record("plain").Ours
+			if o := was.Version.Compare(is.Version); len(is.Version) != 1 || is.Version[0].Epoch < was.Version[0].Epoch {
+				t.Errorf("version of plain is %v, was %v: %v", is.Version, was.Version, o)
+			}
+		})
+	}
+	a.t, v.t = t, t
+}
+
+// Rules of the peer are matched with every path: they must not cost the earth.
+func TestRulesThatTakeLong(t *testing.T) {
+	deep := strings.TrimSuffix(strings.Repeat("a/", 2000), "/")
+	for name, lines := range map[string][]string{
+		"stars":   {strings.Repeat("*a", 30000) + "b"},
+		"doubles": {"/" + strings.Repeat("**/a/", 10000) + "b"},
+		"many":    manyRules("/" + strings.Repeat("**/a/", 12) + "b"),
+		"classes": {strings.Repeat("[a-z]*", 10000) + "!"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := newVictim(t, nil)
+			a := newAttacker(t, v.dir, v.addr)
+			s := a.dial()
+			h := s.hello()
+			h.Ignore = lines
+			sendHello(t, s, h)
+			began := time.Now()
+			must(t, s.tell(s.file(strings.Repeat("a", 255), "x"), s.file(deep, "x"), s.file("after", "x")))
+			until(t, "the victim to be done with it", func() bool { return v.bad.Status().Heard >= uint64(s.pos) || s.isOver() })
+			t.Logf("%d rules, %d bytes: %v", len(lines), len(lines[0]), time.Since(began).Round(time.Millisecond))
+			s.close()
+			a.proves(v)
+		})
+	}
+}
+
+func manyRules(line string) (out []string) {
+	for range min(1000, 65000/len(line)) {
+		out = append(out, line)
+	}
+	return out
+}
+
+// A peer that comes with a new past each time costs a pass over the index each
+// time. That may take a part of the victim's time, not all of it.
+func TestNewPastEachTime(t *testing.T) {
+	v := newVictim(t, nil)
+	a := newAttacker(t, v.dir, v.addr)
+	was := v.bad.Status().Epoch
+	for i := range 30 {
+		s := a.dial()
+		h := s.hello()
+		if h.Epoch += index.Epoch(i); i%2 == 0 {
+			h.HeardRun++
+		}
+		sendHello(t, s, h)
+		s.close()
+	}
+	a.epoch += 1 << 32
+	a.proves(v)
+	if n := strings.Count(v.log.String(), "histories do not fit"); n > 40 {
+		t.Errorf("%d lines of log", n)
+	}
+	if v.bad.Status().Epoch == was {
+		t.Error("the victim has the epoch that it had: nothing was tried")
+	}
+	if st := v.bad.Status(); st.State == replicate.ErrorState {
+		t.Error(st.Reason)
+	}
+}
