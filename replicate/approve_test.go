@@ -20,7 +20,8 @@ func TestApprovalOutlivesOtherNews(t *testing.T) {
 	for i := range 20 {
 		p.a.remove(fmt.Sprint("f", i))
 	}
-	p.b.until("approval", func(st replicate.Status) bool { return st.Waiting != nil && st.Waiting.Deletes == 20 })
+	p.a.until("all deletes", func(st replicate.Status) bool { return st.Files == 10 && st.Acked == st.Head })
+	p.b.until("approval", func(st replicate.Status) bool { return st.Waiting != nil })
 	if err := p.b.share.Pause(context.Background()); err != nil { // so that nothing is done before the news
 		t.Fatal(err)
 	}
