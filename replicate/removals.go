@@ -36,8 +36,9 @@ func (l *loop) pickRemovals(now time.Time) (*batch, error) {
 		r.waiting, r.seen, r.noisy = nil, 0, time.Time{}
 		return nil, err
 	}
-	if l.growing(n, now) || l.withhold(open, now) {
-		return nil, nil
+	c, err := l.counts()
+	if err != nil || l.growing(n, now) || l.withhold(open, c, now) {
+		return nil, err
 	}
 	b := &batch{remove: true, failed: map[index.Path]error{}, approved: map[index.Path]bool{}}
 	err = l.s.st.View(func(tx *store.Tx) error {
@@ -92,20 +93,25 @@ func (k *picking) remove(r *index.Record) error {
 // countRemovals counts what is to be deleted, and what of it is not approved.
 func (l *loop) countRemovals() (n, open int64, err error) {
 	err = l.s.st.View(func(tx *store.Tx) error {
-		for rec, err := range tx.Todo(index.Root) {
-			if err != nil {
-				return err
-			}
-			if l.s.doomed(rec) {
-				n++
-				if !l.approves(rec) {
-					open++
-				}
-			}
-		}
-		return nil
+		n, open, err = l.removalsIn(tx)
+		return err
 	})
 	return n, open, err
+}
+
+func (l *loop) removalsIn(tx *store.Tx) (n, open int64, err error) {
+	for rec, err := range tx.Todo(index.Root) {
+		if err != nil {
+			return 0, 0, err
+		}
+		if l.s.doomed(rec) {
+			n++
+			if !l.approves(rec) {
+				open++
+			}
+		}
+	}
+	return n, open, nil
 }
 
 // approves reports whether a person has approved that r is deleted: an approval
@@ -121,20 +127,20 @@ func (l *loop) growing(n int64, now time.Time) bool {
 	if r.noisy.IsZero() {
 		r.noisy = now
 	}
-	if n != r.seen {
-		r.seen, r.quiet = n, now.Add(quietTime)
+	if n > r.seen { // not when it shrinks: that is us at work
+		r.quiet = now.Add(quietTime)
 	}
+	r.seen = n
 	return now.Before(r.quiet) && now.Sub(r.noisy) < noisyMost
 }
 
 // withhold reports whether n removals that nobody approved are more than may
-// happen without that; then all of them wait.
-func (l *loop) withhold(n int64, now time.Time) bool {
+// happen without that; then all of them wait. c is of the index as it is.
+func (l *loop) withhold(n int64, c store.Counts, now time.Time) bool {
 	r := &l.rounds
-	c, err := l.counts()
-	if err != nil || n == 0 {
+	if n == 0 {
 		r.waiting = nil
-		return err != nil
+		return false
 	}
 	lately := r.deleted.sum(now)
 	total := c.Files + c.Dirs + c.Links + lately
