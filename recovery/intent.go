@@ -51,6 +51,9 @@ func (s *scene) swap(in *index.Intent, r *index.Record) error {
 	if ok && info.Stamp.Ino == in.Ino {
 		return s.swapped(in, r, info.Stamp, old, out)
 	}
+	if gone, err := s.passedOn(in, old, out); err != nil || gone {
+		return s.tookAway(in, r, old, err)
+	}
 	back := out && !ok && old.Name == in.Held+landing.OutSuffix
 	if back {
 		// Half way, where there is no exchange: taken away, and the new thing
@@ -81,6 +84,36 @@ func (s *scene) swap(in *index.Intent, r *index.Record) error {
 		_, err = s.files.SetMeta(in.Path, metaOf(in.Expect), info.Stamp)
 	}
 	return err
+}
+
+// passedOn reports whether the swap was done, and somebody then took away or
+// replaced what it had brought: what came out of the tree is here, untouched,
+// and what went in is not.
+func (s *scene) passedOn(in *index.Intent, old vfs.Held, out bool) (bool, error) {
+	if !out || isDir(in.Expect) || own(in) {
+		return false, nil
+	}
+	if _, left := s.staged(in.Ino); left {
+		return false, nil
+	}
+	info, err := s.files.LstatHeld(old)
+	return err == nil && landing.Unchanged(info.Stamp, in.Expect), err
+}
+
+// tookAway writes such a swap down as done. The next look then finds what was
+// done to it, as an edit that knew it: a delete of the peer's newer version,
+// not of the one that it had replaced.
+func (s *scene) tookAway(in *index.Intent, r *index.Record, old vfs.Held, err error) error {
+	if err != nil {
+		return err
+	}
+	kept, err := s.keep(in, r, old)
+	if err != nil {
+		return err
+	}
+	mode := map[index.Kind]uint32{index.File: 0100000, index.Dir: 0040000, index.Symlink: 0120000}[in.Entry.Kind]
+	s.finish(in, s.stampOf(in, index.Stamp{Ino: in.Ino, Mode: mode}, r), kept)
+	return nil
 }
 
 // written reports whether the swap of a directory was written down already:
