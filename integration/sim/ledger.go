@@ -3,7 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
-	"strings"
+	"sync"
 
 	"duet/integration/sim/memfs"
 )
@@ -11,15 +11,31 @@ import (
 // ledger accounts for every content that a user ever wrote: at the end each is
 // in the tree, or was overwritten or deleted by a user who had it in front of
 // him, or is kept on one of the nodes.
+//
+// It also knows who knew what: an edit of what a user had in front of him
+// supersedes it, and what is superseded never comes back.
 type ledger struct {
 	w     *World
+	mu    sync.Mutex
 	wrote map[string]string // content -> who wrote it where
 	order []string
 	ended map[string]bool // a user ended it
+	paths map[string][]*edit
+	edits int
 }
 
+// edit is one change by a user of one path that is no directory.
+type edit struct {
+	n     int
+	node  string
+	state string         // of the path afterwards; gone if there is nothing
+	knew  map[*edit]bool // what it was made in knowledge of
+}
+
+const gone = "gone"
+
 func newLedger(w *World) *ledger {
-	return &ledger{w: w, wrote: map[string]string{}, ended: map[string]bool{}}
+	return &ledger{w: w, wrote: map[string]string{}, ended: map[string]bool{}, paths: map[string][]*edit{}}
 }
 
 // worth is what of a thing must not be lost; "" if it is nothing.
@@ -33,39 +49,98 @@ func worth(x memfs.Thing) string {
 	return ""
 }
 
-// add takes note of what a user wrote.
-func (l *ledger) add(n *node, path, content string) {
-	l.w.mu.Lock()
-	defer l.w.mu.Unlock()
-	if l.wrote[content] == "" {
-		l.order = append(l.order, content)
-		l.wrote[content] = n.name + " at " + path
-	}
-	delete(l.ended, content)
+// state tells one version of a path from others: hardly two have the same time.
+func state(x memfs.Thing) string {
+	return fmt.Sprintf("%o %d %s", x.Mode, x.Time, short(worth(x)))
 }
 
-// end takes note that a user is about to overwrite or delete what is at and
-// below a path.
-func (l *ledger) end(n *node, path string) {
-	for _, x := range n.disk.Tree() {
-		if x.Path == path || strings.HasPrefix(x.Path, path+"/") {
-			l.w.mu.Lock()
-			l.ended[worth(x)] = true
-			l.w.mu.Unlock()
+// did takes note of what a user did.
+func (l *ledger) did(n *node, before, after []memfs.Thing) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	was, is := byPath(before), byPath(after)
+	have := map[string]bool{}
+	for _, x := range after {
+		have[worth(x)] = true
+	}
+	for _, x := range before {
+		if c := worth(x); !have[c] {
+			l.ended[c] = true
+		}
+		if _, still := is[x.Path]; !x.Dir() && !still {
+			l.edit(n, x.Path, &x, gone)
+		}
+	}
+	for _, x := range after {
+		y, there := was[x.Path]
+		if x.Dir() || there && state(y) == state(x) {
+			continue
+		}
+		if !there {
+			l.edit(n, x.Path, nil, state(x))
+		} else {
+			l.edit(n, x.Path, &y, state(x))
+		}
+		if c := worth(x); c != "" {
+			if l.wrote[c] == "" {
+				l.order = append(l.order, c)
+				l.wrote[c] = n.name + " at " + x.Path
+			}
+			delete(l.ended, c)
 		}
 	}
 }
 
-// replaced takes note that a user has written over a content that was in the
-// file he has open, whatever became of its name.
-func (l *ledger) replaced(n *node, path, content string) {
-	l.w.mu.Lock()
-	defer l.w.mu.Unlock()
-	l.ended[content] = true
+// byPath has no directories: who changes what kind of thing a path is knows
+// that there was a directory, and what was in it are paths of their own.
+func byPath(things []memfs.Thing) map[string]memfs.Thing {
+	out := map[string]memfs.Thing{}
+	for _, x := range things {
+		if !x.Dir() {
+			out[x.Path] = x
+		}
+	}
+	return out
+}
+
+// edit notes one edit. Where nothing was seen, nothing is known: the path may
+// have been deleted, or not have come yet.
+func (l *ledger) edit(n *node, path string, was *memfs.Thing, state_ string) {
+	e := &edit{n: l.edits, node: n.name, state: state_}
+	l.edits++
+	if was != nil {
+		e.knew = l.known(path, state(*was))
+	}
+	l.paths[path] = append(l.paths[path], e)
+}
+
+// known is what whoever saw a state of a path knows for certain.
+func (l *ledger) known(path, seen string) map[*edit]bool {
+	var out map[*edit]bool
+	for _, e := range l.paths[path] {
+		if e.state != seen {
+			continue
+		}
+		if out == nil {
+			out = map[*edit]bool{e: true}
+			for k := range e.knew {
+				out[k] = true
+			}
+			continue
+		}
+		for k := range out { // it may have been this one: what both knew
+			if k != e && !e.knew[k] {
+				delete(out, k)
+			}
+		}
+	}
+	return out
 }
 
 // settle closes the books.
 func (l *ledger) settle() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	have := map[string]bool{}
 	for _, n := range []*node{l.w.a, l.w.b} {
 		for _, x := range slices.Concat(n.disk.Tree(), n.disk.Area("kept")) {
@@ -77,6 +152,45 @@ func (l *ledger) settle() {
 			l.w.fault("lost: %s, written on %s", short(c), l.wrote[c])
 		}
 	}
+	if l.w.Swarm.Deletes != "track" {
+		return // then deletes are taken back
+	}
+	for path, x := range byPath(l.w.a.disk.Tree()) {
+		l.current(path, state(x))
+	}
+}
+
+// current checks that what is at a path now was not superseded by somebody who
+// knew it.
+func (l *ledger) current(path, now string) {
+	made := false
+	var by *edit
+	for _, e := range l.paths[path] {
+		if e.state != now {
+			continue
+		}
+		made = true
+		over := l.superseded(path, e)
+		if over == nil {
+			return
+		}
+		by = over
+	}
+	switch {
+	case !made:
+		l.w.fault("nobody made what is at %s: %s", path, now)
+	default:
+		l.w.fault("came back: %s is %s, which %s had made %s (edit %d)", path, now, by.node, by.state, by.n)
+	}
+}
+
+func (l *ledger) superseded(path string, e *edit) *edit {
+	for _, over := range l.paths[path] {
+		if over.knew[e] {
+			return over
+		}
+	}
+	return nil
 }
 
 func short(c string) string {

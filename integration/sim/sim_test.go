@@ -7,7 +7,9 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 var (
@@ -41,8 +43,10 @@ func report(t *testing.T, w *World) {
 	if len(w.Faults()) == 0 {
 		return
 	}
-	t.Errorf("seed %d: %s\n%s\nreplay: go test ./integration/sim -run 'TestSeed$' -seed %d -v",
+	text := fmt.Sprintf("seed %d: %s\n%s\nreplay: go test ./integration/sim -run 'TestSeed$' -seed %d -v",
 		w.Seed, w.Swarm, strings.Join(w.Faults(), "\n"), w.Seed)
+	fmt.Fprintln(os.Stderr, text) // now, not when all others have ended
+	t.Error(text)
 }
 
 // TestSeed tells the story of one seed.
@@ -59,19 +63,23 @@ func TestSeed(t *testing.T) {
 	report(t, w)
 }
 
+// TestSeeds runs many seeds, as many as there is time for.
 func TestSeeds(t *testing.T) {
-	next := make(chan uint64)
-	go func() {
-		for i := range *seedsFlag {
-			next <- *firstFlag + uint64(i)
-		}
-		close(next)
-	}()
+	deadline, limited := t.Deadline()
+	var next atomic.Uint64
+	var total totals
+	t.Cleanup(func() { t.Log(total.String()) })
 	for i := range min(2, runtime.GOMAXPROCS(0)) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
-			for seed := range next {
-				report(t, Run(t, planFor(seed)))
+			for {
+				n := next.Add(1) - 1
+				if n >= uint64(*seedsFlag) || limited && time.Until(deadline) < 10*time.Second {
+					return
+				}
+				w := Run(t, planFor(*firstFlag+n))
+				total.add(w)
+				report(t, w)
 			}
 		})
 	}

@@ -118,14 +118,12 @@ func (u *user) put(p, content string) bool {
 	if was == content {
 		return false
 	}
-	u.w.ledger.end(u.n, p)
 	if u.n.people.Write(p, content) != nil {
 		return false
 	}
 	if was != "" {
 		u.past[p] = append(u.past[p], was)
 	}
-	u.w.ledger.add(u.n, p, content)
 	return true
 }
 
@@ -178,16 +176,12 @@ func (u *user) save() string {
 	if u.r.IntN(2) == 0 {
 		time.Sleep(time.Duration(u.r.IntN(20)) * time.Millisecond)
 	}
-	u.w.ledger.add(u.n, p, c)
 	was, _ := u.n.people.Read(p)
 	if u.isDir(p) {
-		u.w.ledger.end(u.n, tmp)
 		u.n.people.Remove(tmp)
 		return "gives up saving " + p
 	}
-	u.w.ledger.end(u.n, p)
 	if err := u.n.people.Rename(tmp, p); err != nil {
-		u.w.ledger.end(u.n, tmp)
 		u.n.people.Remove(tmp)
 		return fmt.Sprintf("fails to save %s: %v", p, err)
 	}
@@ -202,7 +196,6 @@ func (u *user) rename() string {
 	if from == "" || from == to || u.isDir(to) {
 		return ""
 	}
-	u.w.ledger.end(u.n, to)
 	if u.n.people.Rename(from, to) != nil {
 		return ""
 	}
@@ -222,7 +215,6 @@ func (u *user) remove() string {
 	if p == "" {
 		return ""
 	}
-	u.w.ledger.end(u.n, p)
 	u.n.people.Remove(p)
 	return "deletes " + p
 }
@@ -232,7 +224,6 @@ func (u *user) removeTree() string {
 	if p == "" {
 		return ""
 	}
-	u.w.ledger.end(u.n, p)
 	u.n.people.Remove(p)
 	return "deletes directory " + p
 }
@@ -244,7 +235,6 @@ func (u *user) retype() string {
 		return ""
 	}
 	dir := u.isDir(p)
-	u.w.ledger.end(u.n, p)
 	u.n.people.Remove(p)
 	if u.r.IntN(3) == 0 {
 		time.Sleep(time.Duration(u.r.IntN(10)) * time.Millisecond)
@@ -272,7 +262,6 @@ func (u *user) linkAt(p string) string {
 	if u.n.people.Symlink(target, p) != nil {
 		return ""
 	}
-	u.w.ledger.add(u.n, p, "link to "+target)
 	return "links " + p + " to " + target
 }
 
@@ -281,7 +270,6 @@ func (u *user) relink() string {
 	if p == "" {
 		return u.linkAt(u.fresh())
 	}
-	u.w.ledger.end(u.n, p)
 	u.n.people.Remove(p)
 	return u.linkAt(p)
 }
@@ -333,14 +321,7 @@ func (u *user) slowly() string {
 	w := f.(interface{ Write([]byte) (int, error) })
 	for range 1 + u.r.IntN(4) {
 		time.Sleep(time.Duration(u.r.IntN(200)) * time.Millisecond)
-		now, gone := u.n.people.Content(f)
-		if gone {
-			break
-		}
-		u.w.ledger.replaced(u.n, p, now)
-		more := "+" + u.text()
-		w.Write([]byte(more))
-		u.w.ledger.add(u.n, p, now+more)
+		w.Write([]byte("+" + u.text()))
 	}
 	f.Close()
 	return "has written slowly " + p

@@ -106,10 +106,12 @@ func (w *World) stuck(why string) {
 func (w *World) newNode(name, peer string, id, pid index.NodeID, dir string) *node {
 	disk := memfs.New()
 	disk.Tick, disk.Leases = w.Swarm.Tick, w.Swarm.Leases
-	return &node{
-		w: w, name: name, peer: peer, id: id, pid: pid, disk: disk, people: memfs.People{D: disk},
+	n := &node{
+		w: w, name: name, peer: peer, id: id, pid: pid, disk: disk,
 		file: filepath.Join(dir, name+".db"), chances: newChances(w.Seed, name),
 	}
+	n.people = memfs.People{D: disk, Saw: func(before, after []memfs.Thing) { w.ledger.did(n, before, after) }}
+	return n
 }
 
 // live is the whole run.

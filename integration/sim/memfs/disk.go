@@ -220,10 +220,13 @@ func (d *Disk) syncFile(n *node) {
 }
 
 // syncDirs is fsync of directories: what was done to them is on stable
-// storage, and whatever came before it.
+// storage, and whatever came before it. A symlink cannot be synced by itself;
+// its times are taken to go with its directory.
 func (d *Disk) syncDirs(dirs map[*node]bool) {
 	for i := len(d.pending) - 1; i >= 0; i-- {
-		if slices.ContainsFunc(d.pending[i].dirs, func(n *node) bool { return dirs[n] }) {
+		c := d.pending[i]
+		if slices.ContainsFunc(c.dirs, func(n *node) bool { return dirs[n] }) ||
+			c.meta != nil && (dirs[c.meta] || !c.meta.isFile() && dirs[c.meta.parent]) {
 			d.pending = slices.Delete(d.pending, 0, i+1)
 			return
 		}

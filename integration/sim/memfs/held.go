@@ -354,6 +354,17 @@ func (c *content) Writers() (writers, known bool) {
 	return c.f.d.Leases && c.n.writers > 0, c.f.d.Leases
 }
 
+// Sync is fsync, which the installer asks for where it is to be had.
+func (c *content) Sync() error {
+	if err := c.f.door("fsync", c.what); err != nil {
+		return err
+	}
+	c.f.d.mu.Lock()
+	defer c.f.d.mu.Unlock()
+	c.f.d.syncFile(c.n)
+	return nil
+}
+
 func (c *content) Close() error { return nil }
 
 // Create makes an empty staged file.

@@ -9,7 +9,23 @@ import (
 
 // People is what people and their programs do to the tree of a Disk. What they
 // do is on stable storage when it is done.
-type People struct{ D *Disk }
+type People struct {
+	D *Disk
+	// Saw is told of the tree before and after what they did, if it is not nil.
+	// It must not use the disk.
+	Saw func(before, after []Thing)
+}
+
+// watched runs fn and tells Saw. (D.mu is held.)
+func (p People) watched(fn func() error) error {
+	if p.Saw == nil {
+		return fn()
+	}
+	before := below(nil, p.D.root, "")
+	err := fn()
+	p.Saw(before, below(nil, p.D.root, ""))
+	return err
+}
 
 func (p People) do(name string, fn func(dir *node, leaf string) error) error {
 	p.D.mu.Lock()
@@ -23,7 +39,7 @@ func (p People) do(name string, fn func(dir *node, leaf string) error) error {
 	if !dir.isDir() {
 		return syscall.ENOTDIR
 	}
-	return fn(dir, names[len(names)-1])
+	return p.watched(func() error { return fn(dir, names[len(names)-1]) })
 }
 
 func (p People) on(name string, fn func(n *node) error) error {
@@ -185,7 +201,7 @@ func (p People) OpenForWriting(name string) (io.Closer, error) {
 			return syscall.EISDIR
 		}
 		n.writers++
-		w = &writer{p.D, n}
+		w = &writer{p, p.D, n}
 		return nil
 	})
 	if err != nil {
@@ -195,6 +211,7 @@ func (p People) OpenForWriting(name string) (io.Closer, error) {
 }
 
 type writer struct {
+	p People
 	d *Disk
 	n *node
 }
@@ -203,18 +220,14 @@ type writer struct {
 func (w *writer) Write(b []byte) (int, error) {
 	w.d.mu.Lock()
 	defer w.d.mu.Unlock()
+	// The file may be anywhere by now, without a name in the tree.
+	before := append(below(nil, w.d.root, ""), Thing{Mode: w.n.mode, Data: string(w.n.data)})
 	w.d.write(w.n, slices.Concat(w.n.data, b))
+	if w.p.Saw != nil {
+		w.p.Saw(before, append(below(nil, w.d.root, ""), Thing{Mode: w.n.mode, Data: string(w.n.data)}))
+	}
 	w.d.sync()
 	return len(b), nil
-}
-
-// Content returns what an open file holds; gone, if it has no name any more, or
-// the host was restarted.
-func (p People) Content(f io.Closer) (data string, gone bool) {
-	w := f.(*writer)
-	w.d.mu.Lock()
-	defer w.d.mu.Unlock()
-	return string(w.n.data), w.n.parent == nil || w.n.writers == 0
 }
 
 func (w *writer) Close() error {
