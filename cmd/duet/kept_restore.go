@@ -4,11 +4,9 @@ import (
 	"context"
 	"net/url"
 	"path/filepath"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
-	"duet/cmd/duet/exit"
 	"duet/cmd/duet/node"
 )
 
@@ -32,8 +30,8 @@ The daemon must be running.`,
 }
 
 func (a *app) restore(ctx context.Context, share, id, to string) error {
-	if _, err := strconv.ParseUint(id, 10, 64); err != nil {
-		return exit.Errorf(exit.Usage, "%q is not the id of a kept version: see 'duet kept ls'", id)
+	if _, err := keptID(id); err != nil {
+		return err
 	}
 	cfg, err := a.load()
 	if err != nil {

@@ -18,7 +18,7 @@ var (
 		Problems: []replicate.Problem{{Path: "fifo", Error: "is a FIFO", Skipped: true}}}
 	troubled = replicate.Status{Name: "troubled", State: replicate.Degraded, Connected: true,
 		Problems: []replicate.Problem{{Path: `"a\nb"`, Error: "permission denied", Next: time.Unix(110, 0)}}}
-	held    = replicate.Status{Name: "held", State: replicate.Watching, Connected: true, Held: 2}
+	held    = replicate.Status{Name: "held", State: replicate.Watching, Connected: true, Held: 2, Space: "3 bytes are free"}
 	alone   = replicate.Status{Name: "alone", State: replicate.Disconnected, LastError: "connection refused"}
 	waiting = replicate.Status{Name: "waiting", State: replicate.WaitingApproval, Connected: true,
 		Waiting: &replicate.Waiting{ID: "x", Deletes: 60, Total: 100, Reason: "more than 50%"}}
@@ -55,6 +55,7 @@ func TestStatusText(t *testing.T) {
 		"skipper: 1 path skipped",
 		`troubled: "a\nb": permission denied; next try in 10s`,
 		"held: 2 conflicts waiting for a person: duet conflicts",
+		"held: too little space: 3 bytes are free; free some, or lower min_free",
 		"alone: not connected: connection refused",
 		"waiting: 60 deletes of 100 wait for approval: more than 50%. Look with 'duet recover waiting --dry-run', then 'duet approve waiting'",
 		"halted: there is no /srv/www",

@@ -78,6 +78,9 @@ func shareNotes(b *strings.Builder, sh replicate.Status, running bool, now time.
 	if skew := time.Duration(sh.ClockSkewMS) * time.Millisecond; skew.Abs() > 2*time.Second {
 		note("the peer's clock is %v off: conflicts settled by time may come out wrong", skew)
 	}
+	if sh.Space != "" {
+		note("too little space: %s; free some, or lower min_free", sh.Space)
+	}
 	if sh.HoldingInside {
 		note("the holding area is inside the share, %s: no web server should serve it; set 'holding:'", sh.Holding)
 	}

@@ -90,7 +90,7 @@ func AgeText(d time.Duration) string {
 			return fmt.Sprintf("%d%s", d/u, unit)
 		}
 	}
-	return d.String()
+	return d.Truncate(time.Second).String()
 }
 
 var sizeUnits = map[string]int64{

@@ -54,6 +54,15 @@ type Share struct {
 	SpecialBits bool          `mapstructure:"special_bits"`
 	OnReconnect string        `mapstructure:"on_reconnect"`
 	Holding     string        `mapstructure:"holding"`
+	Keep        Keep          `mapstructure:"keep"`
+	MinFree     string        `mapstructure:"min_free"`
+}
+
+// Keep says how long displaced versions are kept; each part may be "off".
+type Keep struct {
+	Age      string `mapstructure:"age"`
+	Versions string `mapstructure:"versions"`
+	Size     string `mapstructure:"size"`
 }
 
 // Defaults is what a share has where its config says nothing.
@@ -62,6 +71,7 @@ func Defaults() Share {
 		Conflict: "newer", Deletes: "track", MaxDelete: "50%",
 		Settle: 5 * time.Millisecond, MaxSettle: 10 * time.Second, Rescan: time.Hour,
 		OnReconnect: "auto",
+		Keep:        Keep{Age: "30d", Versions: "10", Size: "10%"}, MinFree: "5%",
 	}
 }
 
@@ -149,6 +159,10 @@ func (c *Config) fill() {
 		orString(&s.Deletes, d.Deletes)
 		orString(&s.MaxDelete, d.MaxDelete)
 		orString(&s.OnReconnect, d.OnReconnect)
+		orString(&s.Keep.Age, d.Keep.Age)
+		orString(&s.Keep.Versions, d.Keep.Versions)
+		orString(&s.Keep.Size, d.Keep.Size)
+		orString(&s.MinFree, d.MinFree)
 		if !set("settle") {
 			s.Settle = d.Settle
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"duet/replicate/expiry"
 )
 
 const goodKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA8sWGCyXXgqmHfTuZ3hVC5mF1Lfj1QX1BbFwLC2HEMT b"
@@ -56,7 +58,8 @@ func TestLoad(t *testing.T) {
 		t.Errorf("images: got %+v, want the defaults, %+v", c.Shares[0], images)
 	}
 	cgi := Share{Name: "cgi", Path: "/srv/cgi", Conflict: "b", Deletes: "running", MaxDelete: "20", Ignore: []string{"*.tmp", "/cache/"},
-		Settle: 20 * time.Millisecond, MaxSettle: 10 * time.Second, Hashers: 2, SpecialBits: true, OnReconnect: "hold"}
+		Settle: 20 * time.Millisecond, MaxSettle: 10 * time.Second, Hashers: 2, SpecialBits: true, OnReconnect: "hold",
+		Keep: Defaults().Keep, MinFree: Defaults().MinFree}
 	if !reflect.DeepEqual(c.Shares[1], cgi) {
 		t.Errorf("cgi: got %+v, want %+v", c.Shares[1], cgi)
 	}
@@ -114,6 +117,12 @@ func TestErrors(t *testing.T) {
 		"conflict mistyped":   {"conflict: b", "conflict: newr", ":12: ", []string{`did you mean "newer"?`}},
 		"deletes":             {"deletes: running", "deletes: runing", ":13: ", []string{`did you mean "running"?`, "track"}},
 		"max_delete":          {"max_delete: 20", "max_delete: 20 %", ":14: ", []string{"max_delete", "percentage"}},
+		"keep":                {"max_delete: 20", "keep: 30d", ":14: ", []string{"keys and values: age, versions, size"}},
+		"keep age":            {"max_delete: 20", "keep: {age: 30}", ":14: ", []string{"keep.age", "30d", "off"}},
+		"keep versions":       {"max_delete: 20", "keep: {versions: 0}", ":14: ", []string{"keep.versions", "off"}},
+		"keep size":           {"max_delete: 20", "keep:\n      size: 10 GB", ":15: ", []string{"keep.size", "20GB"}},
+		"keep unknown":        {"max_delete: 20", "keep: {aeg: 30d}", ":14: ", []string{`"aeg" in shares.1.keep`, `"age"`}},
+		"min_free":            {"max_delete: 20", "min_free: 500%", ":14: ", []string{"min_free", "5%"}},
 		"ignore":              {`"*.tmp"`, `"[a"`, ":15: ", []string{"ignore", "[a"}},
 		"on_reconnect":        {"on_reconnect: hold", "on_reconnect: ask", ":20: ", []string{`"ask"`, "auto, hold"}},
 		"owner":               {"conflict: b", "owner: nobody-has-this-name", ":12: ", []string{"no user", "USER:GROUP"}},
@@ -189,7 +198,8 @@ func TestTemplate(t *testing.T) {
 	share := Defaults()
 	share.Name, share.Path = "www", "/srv/a b: c #d"
 	odd := Share{Name: "x", Path: "/srv/x", Owner: "0:0", Conflict: "larger", Deletes: "never", MaxDelete: "7", Ignore: []string{`a"b`, "!c"},
-		Settle: time.Second, MaxSettle: time.Minute, Hashers: 3, SpecialBits: true, OnReconnect: "hold", Holding: "/srv/.h"}
+		Settle: time.Second, MaxSettle: time.Minute, Hashers: 3, SpecialBits: true, OnReconnect: "hold", Holding: "/srv/.h",
+		Keep: Keep{Age: "off", Versions: "3", Size: "1.5GiB"}, MinFree: "off"}
 	want := &Config{Node: "no", Listen: "[::1]:7722", State: "/var/lib/duet: 1", Peer: Peer{"b", "b:7722", goodKey}, Shares: []Share{share, odd}}
 	var text bytes.Buffer
 	if err := Write(&text, want); err != nil {
@@ -214,8 +224,8 @@ func TestTemplate(t *testing.T) {
 			shown = append(shown, key)
 		}
 	}
-	if len(shown) != 10 {
-		t.Errorf("%d defaults are shown, want 10: %q", len(shown), shown)
+	if len(shown) != 12 {
+		t.Errorf("%d defaults are shown, want 12: %q", len(shown), shown)
 	}
 	for _, key := range shown {
 		uncommented := strings.Replace(text.String(), "    #"+key, "    "+key, 1)
@@ -224,6 +234,21 @@ func TestTemplate(t *testing.T) {
 		} else if ignoreNil(&got.Shares[0]); !reflect.DeepEqual(got.Shares[0], share) {
 			t.Errorf("%q is not the default", key)
 		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	cfg, err := load(t, strings.Replace(good, "max_delete: 20", "keep: {age: 1d, versions: off, size: 5GB}", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := expiry.Limits{Age: 24 * time.Hour, Size: expiry.Amount{Bytes: 5e9}, MinFree: expiry.Amount{Percent: 5}}
+	if got := cfg.Shares[1].Limits(); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	want = expiry.Limits{Age: 30 * 24 * time.Hour, Versions: 10, Size: expiry.Amount{Percent: 10}, MinFree: expiry.Amount{Percent: 5}}
+	if got := cfg.Shares[0].Limits(); got != want {
+		t.Errorf("the defaults are %+v, want %+v", got, want)
 	}
 }
 

@@ -105,7 +105,20 @@ func rows(s Share) []row {
 		text("holding", s.Holding, "", "/DIRECTORY",
 			"Where files are built and displaced ones kept, on the share's own filesystem.",
 			"Left out: .duet-SHARE beside the directory if possible, else .duet inside it."),
+		{"keep", []string{
+			"How long what was displaced is kept: by age (d, h, m, s), how many of one path, and",
+			"all together (bytes, kB, MiB, ..., or % of the filesystem). Each may be off."}, s.Keep.yaml(), s.Keep == Keep{} || s.Keep == d.Keep},
+		shown("min_free", s.MinFree, d.MinFree, "With less of the filesystem free, the oldest of it goes earlier. A size, %, or off."),
 	}
+}
+
+// yaml writes k as one line, with defaults where it says nothing.
+func (k Keep) yaml() string {
+	d := Defaults().Keep
+	orString(&k.Age, d.Age)
+	orString(&k.Versions, d.Versions)
+	orString(&k.Size, d.Size)
+	return fmt.Sprintf("{age: %s, versions: %s, size: %s}", k.Age, k.Versions, k.Size)
 }
 
 func list(items []string) string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"duet/recovery"
+	"duet/replicate/expiry"
 	"duet/replicate/link"
 	"duet/scan"
 )
@@ -46,6 +47,32 @@ func checkOwner(s string) error {
 		}
 	}
 	return nil
+}
+
+// Limits are what keep and min_free say of a share; they were checked by Load.
+func (s *Share) Limits() expiry.Limits {
+	l, _ := s.limits() // Load has checked
+	return l
+}
+
+// limits reads keep and min_free, and names the key that is wrong.
+func (s *Share) limits() (l expiry.Limits, errs map[string]error) {
+	errs = map[string]error{}
+	note := func(key string, err error) {
+		if err != nil {
+			errs[key] = err
+		}
+	}
+	var err error
+	l.Age, err = expiry.ParseAge(s.Keep.Age)
+	note("keep.age", err)
+	l.Versions, err = expiry.ParseVersions(s.Keep.Versions)
+	note("keep.versions", err)
+	l.Size, err = expiry.ParseAmount(s.Keep.Size)
+	note("keep.size", err)
+	l.MinFree, err = expiry.ParseAmount(s.MinFree)
+	note("min_free", err)
+	return l, errs
 }
 
 func checkKey(line string) error {

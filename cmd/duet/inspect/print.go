@@ -18,7 +18,7 @@ type Style struct {
 }
 
 // Printer prints the answers to one kind of query, for one share after the
-// other: as text, or as one JSON array of rows (Show: one object; Dump: lines).
+// other: as text, or as one JSON array of rows (Show, KeptShow: one object; Dump: lines).
 type Printer struct {
 	Kind   Kind
 	Style  Style
@@ -65,7 +65,9 @@ func (p *Printer) Close() error {
 	return p.out.Flush()
 }
 
-func (p *Printer) array() bool { return p.Style.JSON && p.Kind != Show && p.Kind != Dump }
+func (p *Printer) array() bool {
+	return p.Style.JSON && p.Kind != Show && p.Kind != KeptShow && p.Kind != Dump
+}
 
 func (p *Printer) one(line []byte) error {
 	if p.Kind == Check {
@@ -113,6 +115,8 @@ func (p *Printer) text(line []byte) (string, error) {
 		return render(line, s, Checked.text)
 	case KeptLs:
 		return render(line, s, Kept.text)
+	case KeptShow:
+		return render(line, s, KeptDetail.text)
 	case Conflicts:
 		return render(line, s, Conflict.text)
 	}

@@ -25,6 +25,7 @@ const (
 	Check      Kind = "check"
 	Dump       Kind = "dump"
 	KeptLs     Kind = "kept"
+	KeptShow   Kind = "kept-show"
 	Conflicts  Kind = "conflicts"
 )
 
@@ -35,6 +36,8 @@ type Query struct {
 	Pattern string `json:"pattern,omitempty"` // raw path, or glob; "": all
 	Exact   bool   `json:"exact,omitempty"`   // Pattern is a path even if it looks like a glob
 	Limit   int    `json:"limit,omitempty"`   // History: so many, the newest; 0: all
+	ID      uint64 `json:"id,omitempty"`      // KeptShow: which
+	Window  Window `json:"window,omitzero"`   // KeptLs: which of them
 	Pending bool   `json:"pending,omitempty"` // Ls: only what somebody has to act on
 	Self    string `json:"self,omitempty"`    // names of the nodes
 	Peer    string `json:"peer,omitempty"`
@@ -84,6 +87,8 @@ func Run(tx *store.Tx, q Query, file string, w io.Writer) error {
 		err = r.dump(meta)
 	case KeptLs:
 		err = r.kept()
+	case KeptShow:
+		err = r.keptShow()
 	case Conflicts:
 		err = r.conflicts()
 	default:
@@ -239,21 +244,6 @@ func (r *run) check() error {
 		}
 	}
 	return r.out.Encode(Checked{Share: r.Share, Done: true, Count: n})
-}
-
-func (r *run) kept() error {
-	for k, err := range r.tx.AllKept() {
-		if err != nil {
-			return err
-		}
-		if !r.want.match(k.Path) {
-			continue
-		}
-		if err := r.out.Encode(r.names.kept(r.Share, k)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (r *run) conflicts() error {

@@ -63,6 +63,7 @@ func (n *Node) serve() (stop func() error) {
 	answer("GET /v1/plan", n.plan)
 	answer("POST /v1/query", n.query)
 	answer("GET /v1/copy", n.copy)
+	answer("POST /v1/kept/prune", n.prune)
 	for order, f := range orders {
 		answer("POST /v1/"+string(order), func(r *http.Request) (any, error) {
 			u, err := n.unit(r.FormValue("share"))

@@ -1,0 +1,121 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"duet/cmd/duet/exit"
+	"duet/cmd/duet/inspect"
+	"duet/replicate"
+	"duet/replicate/expiry"
+	"duet/store"
+	"duet/store/index"
+)
+
+// PruneRequest is what kept prune asks for.
+type PruneRequest struct {
+	Share     string         `json:"share"`
+	Window    inspect.Window `json:"window"`
+	Narrow    bool           `json:"narrow"`     // Window selects
+	OlderThan string         `json:"older_than"` // with any of these three, they stand in for the share's limits
+	Versions  string         `json:"versions"`
+	Size      string         `json:"size"`
+	DryRun    bool           `json:"dry_run"`
+}
+
+// limits are those of the request; nil: the configured ones.
+func (q *PruneRequest) limits() (*expiry.Limits, error) {
+	if q.OlderThan == "" && q.Versions == "" && q.Size == "" {
+		return nil, nil
+	}
+	var l expiry.Limits
+	var errs []error
+	note := func(flag string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s %w", flag, err))
+		}
+	}
+	var err error
+	if q.OlderThan != "" {
+		l.Age, err = expiry.ParseAge(q.OlderThan)
+		l.Age = max(l.Age, 1) // 0s is everything, and not off
+		note("--older-than", err)
+	}
+	if q.Versions != "" {
+		l.Versions, err = expiry.ParseVersions(q.Versions)
+		note("--versions", err)
+	}
+	if q.Size != "" {
+		l.Size, err = expiry.ParseAmount(q.Size)
+		note("--size", err)
+	}
+	if len(errs) > 0 {
+		return nil, exit.With(exit.Usage, errors.Join(errs...))
+	}
+	return &l, nil
+}
+
+// window finds the share of a request, and what its window selects.
+func (n *Node) window(share string, w inspect.Window) (u *unit, match func(*index.Kept) bool, err error) {
+	if u, err = n.unit(share); err != nil {
+		return nil, nil, err
+	}
+	var meta store.Meta
+	err = u.share.View(func(tx *store.Tx) (err error) {
+		meta, err = tx.Meta()
+		return err
+	})
+	if err == nil {
+		match, err = w.Match(inspect.NewNames(n.cfg.Node, n.cfg.Peer.Name, meta))
+	}
+	return u, match, err
+}
+
+// body reads a request.
+func body(r *http.Request, into any) error {
+	if err := json.NewDecoder(r.Body).Decode(into); err != nil {
+		return exit.With(exit.Usage, fmt.Errorf("read the request: %w", err))
+	}
+	return nil
+}
+
+func (n *Node) prune(r *http.Request) (any, error) {
+	var q PruneRequest
+	if err := body(r, &q); err != nil {
+		return nil, err
+	}
+	u, match, err := n.window(q.Share, q.Window)
+	if err != nil {
+		return nil, err
+	}
+	o := replicate.PruneOrder{DryRun: q.DryRun}
+	if o.Limits, err = q.limits(); err != nil {
+		return nil, err
+	}
+	if q.Narrow {
+		o.Match = match
+	}
+	return u.share.Prune(r.Context(), o)
+}
+
+// Prune has a share remove kept versions.
+func (c *Client) Prune(ctx context.Context, q PruneRequest) (*replicate.Pruned, error) {
+	var out replicate.Pruned
+	return &out, c.post(ctx, "/v1/kept/prune", q, &out)
+}
+
+// post sends a request and reads the answer.
+func (c *Client) post(ctx context.Context, path string, q, into any) error {
+	resp, err := c.do(ctx, http.MethodPost, path, nil, q)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		return fmt.Errorf("read the daemon's answer: %w", err)
+	}
+	return nil
+}
