@@ -46,8 +46,12 @@ type rounds struct {
 	began            time.Time
 }
 
-// maxSmall bounds the contents that came along and wait to be staged.
-const maxSmall = 32 << 20
+// maxSmall bounds the contents that came along and wait to be staged, with
+// their paths and what it takes to remember them.
+const (
+	maxSmall  = 32 << 20
+	smallCost = 256
+)
 
 type small struct {
 	hash    index.Hash
@@ -65,7 +69,8 @@ type batch struct {
 	bytes    int64
 	big      bool
 	remove   bool
-	approved map[index.Path]bool // removals that a person approved
+	approved map[index.Path]bool  // removals that a person approved
+	vacated  map[index.Path]int64 // directories that give way to a file, and how much goes with each
 	failed   map[index.Path]error
 	sources  map[index.Path]index.Path // of copies: where the content was thought to be
 	files    vfs.Files
@@ -102,7 +107,7 @@ func (r *rounds) remember(m *wire.Changes) {
 		r.forget(c.Path)
 		r.small[c.Path] = small{c.Entry.Hash, c.Content}
 		r.order = append(r.order, c.Path)
-		r.bytes += int64(len(c.Content))
+		r.bytes += smallBytes(c.Path, c.Content)
 		c.Content = nil
 	}
 	for r.bytes > maxSmall && len(r.order) > 0 {
@@ -115,9 +120,13 @@ func (r *rounds) remember(m *wire.Changes) {
 	}
 }
 
+func smallBytes(p index.Path, content []byte) int64 {
+	return int64(len(p) + len(content) + smallCost)
+}
+
 func (r *rounds) forget(p index.Path) {
 	if s, ok := r.small[p]; ok {
-		r.bytes -= int64(len(s.content))
+		r.bytes -= smallBytes(p, s.content)
 		delete(r.small, p)
 	}
 }
@@ -304,6 +313,9 @@ func (l *loop) landed(b *batch, out []install.Outcome, err error) {
 		delete(r.fetching, w.Hash)
 	}
 	r.kick = true
+	if l.stopping {
+		return // what is not settled, the replay at the next start settles
+	}
 	if err != nil {
 		// What is not settled now, a replay settles when the root is opened again.
 		l.haltFor(fmt.Errorf("install: %w", err))
@@ -344,6 +356,9 @@ func (l *loop) outcome(b *batch, o *install.Outcome, now time.Time) {
 		l.rounds.done++
 		if b.remove && !b.approved[o.Path] {
 			l.rounds.deleted.add(1, now)
+		}
+		if n := b.vacated[o.Path]; n > 0 {
+			l.rounds.deleted.add(n, now)
 		}
 		if l.s.cfg.Verbose {
 			l.log.Info("installed", "path", o.Path.String(), "from", o.From.String(), "kept", o.Kept)

@@ -18,6 +18,10 @@ import (
 // has the mode that it is to have, its stamp the one that it has, so that being
 // open is no edit, and a crash in between leaves nothing to guess: whatever
 // differs is shut after the next scan.
+//
+// Package install opens such a directory by itself where it must, for an
+// instant. If a look fell into that instant it would take the open mode for an
+// edit and tell the peer; so here it is opened first, and known to be.
 
 // ownerBits are what the owner of a directory needs to work in it.
 const ownerBits = 0o700
