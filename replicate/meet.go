@@ -40,12 +40,14 @@ func (s *Share) hello() (*wire.Hello, error) {
 
 // meeting is what the writer lane made of two hellos.
 type meeting struct {
-	again bool // the histories did not fit and have been mended: say hello again
-	why   string
-	err   error
-	meta  store.Meta
-	head  index.Seq
-	stale bool // the index is settled by other ignore rules
+	again   bool // the histories did not fit and have been mended: say hello again
+	why     string
+	err     error
+	meta    store.Meta
+	head    index.Seq
+	stale   bool  // the index is settled by other ignore rules
+	mended  bool  // at the cost of a pass over the index
+	refused error // it would have to be mended, and that has been done too often
 }
 
 // met compares the two hellos, mends the histories if one of the indexes was
@@ -64,12 +66,20 @@ func (l *loop) met(sess *session, ours, theirs *wire.Hello) {
 		l.unfit(sess, err)
 		return
 	}
+	mayMend := l.talk.mending.allowed(time.Now())
 	l.ask(func() func() {
-		m := l.s.meet(theirs)
-		if m.err == nil && !m.again {
+		began := time.Now()
+		m := l.s.meet(theirs, mayMend)
+		took := time.Since(began)
+		if m.err == nil && !m.again && m.refused == nil {
 			m.stale, m.err = l.s.hearRules(theirs.Ignore, rules)
 		}
-		return func() { l.resettle(sess, ours, m, index.Root) }
+		return func() {
+			if m.mended {
+				l.talk.mending.note(took, time.Now())
+			}
+			l.resettle(sess, ours, m, index.Root)
+		}
 	})
 }
 
@@ -115,8 +125,9 @@ func (l *loop) unfit(sess *session, err error) {
 	l.parted(sess, err)
 }
 
-// meet is met's part in the writer lane.
-func (s *Share) meet(theirs *wire.Hello) meeting {
+// meet is met's part in the writer lane. mayMend says why the index must not be
+// mended now; nil if it may.
+func (s *Share) meet(theirs *wire.Hello, mayMend error) meeting {
 	var m meeting
 	var h recovery.Histories
 	m.err = s.st.View(func(tx *store.Tx) error {
@@ -132,8 +143,11 @@ func (s *Share) meet(theirs *wire.Hello) meeting {
 		return nil
 	})
 	m.why = h.Why
+	m.mended = h.RolledBack || h.NewPeer && m.meta.PeerEpoch != 0
 	switch {
 	case m.err != nil:
+	case m.mended && mayMend != nil:
+		m.mended, m.refused = false, mayMend
 	case h.RolledBack:
 		m.again = true
 		_, m.err = s.st.NewEpoch(time.Now(), theirs.HeardEpoch)
@@ -160,6 +174,10 @@ func (l *loop) begin(sess *session, ours *wire.Hello, m meeting) {
 	}
 	if m.err != nil {
 		l.indexFailed("meet the peer", m.err)
+		return
+	}
+	if m.refused != nil {
+		l.unfit(sess, m.refused)
 		return
 	}
 	if m.why != "" {

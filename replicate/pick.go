@@ -23,6 +23,8 @@ type picking struct {
 	later bool // something was left for when these may be
 	dirs  map[index.Path]bool
 	used  map[index.Path]bool // sources of moves in this batch
+
+	withholds *bool // what withheld said; nil if it was not asked
 }
 
 // pick makes the next batch from the paths behind the cursor, contents first.
@@ -153,7 +155,37 @@ func (k *picking) vacant(r *index.Record, v diff.Verdict) (bool, error) {
 	if err != nil || waits {
 		return false, err
 	}
-	return !k.l.withhold(n, k.now), nil
+	if n == 0 {
+		return true, nil
+	}
+	withheld, err := k.withheld()
+	if err != nil || withheld {
+		return false, err
+	}
+	if k.b.vacated == nil {
+		k.b.vacated = map[index.Path]int64{}
+	}
+	k.b.vacated[r.Path] = n
+	return true, nil
+}
+
+// withheld reports whether removals wait for approval. All of them count: else
+// a tree could be emptied directory by directory, a file in place of each.
+func (k *picking) withheld() (bool, error) {
+	if k.withholds != nil {
+		return *k.withholds, nil
+	}
+	_, open, err := k.l.removalsIn(k.tx)
+	if err != nil {
+		return false, err
+	}
+	c, err := k.tx.Counts()
+	if err != nil {
+		return false, err
+	}
+	withheld := k.l.withhold(open, c, k.now)
+	k.withholds = &withheld
+	return withheld, nil
 }
 
 // below looks at the live records below a directory that is to go: stays, if

@@ -42,6 +42,11 @@ type session struct {
 // sayMost bounds what waits to be said besides changes.
 const sayMost = 16
 
+// maxSessions is how many sessions a peer may begin in a minute. Each costs
+// lines of log, and perhaps a pass over the index; a link that comes and goes
+// makes some twenty.
+const maxSessions = 120
+
 // talk is the conversation with the peer, as the loop sees it.
 type talk struct {
 	sess    *session
@@ -51,6 +56,9 @@ type talk struct {
 	since   time.Time // of the last change of connectedness
 	why     string    // why there is no session
 	skew    time.Duration
+	met     window // sessions
+	weary   bool   // there were too many lately
+	mending mending
 
 	head   index.Seq       // the peer's last position, as last told
 	heard  index.Seq       // committed
@@ -84,8 +92,24 @@ func (l *loop) drained() bool {
 // connected takes a new connection in place of the one before.
 func (l *loop) connected(conn link.Conn) {
 	l.hangup("a new connection replaced this one")
-	if l.stopping || l.root.halt != "" {
-		l.refuse(conn)
+	now := time.Now()
+	if n := l.talk.met.sum(now); n >= maxSessions {
+		if !l.talk.weary {
+			l.log.Warn("peer connects again and again: it has to wait for a minute", "peer", l.s.cfg.PeerName, "connections", n, "within", windowLength,
+				"last_error", l.talk.why)
+		}
+		l.talk.weary = true
+		l.refuse(conn, fmt.Sprintf("%s has had %d connections within %v: wait a minute", l.s.cfg.NodeName, n, windowLength))
+		return
+	}
+	l.talk.weary = false
+	l.talk.met.add(1, now)
+	switch {
+	case l.stopping:
+		l.refuse(conn, l.s.cfg.NodeName+" stops")
+		return
+	case l.root.halt != "":
+		l.refuse(conn, "share halted on "+l.s.cfg.NodeName+": "+l.root.reason)
 		return
 	}
 	ctx, cancel := context.WithCancel(l.ctx)
@@ -95,7 +119,7 @@ func (l *loop) connected(conn link.Conn) {
 	}
 	l.talk.sess = sess
 	l.talk.said, l.talk.greeted = false, false
-	l.talk.since = time.Now()
+	l.talk.since = now
 	l.talk.room = make(chan struct{}, maxInbox)
 	l.talk.inbox = nil
 	l.start(func() func() {
@@ -111,11 +135,7 @@ func (l *loop) connected(conn link.Conn) {
 }
 
 // refuse tells the peer why this share does not talk, and hangs up.
-func (l *loop) refuse(conn link.Conn) {
-	text := "share halted on " + l.s.cfg.NodeName + ": " + l.root.reason
-	if l.stopping {
-		text = l.s.cfg.NodeName + " stops"
-	}
+func (l *loop) refuse(conn link.Conn, text string) {
 	ctx, cancel := context.WithTimeout(l.ctx, 2*time.Second)
 	l.start(func() func() {
 		defer cancel()

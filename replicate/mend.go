@@ -1,0 +1,38 @@
+package replicate
+
+import (
+	"fmt"
+	"time"
+)
+
+// mending is what it has cost so far to make histories fit. Each time is a pass
+// over the whole index, and a peer can ask for one with every hello.
+type mending struct {
+	times int
+	took  time.Duration // the last time
+	ended time.Time
+}
+
+// A peer that was set up anew, or put back, takes two or three passes; one more
+// may take a tenth of the time.
+const (
+	freeMendings  = 4
+	mendingShare  = 10
+	mendingForget = time.Hour
+)
+
+func (m *mending) note(took time.Duration, now time.Time) {
+	if now.Sub(m.ended) > mendingForget {
+		m.times = 0
+	}
+	m.times, m.took, m.ended = m.times+1, took, now
+}
+
+func (m *mending) allowed(now time.Time) error {
+	wait := m.ended.Add(m.took * mendingShare).Sub(now)
+	if m.times < freeMendings || wait <= 0 {
+		return nil
+	}
+	return fmt.Errorf("the peer's history does not fit for the %dth time within an hour: its index is lost or put back again and again, or it lies; the next try is in %v",
+		m.times+1, wait.Round(time.Second))
+}
