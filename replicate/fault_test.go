@@ -130,7 +130,6 @@ func TestMaxDeleteByReplacedDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.b.until("approval", func(st replicate.Status) bool {
-		return
 		// A first few may have been heard, and been few enough, before the rest.
 		return st.Waiting != nil && st.Waiting.Deletes+st.Kept >= 30
 	})
