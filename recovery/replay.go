@@ -155,6 +155,9 @@ func (s *scene) replay() error {
 func (s *scene) commit() error {
 	err := s.st.Update(func(tx *store.Tx) error {
 		for _, l := range s.lands {
+			if err := s.keepNewer(tx, l); err != nil {
+				return err
+			}
 			if _, err := s.env.Commit(tx, l); err != nil {
 				return err
 			}
@@ -163,6 +166,24 @@ func (s *scene) commit() error {
 	})
 	s.lands = nil
 	return err
+}
+
+// keepNewer leaves a record alone that has gone on since its intent was
+// written: where an earlier replay met an error, a scan may have found an edit
+// since, and an older entry never takes the place of a newer one.
+func (s *scene) keepNewer(tx *store.Tx, l *landing.Landing) error {
+	if l.Entry == nil {
+		return nil
+	}
+	r, err := tx.Get(l.Path)
+	if err != nil || r == nil || r.Ours == nil {
+		return err
+	}
+	switch r.Ours.Version.Compare(l.Entry.Version) {
+	case index.After, index.Concurrent:
+		l.Entry, l.Stamp, l.Conflict = nil, index.Stamp{}, nil
+	}
+	return nil
 }
 
 func (s *scene) unfoldAll() error {
