@@ -148,6 +148,8 @@ func (l *loop) word(st Status, failed int64) (State, string) {
 		return Degraded, fmt.Sprintf("%d paths cannot be synced, see problems; they are tried again", failed)
 	case st.PendingIn > 0:
 		return Reconciling, ""
+	case l.root.unsettled > 0:
+		return Degraded, "an interrupted install could not be settled, see the log; it is tried again"
 	case l.notice.blind != "":
 		return Degraded, l.notice.blind
 	}
