@@ -109,17 +109,23 @@ func (l *ledger) edit(n *node, path string, was *memfs.Thing, state_ string) {
 	e := &edit{n: l.edits, node: n.name, state: state_}
 	l.edits++
 	if was != nil {
-		e.knew = l.known(path, state(*was))
+		e.knew = l.known(n, path, *was)
 	}
 	l.paths[path] = append(l.paths[path], e)
 }
 
-// known is what whoever saw a state of a path knows for certain.
-func (l *ledger) known(path, seen string) map[*edit]bool {
+// known is what whoever saw a state of a path knows for certain. What the
+// peer's users made counts only if the daemon has written down that it is here:
+// an install may be undone in the instant in which somebody sees it.
+func (l *ledger) known(n *node, path string, x memfs.Thing) map[*edit]bool {
 	var out map[*edit]bool
+	foreign := !n.recorded(path, x)
 	for _, e := range l.paths[path] {
-		if e.state != seen {
+		if e.state != state(x) {
 			continue
+		}
+		if foreign && e.node != n.name {
+			return nil
 		}
 		if out == nil {
 			out = map[*edit]bool{e: true}

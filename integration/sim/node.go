@@ -322,6 +322,20 @@ func (n *node) check(share *replicate.Share) {
 	}
 }
 
+// recorded reports whether the index says that x is at a path, or cannot be asked.
+func (n *node) recorded(path string, x memfs.Thing) (yes bool) {
+	l := n.alive()
+	if l == nil {
+		return true
+	}
+	err := l.share.View(func(tx *store.Tx) error {
+		r, err := tx.Get(index.Path(path))
+		yes = err == nil && r != nil && r.Ours.Live() && r.Stamp.ModTime == x.Time && r.Stamp.Mode&0o7777 == x.Mode&0o7777
+		return err
+	})
+	return yes || err != nil
+}
+
 func (n *node) alive() *life {
 	n.mu.Lock()
 	defer n.mu.Unlock()

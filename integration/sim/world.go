@@ -194,8 +194,11 @@ func (w *World) settle() {
 	}
 	w.sameTrees()
 	for _, n := range []*node{w.a, w.b} {
-		// A partial transfer may stay, for the next time it is wanted.
-		left := slices.DeleteFunc(n.disk.Area("stage"), func(x memfs.Thing) bool { return strings.HasSuffix(x.Path, ".part") })
+		// A partial transfer may stay, for the next time it is wanted; so may a
+		// directory that was in the tree for an instant: somebody may be in it.
+		left := slices.DeleteFunc(n.disk.Area("stage"), func(x memfs.Thing) bool {
+			return strings.HasSuffix(x.Path, ".part") || x.Dir() && strings.HasPrefix(x.Path, "out-")
+		})
 		if len(left) > 0 && w.Swarm.Disk == 0 {
 			w.fault("%s: left in the stage: %q", n.name, memfs.Lines(left))
 		}
