@@ -1,10 +1,12 @@
 package rig
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -16,13 +18,15 @@ type Network struct {
 	prefix string
 }
 
+var networks atomic.Int32
+
 // NewNetwork makes the namespaces; they are gone when the test ends. It needs
 // root. Nothing leaves them: they have no route but to each other.
 func NewNetwork(t testing.TB) *Network {
 	t.Helper()
 	NeedMount(t)
 	Need(t, "ip")
-	w := &Network{A: "10.231.1.2", B: "10.231.2.2", t: t, prefix: fmt.Sprintf("duet%d", os.Getpid())}
+	w := &Network{A: "10.231.1.2", B: "10.231.2.2", t: t, prefix: fmt.Sprintf("duet%d-%d", os.Getpid(), networks.Add(1))}
 	for _, host := range []string{"a", "r", "b"} {
 		name := w.prefix + host
 		w.ip("netns", "add", name)
@@ -78,6 +82,26 @@ func (w *Network) Swallow() {
 func (w *Network) Deliver() {
 	w.in("r", "route", "del", "blackhole", w.A+"/32")
 	w.in("r", "route", "del", "blackhole", w.B+"/32")
+}
+
+// Delivered is how many bytes have gone out to b so far.
+func (w *Network) Delivered() int64 {
+	w.t.Helper()
+	out, err := exec.Command("ip", "-n", w.prefix+"r", "-s", "-j", "link", "show", "to-b").Output()
+	var links []struct {
+		Stats struct {
+			TX struct {
+				Bytes int64 `json:"bytes"`
+			} `json:"tx"`
+		} `json:"stats64"`
+	}
+	if err == nil {
+		err = json.Unmarshal(out, &links)
+	}
+	if err != nil || len(links) != 1 {
+		w.t.Fatalf("statistics of to-b: %v: %s", err, out)
+	}
+	return links[0].Stats.TX.Bytes
 }
 
 func (w *Network) in(host string, words ...string) {

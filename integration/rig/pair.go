@@ -1,10 +1,13 @@
 package rig
 
 import (
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -122,19 +125,31 @@ func (n *Node) give(path string) {
 	}
 }
 
-// freePort returns a port that nobody listened on just now.
+var portsGiven sync.Map
+
+// freePort returns a port that nobody listens on just now, below those that
+// the kernel gives to outgoing connections, which could be in the way later.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 1000 {
+		port := strconv.Itoa(15000 + rand.IntN(15000))
+		if _, given := portsGiven.LoadOrStore(port, true); given {
+			continue
+		}
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			must(t, l.Close())
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 func mkdirs(t testing.TB, dirs ...string) {
