@@ -33,11 +33,12 @@ type node struct {
 	file    string // of the index
 	chances *chances
 
-	mu      sync.Mutex
-	ops     int // through doors, so far
-	crashAt int // crash at this one; 0: never
-	life    *life
-	random  uint64
+	mu        sync.Mutex
+	ops       int // through doors, so far
+	opsInSync int // of these, until all was in sync
+	crashAt   int // crash at this one; 0: never
+	life      *life
+	random    uint64
 }
 
 // life is one process: from start to stop or crash.

@@ -181,6 +181,11 @@ func (w *World) settle() {
 		time.Sleep(time.Second)
 	}
 	w.Trace.say("world", "in sync")
+	for _, n := range []*node{w.a, w.b} {
+		n.mu.Lock()
+		n.opsInSync = n.ops
+		n.mu.Unlock()
+	}
 	w.sameTrees()
 	a, b := w.a.alive(), w.b.alive()
 	before := [2]uint64{a.share.Status().Head, b.share.Status().Head}

@@ -1,0 +1,85 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+)
+
+// Schedules are fixed stories, to be run again with a crash at each operation
+// of each node.
+var Schedules = map[string]Schedule{
+	"first sync": func(w *World) {
+		w.must(w.a.people.Mkdir("d"))
+		w.must(w.a.people.Write("d/f", "from a"))
+		w.must(w.b.people.Write("g", "from b"))
+		w.must(w.a.people.Symlink("d/f", "l"))
+	},
+	"edit": func(w *World) {
+		w.must(w.a.people.Write("f", "one"))
+		w.pause()
+		w.must(w.a.people.Write("f", "two"))
+		w.pause()
+		w.may(w.b.people.Append("f", " three"))
+	},
+	"delete": func(w *World) {
+		w.must(w.a.people.Write("f", "one"))
+		w.must(w.a.people.Write("g", "two"))
+		w.pause()
+		w.must(w.a.people.Remove("f"))
+		w.may(w.b.people.Remove("g"))
+	},
+	"directory rename": func(w *World) {
+		w.must(w.a.people.Mkdir("d"))
+		for _, name := range []string{"d/x", "d/y", "d/z"} {
+			w.must(w.a.people.Write(name, "content of "+name))
+		}
+		w.pause()
+		w.must(w.a.people.Rename("d", "e"))
+	},
+	"conflict": func(w *World) {
+		w.must(w.a.people.Write("f", "old"))
+		w.pause()
+		w.must(w.a.people.Write("f", "by a"))
+		w.may(w.b.people.Write("f", "by b"))
+	},
+	"type swap": func(w *World) {
+		w.must(w.a.people.Write("f", "file"))
+		w.must(w.a.people.Mkdir("d"))
+		w.must(w.a.people.Write("d/x", "in d"))
+		w.pause()
+		w.must(w.a.people.Remove("f"))
+		w.must(w.a.people.Mkdir("f"))
+		w.must(w.a.people.Write("f/y", "in f"))
+		w.must(w.a.people.Remove("d"))
+		w.must(w.a.people.Symlink("f", "d"))
+	},
+	"batch of 50": func(w *World) {
+		for i := range 50 {
+			w.must(w.a.people.Write(fmt.Sprintf("f%02d", i), fmt.Sprintf("content %d", i)))
+		}
+		w.pause()
+		for i := range 50 {
+			w.must(w.a.people.Write(fmt.Sprintf("f%02d", i), fmt.Sprintf("changed %d", i)))
+		}
+	},
+}
+
+// pause lets the nodes agree, if they can.
+func (w *World) pause() { time.Sleep(500 * time.Millisecond) }
+
+// must is for what people can always do.
+func (w *World) must(err error) {
+	if err != nil {
+		w.fault("the schedule: %v", err)
+	}
+}
+
+// may is for what depends on how far the nodes have come.
+func (w *World) may(error) {}
+
+// CrashPlan is a schedule with a crash of each node; 0: none.
+func CrashPlan(name string, a, b int) Plan {
+	s := Calm()
+	s.Length, s.Apart = time.Millisecond, 10*time.Millisecond
+	return Plan{Seed: 1, Swarm: s, Schedule: Schedules[name], CrashA: a, CrashB: b}
+}
