@@ -30,6 +30,11 @@ type Histories struct {
 	// see that from our hello and come back with a new epoch; until then
 	// nothing that it says may be taken over.
 	PeerBehind bool
+	// PeerForgot: the peer remembers less of our journal than it had
+	// acknowledged, though nothing of its own is missing. Tombstones that it
+	// had heard of were dropped here, so that it would never hear of them
+	// again: this node needs a new epoch, as if it was rolled back itself.
+	PeerForgot bool
 	Why        string // for the log; "" if all is well
 }
 
@@ -45,6 +50,11 @@ func CheckHello(local store.Meta, head index.Seq, said Said) Histories {
 		h.PeerBehind = true
 		h.Why = fmt.Sprintf("the peer's index is older than what it told before: its journal ends at %d, it had reached %d",
 			said.Head, local.Heard)
+	}
+	if !h.NewPeer && !h.PeerBehind && said.HeardEpoch == local.Epoch && said.Heard < local.Acked {
+		h.PeerForgot = true
+		h.Why = fmt.Sprintf("the peer's index was put back to an older state: it had heard this one up to %d, and remembers %d",
+			local.Acked, said.Heard)
 	}
 	if why := rolledBack(local, head, said); why != "" {
 		h.RolledBack, h.Why = true, why

@@ -10,7 +10,7 @@ import (
 func TestCheckHello(t *testing.T) {
 	const head = 100
 	local := store.Meta{
-		Epoch: 50, PeerEpoch: 7, Heard: 30,
+		Epoch: 50, PeerEpoch: 7, Heard: 30, Acked: 60,
 		Runs: []index.Run{{From: 10, ID: 1}, {From: 40, ID: 2}, {From: 90, ID: 3}},
 	}
 	fine := Said{Epoch: 7, Head: 30, HeardEpoch: 50, Heard: 80, HeardRun: 2}
@@ -20,11 +20,13 @@ func TestCheckHello(t *testing.T) {
 	}{
 		"as they left":              {func(*Said, *store.Meta) {}, Histories{}},
 		"peer heard all":            {func(s *Said, _ *store.Meta) { s.Heard, s.HeardRun = 100, 3 }, Histories{}},
-		"first of a run":            {func(s *Said, _ *store.Meta) { s.Heard, s.HeardRun = 41, 2 }, Histories{}},
-		"last of a run":             {func(s *Said, _ *store.Meta) { s.Heard, s.HeardRun = 40, 1 }, Histories{}},
-		"peer heard nothing yet":    {func(s *Said, _ *store.Meta) { s.Heard, s.HeardRun = 0, 0 }, Histories{}},
-		"run too old to know":       {func(s *Said, _ *store.Meta) { s.Heard, s.HeardRun = 10, 9 }, Histories{}},
-		"first meeting":             {func(s *Said, m *store.Meta) { *s = Said{Epoch: 7}; m.PeerEpoch, m.Heard = 0, 0 }, Histories{NewPeer: true}},
+		"first of a run":            {func(s *Said, m *store.Meta) { s.Heard, s.HeardRun, m.Acked = 41, 2, 41 }, Histories{}},
+		"last of a run":             {func(s *Said, m *store.Meta) { s.Heard, s.HeardRun, m.Acked = 40, 1, 40 }, Histories{}},
+		"peer heard nothing yet":    {func(s *Said, m *store.Meta) { s.Heard, s.HeardRun, m.Acked = 0, 0, 0 }, Histories{}},
+		"run too old to know":       {func(s *Said, m *store.Meta) { s.Heard, s.HeardRun, m.Acked = 10, 9, 0 }, Histories{}},
+		"peer forgot":               {func(s *Said, _ *store.Meta) { s.Heard = 59 }, Histories{PeerForgot: true}},
+		"peer lost its index":       {func(s *Said, _ *store.Meta) { s.Epoch, s.HeardEpoch, s.Heard, s.HeardRun = 8, 0, 0, 0 }, Histories{NewPeer: true}},
+		"first meeting":             {func(s *Said, m *store.Meta) { *s = Said{Epoch: 7}; m.PeerEpoch, m.Heard, m.Acked = 0, 0, 0 }, Histories{NewPeer: true}},
 		"rolled back":               {func(s *Said, _ *store.Meta) { s.Heard, s.HeardRun = 101, 3 }, Histories{RolledBack: true}},
 		"rolled back and written":   {func(s *Said, _ *store.Meta) { s.Heard, s.HeardRun = 95, 8 }, Histories{RolledBack: true}},
 		"rolled back past an epoch": {func(s *Said, _ *store.Meta) { s.HeardEpoch, s.Heard = 51, 1 }, Histories{RolledBack: true}},

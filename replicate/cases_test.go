@@ -66,7 +66,12 @@ func (p *pair) until(what string, ok func() bool) {
 	p.t.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			p.t.Fatalf("waited in vain for %s\n%+v\n%+v", what, p.a.share.Status(), p.b.share.Status())
+			for _, n := range []*node{p.a, p.b} {
+				if n.share != nil {
+					p.t.Logf("%s: %+v", n.cfg.NodeName, n.share.Status())
+				}
+			}
+			p.t.Fatalf("waited in vain for %s", what)
 		}
 	}
 }

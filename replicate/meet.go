@@ -143,12 +143,12 @@ func (s *Share) meet(theirs *wire.Hello, mayMend error) meeting {
 		return nil
 	})
 	m.why = h.Why
-	m.mended = h.RolledBack || h.NewPeer && m.meta.PeerEpoch != 0
+	m.mended = h.RolledBack || h.PeerForgot || h.NewPeer && m.meta.PeerEpoch != 0
 	switch {
 	case m.err != nil:
 	case m.mended && mayMend != nil:
 		m.mended, m.refused = false, mayMend
-	case h.RolledBack:
+	case h.RolledBack, h.PeerForgot:
 		m.again = true
 		_, m.err = s.st.NewEpoch(time.Now(), theirs.HeardEpoch)
 	case h.PeerBehind:

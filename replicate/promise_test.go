@@ -108,3 +108,28 @@ func TestReplayAtStart(t *testing.T) {
 		t.Error("x was not found by the recovery")
 	}
 }
+
+// A peer that was put back to before it had heard of a tombstone, which it had
+// acknowledged and which was dropped then, would never hear of it again: it
+// would wait for ever for news of the path. So all begins anew.
+func TestPeerForgot(t *testing.T) {
+	p := newPair(t, nil)
+	p.a.write("x", "1")
+	p.a.write("y", "2")
+	pp := p.puppetOf(nil)
+	p.a.until("meeting", connected)
+	p.a.remove("y")
+	y := pp.change("that y is gone", func(c wire.Change) bool { return c.Entry != nil && c.Entry.Kind == index.Gone })
+	pp.say(&wire.Ack{Heard: y.Pos}, changes(wire.Change{Pos: 6, Agreed: y.Pos}))
+	p.until("y to be forgotten", func() bool { return p.a.record("y") == nil && p.a.meta().Acked == y.Pos })
+	old := p.a.meta()
+	pp.conn.Close()
+	p.a.until("the end of the session", func(st replicate.Status) bool { return !st.Connected })
+	p.puppetAgain(func(m *wire.Hello) {
+		m.HeardEpoch, m.Heard, m.HeardRun = old.Epoch, y.Pos-1, old.Runs[len(old.Runs)-1].ID
+	})
+	p.until("a new epoch", func() bool { return p.a.meta().Epoch > old.Epoch })
+	if r := p.a.record("x"); !r.Ours.Live() || r.Theirs != nil {
+		t.Errorf("x after that: %+v", r)
+	}
+}

@@ -30,9 +30,15 @@ const puppetEpoch index.Epoch = 77
 // puppetOf starts a alone and lets a puppet talk to it, with a hello that
 // change may spoil.
 func (p *pair) puppetOf(change func(*wire.Hello)) *puppet {
+	p.t.Helper()
+	p.a.start()
+	return p.puppetAgain(change)
+}
+
+// puppetAgain is puppetOf when a runs.
+func (p *pair) puppetAgain(change func(*wire.Hello)) *puppet {
 	t := p.t.(*testing.T)
 	t.Helper()
-	p.a.start()
 	here, there := linktest.Pipe()
 	p.a.conns <- there
 	t.Cleanup(func() { here.Close() })
