@@ -19,6 +19,7 @@ const hurry = time.Second
 type keeping struct {
 	due    time.Time
 	busy   bool
+	held   int // restores under way: nothing expires
 	steps  uint64
 	pruner *expiry.Pruner // of this life of the root
 	short  string         // too little space, and nothing to prune
@@ -27,7 +28,7 @@ type keeping struct {
 // keepHouse asks for the next step when it is time.
 func (l *loop) keepHouse(now time.Time) {
 	k := &l.keeping
-	if l.s.cfg.Keep == (expiry.Limits{}) || l.root.ctx == nil || !l.root.ready || k.busy {
+	if l.s.cfg.Keep == (expiry.Limits{}) || l.root.ctx == nil || !l.root.ready || k.busy || k.held > 0 {
 		return
 	}
 	if k.due.IsZero() {

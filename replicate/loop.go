@@ -209,7 +209,7 @@ func (l *loop) arm(now time.Time) {
 		sooner(l.rounds.quiet)
 		if l.root.ready {
 			sooner(l.notice.wake())
-			if !l.keeping.busy {
+			if !l.keeping.busy && l.keeping.held == 0 {
 				sooner(l.keeping.due)
 			}
 		}
