@@ -276,7 +276,11 @@ func (l *loop) hearJob(now time.Time) func() func() {
 	sess, msgs, hold, acked := t.sess, t.inbox, t.held, t.acked
 	t.inbox = nil
 	return func() func() {
-		out, err := l.s.hear(msgs, acked, now.UnixNano(), hold)
+		var out heard
+		err := l.s.roomForIndex()
+		if err == nil {
+			out, err = l.s.hear(msgs, acked, now.UnixNano(), hold)
+		}
 		return func() {
 			if t.sess != sess {
 				return
@@ -347,6 +351,11 @@ func (l *loop) sayAck() {
 // misheard ends a session in which the peer said something impossible, or in
 // which the index could not be written.
 func (l *loop) misheard(sess *session, err error) {
+	var room *roomError
+	if errors.As(err, &room) {
+		l.unfit(sess, err)
+		return
+	}
 	if !isImpossible(err) {
 		l.indexFailed("record what the peer said", err)
 		return

@@ -27,17 +27,22 @@ const controlKind = "control"
 // session is one connection's conversation. Its goroutines end with its
 // context; what they learn they post.
 type session struct {
-	s      *Share
-	conn   link.Conn
-	ctx    context.Context
-	cancel context.CancelFunc
-	stream link.Stream   // set before anything is said
-	hello  *wire.Hello   // the peer's; nil until it was heard
-	wakeup chan struct{} // capacity 1: the journal has grown
-	say    chan wire.Msg // bounded: acks and controls
-	fetch  *transfer.Fetcher
-	told   atomic.Uint64 // our position up to which the peer was told, or is just being told
+	s       *Share
+	conn    link.Conn
+	ctx     context.Context
+	cancel  context.CancelFunc
+	stream  link.Stream   // set before anything is said
+	hello   *wire.Hello   // the peer's; nil until it was heard
+	wakeup  chan struct{} // capacity 1: the journal has grown
+	say     chan wire.Msg // bounded: acks and controls
+	fetch   *transfer.Fetcher
+	serving int           // streams on which the peer fetches, at most maxServed; the loop's
+	told    atomic.Uint64 // our position up to which the peer was told, or is just being told
 }
+
+// maxServed bounds the streams on which the peer fetches at a time; it needs
+// four. On each it can make this node hold several requests, of a megabyte each.
+const maxServed = 8
 
 // sayMost bounds what waits to be said besides changes.
 const sayMost = 16
@@ -289,15 +294,19 @@ func (sess *session) accept(l *loop, src transfer.Source) {
 			continue
 		}
 		sess.s.post(func() {
-			if l.stopping || l.talk.sess != sess {
+			if l.stopping || l.talk.sess != sess || sess.serving == maxServed {
 				stream.Close()
 				return
 			}
+			sess.serving++
 			l.start(func() func() {
-				if err := transfer.Serve(sess.ctx, stream, src); err != nil && sess.ctx.Err() == nil {
-					return func() { l.log.Debug("serve contents", "error", err) }
+				err := transfer.Serve(sess.ctx, stream, src)
+				return func() {
+					sess.serving--
+					if err != nil && sess.ctx.Err() == nil {
+						l.log.Debug("serve contents", "error", err)
+					}
 				}
-				return nil
 			})
 		})
 	}

@@ -53,14 +53,14 @@ func (b *batch) stage(ctx context.Context, fetcher *transfer.Fetcher) {
 			return nil
 		})
 	}
-	if len(b.wants) > 0 {
-		err := fetcher.Fetch(ctx, b.wants, func(r transfer.Result) {
+	if wants := withRoom(b.files, b.wants, fail); len(wants) > 0 {
+		err := fetcher.Fetch(ctx, wants, func(r transfer.Result) {
 			if r.Err != nil {
 				fail(r.Want.Path, r.Err)
 			}
 		})
 		if err != nil {
-			for _, w := range b.wants {
+			for _, w := range wants {
 				fail(w.Path, errParted)
 			}
 		}

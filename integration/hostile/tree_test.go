@@ -183,10 +183,10 @@ func metadata() []intrusion {
 			return changes(s.link("l1", strings.Repeat("/x", 2048)), s.link("l2", "\n\x1b[2J"), s.link("l3", ".."), s.link("l4", "/proc/self/mem"), s.link("l5", "l5"))
 		}, nothing},
 		{"a very deep tree", func(v *victim, s *session) (out []*wirepb.Change) {
-			for n := 1; n < 700; n++ {
+			for n := 1; n < 400; n++ {
 				out = append(out, s.dir(strings.TrimSuffix(strings.Repeat("n/", n), "/")))
 			}
-			return append(out, s.file(strings.Repeat("n/", 699)+strings.Repeat("x", 255), "deep"))
+			return append(out, s.file(strings.Repeat("n/", 399)+strings.Repeat("x", 255), "deep"))
 		}, nothing},
 	}
 }

@@ -21,7 +21,7 @@ import (
 	"duet/store/index"
 )
 
-const patience = 8 * time.Second
+const patience = 20 * time.Second
 
 func must(t testing.TB, err error) {
 	t.Helper()
