@@ -4,42 +4,75 @@ import (
 	"context"
 	"net/url"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"duet/cmd/duet/exit"
 	"duet/cmd/duet/node"
+	"duet/replicate"
 )
 
+// restoring is the flags of kept restore.
+type restoring struct {
+	window
+	share, to  string
+	force, dry bool
+}
+
 func (a *app) keptRestoreCmd() *cobra.Command {
-	var share, to string
+	var r restoring
 	cmd := &cobra.Command{
-		Use:   "restore ID",
-		Short: "Bring a kept version back",
+		Use:   "restore [ID]",
+		Short: "Bring kept versions back",
 		Long: `Bring a kept version back to its place, from where it is synced like any edit, or with
 --to to a file outside the share. What is in its place becomes a kept version itself.
-The daemon must be running.`,
-		Example: "  duet kept restore 17\n  duet kept restore 17 --share images --to /tmp/logo.png",
-		Args:    cobra.ExactArgs(1),
+
+Without an ID, bring back everything that the flags select: of each path the newest
+version, directories first, with modes, times and owners. That undoes a mistaken rm -rf
+on the other host: run it on the host that kept the files. Where something is now, that
+stays, unless --force is given; then it is kept in turn. Exit status 1 if something was
+left out. The daemon must be running.`,
+		Example: `  duet kept restore 17
+  duet kept restore 17 --share images --to /tmp/logo.png
+  duet kept restore --since 2h --reason deleted --by tgt-b --dry-run
+  duet kept restore --since 2h --reason deleted --by tgt-b --path 'images:2026/**'`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.restore(cmd.Context(), share, args[0], to)
+			if len(args) == 1 {
+				return a.restoreOne(cmd.Context(), args[0], r)
+			}
+			return a.restoreWindow(cmd.Context(), r)
 		},
 	}
-	cmd.Flags().StringVar(&share, "share", "", "the share of this `name`; needed if there are several")
-	cmd.Flags().StringVar(&to, "to", "", "write it to this `file` instead")
+	r.flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&r.share, "share", "", "the share of this `name`")
+	f.StringVar(&r.to, "to", "", "with an ID: write it to this `file` instead")
+	f.BoolVar(&r.force, "force", false, "without an ID: also where something is now, which is kept in turn")
+	f.BoolVar(&r.dry, "dry-run", false, "without an ID: only say what would be done")
+	if err := cmd.RegisterFlagCompletionFunc("share", a.completeShare); err != nil {
+		panic(err) // only for a flag that is not there
+	}
 	return cmd
 }
 
-func (a *app) restore(ctx context.Context, share, id, to string) error {
+func (a *app) restoreOne(ctx context.Context, id string, r restoring) error {
 	if _, err := keptID(id); err != nil {
 		return err
+	}
+	if r.given() || r.force || r.dry {
+		return exit.Errorf(exit.Usage, "an ID names one kept version: of the flags only --share and --to go with it")
 	}
 	cfg, err := a.load()
 	if err != nil {
 		return err
 	}
-	if share, err = only(cfg, share); err != nil {
+	share, err := only(cfg, r.share)
+	if err != nil {
 		return err
 	}
+	to := r.to
 	if to != "" {
 		if to, err = filepath.Abs(to); err != nil {
 			return err
@@ -60,4 +93,95 @@ func (a *app) restore(ctx context.Context, share, id, to string) error {
 	}
 	a.printf("kept version %s restored to %s\n", id, to)
 	return nil
+}
+
+func (a *app) restoreWindow(ctx context.Context, r restoring) error {
+	switch {
+	case !r.given():
+		return exit.Errorf(exit.Usage, "restore what? Name the ID of a kept version, as 'duet kept ls' shows it, or select with --since, --until, --reason, --by or --path")
+	case r.to != "":
+		return exit.Errorf(exit.Usage, "--to is for one kept version: name its ID")
+	}
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
+	win, share, err := r.read(cfg, r.share, time.Now())
+	if err != nil {
+		return err
+	}
+	list, err := shares(cfg, share)
+	if err != nil {
+		return err
+	}
+	client, err := node.Dial(cfg.State)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, s := range list {
+		out, err := client.RestoreWindow(ctx, node.RestoreRequest{Share: s.Name, Window: win, Force: r.force, DryRun: r.dry})
+		if err == nil {
+			err = a.printRestored(out)
+		}
+		errs = append(errs, err)
+	}
+	return gravest(errs)
+}
+
+func (a *app) printRestored(r *replicate.Restored) error {
+	if a.json {
+		if err := a.printJSON(r); err != nil {
+			return err
+		}
+	} else {
+		a.restoredText(r)
+	}
+	if r.Skipped+r.Failed > 0 {
+		return exit.Silent(exit.Partial)
+	}
+	return nil
+}
+
+func (a *app) restoredText(r *replicate.Restored) {
+	done := map[string]string{replicate.DidRestore: "restored"}
+	if r.DryRun {
+		done[replicate.DidRestore] = "to be restored"
+	}
+	for _, it := range r.Items {
+		word, ok := done[it.Did]
+		if !ok {
+			word = it.Did
+		}
+		a.printf("%-14s  %s, %s of %s, kept version %d", word, it.Path, it.Kind, timeText(time.Unix(0, it.Time)), it.ID)
+		if it.Detail != "" {
+			a.printf(": %s", it.Detail)
+		}
+		a.printf("\n")
+	}
+	if r.More > 0 {
+		a.printf("and %s that are not listed\n", plural(r.More, "path"))
+	}
+	if len(r.Items) == 0 {
+		a.printf("%s: no kept version is selected: see 'duet kept ls'; the other host may have them\n", r.Share)
+		return
+	}
+	word := done[replicate.DidRestore]
+	a.printf("%s: %s, %s, %s (%s) %s", r.Share, plural(r.Files, "file"), dirsText(r.Dirs), plural(r.Links, "symlink"), sizeText(r.Bytes), word)
+	for _, rest := range []struct {
+		n    int64
+		what string
+	}{{r.Already, "there already"}, {r.Skipped, "skipped"}, {r.Failed, "failed"}} {
+		if rest.n > 0 {
+			a.printf(", %d %s", rest.n, rest.what)
+		}
+	}
+	a.printf("\n")
+}
+
+func dirsText(n int64) string {
+	if n == 1 {
+		return "1 directory"
+	}
+	return plural(n, "directorie")
 }

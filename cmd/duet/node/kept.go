@@ -119,3 +119,29 @@ func (c *Client) post(ctx context.Context, path string, q, into any) error {
 	}
 	return nil
 }
+
+// RestoreRequest is what kept restore asks for, of a window.
+type RestoreRequest struct {
+	Share  string         `json:"share"`
+	Window inspect.Window `json:"window"`
+	Force  bool           `json:"force"`
+	DryRun bool           `json:"dry_run"`
+}
+
+func (n *Node) restoreWindow(r *http.Request) (any, error) {
+	var q RestoreRequest
+	if err := body(r, &q); err != nil {
+		return nil, err
+	}
+	u, match, err := n.window(q.Share, q.Window)
+	if err != nil {
+		return nil, err
+	}
+	return u.share.RestoreWindow(r.Context(), replicate.RestoreOrder{Match: match, Force: q.Force, DryRun: q.DryRun})
+}
+
+// RestoreWindow has a share bring kept versions back.
+func (c *Client) RestoreWindow(ctx context.Context, q RestoreRequest) (*replicate.Restored, error) {
+	var out replicate.Restored
+	return &out, c.post(ctx, "/v1/kept/restore", q, &out)
+}

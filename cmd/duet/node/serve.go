@@ -64,6 +64,7 @@ func (n *Node) serve() (stop func() error) {
 	answer("POST /v1/query", n.query)
 	answer("GET /v1/copy", n.copy)
 	answer("POST /v1/kept/prune", n.prune)
+	answer("POST /v1/kept/restore", n.restoreWindow)
 	for order, f := range orders {
 		answer("POST /v1/"+string(order), func(r *http.Request) (any, error) {
 			u, err := n.unit(r.FormValue("share"))
