@@ -11,6 +11,7 @@ import (
 
 	"duet/integration/sim/memfs"
 	"duet/recovery"
+	"duet/scan/vfs"
 	"duet/store"
 	"duet/store/index"
 )
@@ -144,6 +145,40 @@ func TestPowerLoss(t *testing.T) {
 				return err
 			})
 		})
+	}
+}
+
+// TestPowerLossOfMetadata is TestPowerLoss where no name changes, so that no
+// directory is synced.
+func TestPowerLossOfMetadata(t *testing.T) {
+	w, disk := memory(t, nil)
+	w.fill(disk, tree{"m": file("mode")})
+	want := tree{"m": file("mode").with(0o600, 1_000_000_000)}
+	w.hear(want)
+	for _, o := range w.batch(w.jobs(want, nil)) {
+		if !o.Done {
+			t.Fatalf("outcome %+v", o)
+		}
+	}
+	disk.Crash(func(int) int { return 0 })
+	if got := contents(disk.Tree()); !slices.Equal(got, []string{"m = mode -rw-------"}) {
+		t.Errorf("on the disk: %q", got)
+	}
+}
+
+// TestCopyOfSomethingElse: a file of the tree that the index no longer
+// describes is not copied for what it once was, even if it is as long.
+func TestCopyOfSomethingElse(t *testing.T) {
+	w := newWorld(t, scratch(t))
+	w.seed(tree{"a": file("one")})
+	w.write("a", file("two"))
+	h := vfs.Held{Area: vfs.Stage, Name: "copy"}
+	_, err := Copy(w.files, Source{Path: "a"}, file("one").entry(nil, here), vfs.Meta{Mode: 0o644, UID: -1, GID: -1}, h)
+	if !errors.Is(err, ErrContent) {
+		t.Errorf("got %v, want %v", err, ErrContent)
+	}
+	if _, err := w.files.LstatHeld(h); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the copy is still staged: %v", err)
 	}
 }
 
