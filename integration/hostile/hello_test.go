@@ -124,3 +124,27 @@ func TestNewPastEachTime(t *testing.T) {
 		t.Error(st.Reason)
 	}
 }
+
+// A peer that does nothing but connect does not fill the log.
+func TestConnectsAgainAndAgain(t *testing.T) {
+	v := newVictim(t, nil)
+	a := newAttacker(t, v.dir, v.addr)
+	for range 400 {
+		select {
+		case conn := <-a.endpoint.Conns():
+			s := &session{a: a, conn: conn, over: make(chan struct{})}
+			if s.greeting() == nil {
+				sendHello(t, s, s.hello())
+			}
+			conn.Close()
+		case <-time.After(patience):
+			t.Fatal("cannot connect")
+		}
+	}
+	if n := strings.Count(v.log.grep("has to wait for a minute"), "\n"); n != 0 || !strings.Contains(v.log.String(), "has to wait for a minute") {
+		t.Errorf("said %d times more than once", n)
+	}
+	if n := strings.Count(v.log.grep("connected to peer"), "\n"); n > 130*2 {
+		t.Errorf("%d sessions in the log", n)
+	}
+}
