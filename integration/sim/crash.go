@@ -78,8 +78,8 @@ func (w *World) must(err error) {
 func (w *World) may(error) {}
 
 // CrashPlan is a schedule with a crash of each node; 0: none.
-func CrashPlan(name string, a, b int) Plan {
+func CrashPlan(name string, a, b int, power bool) Plan {
 	s := Calm()
 	s.Length, s.Apart = time.Millisecond, 10*time.Millisecond
-	return Plan{Seed: 1, Swarm: s, Schedule: Schedules[name], CrashA: a, CrashB: b}
+	return Plan{Seed: 1, Swarm: s, Schedule: Schedules[name], CrashA: a, CrashB: b, Power: power}
 }

@@ -34,9 +34,10 @@ type node struct {
 	chances *chances
 
 	mu        sync.Mutex
-	ops       int // through doors, so far
-	opsInSync int // of these, until all was in sync
-	crashAt   int // crash at this one; 0: never
+	ops       int  // through doors, so far
+	opsInSync int  // of these, until all was in sync
+	crashAt   int  // crash at this one; 0: never
+	power     bool // by a power failure
 	life      *life
 	random    uint64
 }
@@ -86,9 +87,9 @@ func (l *life) pass(op, path string, lo, hi time.Duration) (lot, error) {
 	hit := n.ops == n.crashAt
 	n.mu.Unlock()
 	if hit {
-		how := "power"
-		if n.ops%2 == 1 {
-			how = "kill"
+		how := "kill"
+		if n.power {
+			how = "power"
 		}
 		l.end(how, fmt.Sprintf("at operation %d, %s %s", n.ops, op, path))
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bufio"
 	"bytes"
 	"flag"
 	"fmt"
@@ -13,17 +14,27 @@ import (
 )
 
 var (
-	seedFlag  = flag.Uint64("seed", 0, "the seed that TestSeed runs")
-	seedsFlag = flag.Int("seeds", 200, "how many seeds TestSeeds runs")
-	firstFlag = flag.Uint64("first", 1, "the first of them")
-	sameFlag  = flag.Int("same", 10, "how many seeds TestSame runs twice")
-	calmFlag  = flag.Bool("calm", false, "without faults")
+	seedFlag    = flag.Uint64("seed", 0, "the seed that TestSeed runs")
+	seedsFlag   = flag.Int("seeds", 200, "how many seeds TestSeeds runs")
+	firstFlag   = flag.Uint64("first", 1, "the first of them")
+	sameFlag    = flag.Int("same", 10, "how many seeds TestSame runs twice")
+	withoutFlag = flag.String("without", "", "faults that do not happen, as Crash,Cut")
+	opsFlag     = flag.Int("ops", 0, "how many edits each user makes; 0: as drawn")
+	calmFlag    = flag.Bool("calm", false, "without faults")
 )
 
 func planFor(seed uint64) Plan {
 	s := Draw(seed)
 	if *calmFlag {
 		s = Calm()
+	}
+	if *withoutFlag != "" {
+		for _, name := range strings.Split(*withoutFlag, ",") {
+			s = s.Without(name)
+		}
+	}
+	if *opsFlag > 0 {
+		s.Ops = *opsFlag
 	}
 	return Plan{Seed: seed, Swarm: s, Dir: indexDir()}
 }
@@ -43,10 +54,23 @@ func report(t *testing.T, w *World) {
 	if len(w.Faults()) == 0 {
 		return
 	}
-	text := fmt.Sprintf("seed %d: %s\n%s\nreplay: go test ./integration/sim -run 'TestSeed$' -seed %d -v",
-		w.Seed, w.Swarm, strings.Join(w.Faults(), "\n"), w.Seed)
+	text := fmt.Sprintf("seed %d: %s\n%s\nreplay: go test ./integration/sim -run 'TestSeed$' -seed %d%s -v",
+		w.Seed, w.Swarm, strings.Join(w.Faults(), "\n"), w.Seed, shrunk(t, w))
 	fmt.Fprintln(os.Stderr, text) // now, not when all others have ended
 	t.Error(text)
+}
+
+// shrunk looks for less of the same that fails as well, and returns the flags.
+func shrunk(t *testing.T, w *World) string {
+	if w.Swarm.String() != Draw(w.Seed).String() {
+		return ""
+	}
+	p, without := Shrink(t, Plan{Seed: w.Seed, Swarm: w.Swarm, Dir: indexDir()})
+	out := fmt.Sprintf(" -ops %d", p.Swarm.Ops)
+	if len(without) > 0 {
+		out += " -without " + strings.Join(without, ",")
+	}
+	return out
 }
 
 // TestSeed tells the story of one seed.
@@ -86,7 +110,10 @@ func TestSeeds(t *testing.T) {
 }
 
 // TestSame runs seeds twice: the same seed is the same story, to the last line.
+// On one processor: with several, goroutines that wake in the same instant of
+// virtual time, such as the streams of a fetch, may change places.
 func TestSame(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for seed := *firstFlag; seed < *firstFlag+uint64(*sameFlag); seed++ {
 		p := planFor(seed)
 		a, b := Run(t, p), Run(t, p)
@@ -101,4 +128,37 @@ func TestSame(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestRegressions runs the seeds that once found something.
+func TestRegressions(t *testing.T) {
+	f, err := os.Open("testdata/seeds.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		var seed uint64
+		if _, err := fmt.Sscan(lines.Text(), &seed); err == nil {
+			report(t, Run(t, planFor(seed)))
+		}
+	}
+}
+
+// FuzzSim lets go test -fuzz search: for seeds, for faults to leave out, and
+// for the operations at which the nodes crash.
+func FuzzSim(f *testing.F) {
+	f.Add(uint64(1), uint32(0), uint16(0), uint16(0))
+	f.Add(uint64(2), uint32(1<<31), uint16(40), uint16(90))
+	f.Fuzz(func(t *testing.T, seed uint64, without uint32, a, b uint16) {
+		p := Plan{Seed: seed, Swarm: Draw(seed), Dir: indexDir(), CrashA: int(a), CrashB: int(b), Power: without>>31 == 1}
+		for i, name := range Faults {
+			if without>>i&1 == 1 {
+				p.Swarm = p.Swarm.Without(name)
+			}
+		}
+		if w := Run(t, p); len(w.Faults()) > 0 {
+			t.Errorf("seed %d: %s\n%s", seed, p.Swarm, strings.Join(w.Faults(), "\n"))
+		}
+	})
 }

@@ -61,6 +61,7 @@ type Plan struct {
 	Schedule Schedule // nil: users at random
 	CrashA   int      // node a crashes at its n-th operation; 0: not
 	CrashB   int
+	Power    bool   // these crashes are power failures
 	Dir      string // for the index files
 }
 
@@ -84,6 +85,7 @@ func Run(t *testing.T, p Plan) *World {
 		w.a = w.newNode("a", "b", 1, 2, dir)
 		w.b = w.newNode("b", "a", 2, 1, dir)
 		w.a.crashAt, w.b.crashAt = p.CrashA, p.CrashB
+		w.a.power, w.b.power = p.Power, p.Power
 		w.live(p.Schedule)
 		w.counts.hours = time.Since(w.Trace.start)
 	})
