@@ -15,10 +15,19 @@ import (
 	"duet/store/index"
 )
 
+// patience is how long to wait in vain for what takes milliseconds. Who expects
+// tests to fail, as integration/mutants does, has less of it.
+var patience = func() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("DUET_PATIENCE")); err == nil {
+		return d
+	}
+	return 20 * time.Second
+}()
+
 // until waits until a share's status is as wanted.
 func (n *node) until(what string, ok func(replicate.Status) bool) replicate.Status {
 	n.t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; {
+	for end := time.Now().Add(patience); ; {
 		st := n.share.Status()
 		if ok(st) {
 			return st
@@ -64,7 +73,7 @@ func TestRenameOfADirectoryIsMoves(t *testing.T) {
 
 func (p *pair) until(what string, ok func() bool) {
 	p.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			for _, n := range []*node{p.a, p.b} {
 				if n.share != nil {

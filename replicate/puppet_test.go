@@ -49,7 +49,7 @@ func (p *pair) puppetAgain(change func(*wire.Hello)) *puppet {
 	if change != nil {
 		change(m)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	stream, err := here.Open(ctx, "control")
 	if err != nil {
@@ -101,7 +101,7 @@ func fileAt(pos index.Seq, p index.Path, content string) wire.Change {
 // hears waits until a has said something that ok likes.
 func (pp *puppet) hears(what string, ok func(wire.Msg) bool) {
 	pp.t.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(patience)
 	for {
 		select {
 		case m, open := <-pp.said:
@@ -160,7 +160,7 @@ func (pp *puppet) serve(contents map[index.Path]string) {
 // fetch asks a for one content, and returns the first piece of the answer.
 func (pp *puppet) fetch(w wire.Want) *wire.Piece {
 	pp.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s, err := pp.conn.Open(ctx, transfer.StreamKind)
 	if err != nil {
