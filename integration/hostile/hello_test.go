@@ -129,7 +129,7 @@ func TestNewPastEachTime(t *testing.T) {
 func TestConnectsAgainAndAgain(t *testing.T) {
 	v := newVictim(t, nil)
 	a := newAttacker(t, v.dir, v.addr)
-	for range 400 {
+	for range 200 {
 		select {
 		case conn := <-a.endpoint.Conns():
 			s := &session{a: a, conn: conn, over: make(chan struct{})}
