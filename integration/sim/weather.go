@@ -21,6 +21,7 @@ func (w *World) network() {
 			continue
 		}
 		line := memnet.Dial(w.wire(a), w.wire(b))
+		line.Lag = time.Duration(float64(time.Millisecond) * w.Swarm.Far)
 		w.mu.Lock()
 		w.line = line
 		w.mu.Unlock()
@@ -56,6 +57,7 @@ func (w *World) hangup(a, b *life, line *memnet.Line) {
 		default:
 		}
 	}
+	time.Sleep(2 * line.Lag) // what the ends have to say of it comes first
 	line.Break(errors.New("the connection was reset"))
 	w.Trace.say("net", "disconnected")
 }

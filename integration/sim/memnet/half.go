@@ -13,7 +13,8 @@ type half struct {
 	buf       []byte
 	closed    bool  // the writer has closed: what is in buf, then io.EOF
 	abandoned bool  // the reader has closed
-	err       error // the connection has ended
+	readErr   error // the connection has ended for the reader
+	writeErr  error // and for the writer
 }
 
 const halfSize = 256 << 10
@@ -36,8 +37,8 @@ func (h *half) read(p []byte) (int, error) {
 			h.buf = h.buf[n:]
 			h.moved.Broadcast()
 			return n, nil
-		case h.err != nil:
-			return 0, h.err
+		case h.readErr != nil:
+			return 0, h.readErr
 		case h.closed:
 			return 0, io.EOF
 		case len(p) == 0:
@@ -54,8 +55,8 @@ func (h *half) write(p []byte) (n int, err error) {
 		switch {
 		case h.closed:
 			return n, net.ErrClosed
-		case h.err != nil:
-			return n, h.err
+		case h.writeErr != nil:
+			return n, h.writeErr
 		case h.abandoned:
 			return n, io.ErrClosedPipe
 		case len(p) == 0:
@@ -78,7 +79,7 @@ func (h *half) state() error {
 	if h.closed {
 		return net.ErrClosed
 	}
-	return h.err
+	return h.writeErr
 }
 
 func (h *half) change(f func()) {

@@ -28,8 +28,10 @@ type Door func(op, what string) (cut bool)
 type Line struct {
 	A, B *End // A dialled
 
-	mu      sync.Mutex // never held while anything waits
-	dead    bool
+	// Lag is how long the peer takes to notice that an end was closed.
+	Lag time.Duration
+
+	mu      sync.Mutex       // never held while anything waits
 	streams map[*stream]bool // one side of each that is open
 }
 
@@ -76,23 +78,26 @@ func (l *Line) Cut(a, b bool) {
 func (l *Line) Break(why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.end(why, why)
+	l.A.end(why)
+	l.B.end(why)
 }
 
-// end ends what is left of the connection. (mu is held.)
-func (l *Line) end(a, b error) {
-	if l.dead {
+// end ends one end of the connection. (mu is held.)
+func (e *End) end(why error) {
+	if e.ended {
 		return
 	}
-	l.dead = true
-	l.A.err, l.B.err = a, b
-	for s := range l.streams {
-		for _, h := range []*half{s.in, s.out} {
-			h.change(func() { h.err = errors.New("the connection was lost") })
+	e.ended, e.err = true, why
+	lost := errors.New("the connection was lost")
+	for s := range e.streams {
+		in, out := s.in, s.out
+		if s.end != e {
+			in, out = out, in
 		}
+		in.change(func() { in.readErr = lost })
+		out.change(func() { out.writeErr = lost })
 	}
-	close(l.A.done)
-	close(l.B.done)
+	close(e.done)
 }
 
 // Dialled, Done, Traffic, Err and Close are as link.Conn says.
@@ -116,17 +121,29 @@ func (e *End) Err() error {
 	}
 }
 
-// Close ends the connection.
+// Close ends the connection. The peer hears of it a little later, if at all.
 func (e *End) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	a, b := error(link.ErrClosed), errors.New("the peer closed the connection")
-	if !e.dialled {
-		a, b = b, a
+	if e.ended {
+		return nil
 	}
-	e.end(a, b)
+	e.end(link.ErrClosed)
+	switch {
+	case e.mute:
+	case e.Lag == 0:
+		e.peer.end(errClosedThere)
+	default:
+		time.AfterFunc(e.Lag, func() {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.peer.end(errClosedThere)
+		})
+	}
 	return nil
 }
+
+var errClosedThere = errors.New("the peer closed the connection")
 
 // Open opens a stream.
 func (e *End) Open(ctx context.Context, kind string) (link.Stream, error) {
@@ -142,7 +159,7 @@ func (e *End) Open(ctx context.Context, kind string) (link.Stream, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
-	case e.dead:
+	case e.ended:
 		return nil, fmt.Errorf("open stream %q: %w", kind, e.err)
 	case len(e.streams) >= link.MaxStreams:
 		return nil, fmt.Errorf("open stream %q: %d are open already", kind, link.MaxStreams)
