@@ -19,6 +19,7 @@ type Counts struct {
 	Kept, KeptBytes    int64
 	Conflicts          int64
 	Intents            int64
+	Events, EventBytes int64 // of the journal; keys and values
 }
 
 // Counts returns the counts.
@@ -77,6 +78,7 @@ func (c *Counts) marshal() ([]byte, error) {
 		Take: uint64(c.Take), Wait: uint64(c.Wait), Held: uint64(c.Held),
 		Kept: uint64(c.Kept), KeptBytes: uint64(c.KeptBytes),
 		Conflicts: uint64(c.Conflicts), Intents: uint64(c.Intents), Left: uint64(c.Left),
+		Events: uint64(c.Events), EventBytes: uint64(c.EventBytes),
 	})
 }
 
@@ -91,6 +93,7 @@ func unmarshalCounts(raw []byte) (*Counts, error) {
 		Take: int64(m.Take), Wait: int64(m.Wait), Held: int64(m.Held),
 		Kept: int64(m.Kept), KeptBytes: int64(m.KeptBytes),
 		Conflicts: int64(m.Conflicts), Intents: int64(m.Intents), Left: int64(m.Left),
+		Events: int64(m.Events), EventBytes: int64(m.EventBytes),
 	}
 	want, err := c.marshal()
 	return c, index.Canonical(raw, want, err)

@@ -126,6 +126,7 @@ func checkNewEpoch(t *testing.T, s *Store, epoch index.Epoch, head index.Seq) {
 		c, err := tx.Counts()
 		want := Counts{Files: (2*resetChunk + 100) / 5 * 4, Conflicts: 1}
 		want.Records, want.Wait, want.Bytes = want.Files, want.Files, c.Bytes
+		want.Events, want.EventBytes = c.Events, c.EventBytes
 		if err != nil || c != want {
 			t.Errorf("counts %+v, want %+v, %v", c, want, err)
 		}
@@ -175,7 +176,7 @@ func TestForgetPeer(t *testing.T) {
 			view(t, s, func(tx *Tx) error {
 				c, err := tx.Counts()
 				n := int64(2*resetChunk + 100)
-				want := Counts{Files: n / 5 * 4, Tombstones: n / 5, Records: n, Wait: n, Conflicts: 1, Bytes: c.Bytes}
+				want := Counts{Files: n / 5 * 4, Tombstones: n / 5, Records: n, Wait: n, Conflicts: 1, Bytes: c.Bytes, Events: c.Events, EventBytes: c.EventBytes}
 				if err != nil || c != want || tx.Head() != head {
 					t.Errorf("counts %+v, want %+v, head %d, was %d, %v", c, want, tx.Head(), head, err)
 				}

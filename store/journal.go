@@ -1,10 +1,10 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"slices"
 	"unicode/utf8"
 
 	"duet/store/index"
@@ -130,7 +130,7 @@ func (tx *Tx) detach(old *index.Record) error {
 	if len(whole) == len(raw) {
 		return nil
 	}
-	return tx.put(journalBucket, key, whole)
+	return tx.putEvent(old.Pos, whole, len(raw))
 }
 
 func (tx *Tx) pendingAt(pos index.Seq) *pendingEvent {
@@ -154,7 +154,7 @@ func (tx *Tx) flushEvents() error {
 		if err != nil {
 			return fmt.Errorf("note: %w", err)
 		}
-		if err := tx.put(journalBucket, journalKey(p.Pos), raw); err != nil {
+		if err := tx.putEvent(p.Pos, raw, 0); err != nil {
 			return err
 		}
 		j.last, j.lastPos = p.Path, p.Pos
@@ -163,7 +163,8 @@ func (tx *Tx) flushEvents() error {
 	return nil
 }
 
-// pathBefore returns the path that the event at pos may leave a part of to.
+// pathBefore returns the path that the event at pos may leave a part of to. The
+// group that the journal ends in is never pruned: see PruneJournal.
 func (tx *Tx) pathBefore(pos index.Seq) (index.Path, error) {
 	if wholePath(pos) {
 		return index.Root, nil
@@ -171,56 +172,84 @@ func (tx *Tx) pathBefore(pos index.Seq) (index.Path, error) {
 	if tx.journal.lastPos == pos-1 {
 		return tx.journal.last, nil
 	}
-	return tx.storedPath(pos - 1)
+	_, prev, err := tx.seekPath(pos)
+	return prev, err
 }
 
 func wholePath(pos index.Seq) bool { return (pos-1)%stride == 0 }
 
+// groupOf returns the first position of pos's group, in which paths lean on
+// those before.
+func groupOf(pos index.Seq) index.Seq { return pos - (pos-1)%stride }
+
+func parsePos(k []byte) (index.Seq, bool) {
+	if len(k) != 8 {
+		return 0, false
+	}
+	return index.Seq(binary.BigEndian.Uint64(k)), true
+}
+
+// seekPath reads the paths of pos's group: that of the event at pos, and that
+// of the last one before it, Root if there is none. found is false if there is
+// no event at pos.
+func (tx *Tx) seekPath(pos index.Seq) (found bool, prev index.Path, err error) {
+	found, _, prev, err = tx.seekPaths(pos)
+	return found, prev, err
+}
+
+func (tx *Tx) seekPaths(pos index.Seq) (found bool, path, prev index.Path, err error) {
+	c := tx.bucket(journalBucket).Cursor()
+	for k, v := c.Seek(journalKey(groupOf(pos))); ; k, v = c.Next() {
+		at, ok := parsePos(k)
+		if !ok || at > pos {
+			return false, "", prev, nil
+		}
+		if path, err = index.EventPath(v, prev); err != nil {
+			return false, "", "", tx.damaged(fmt.Errorf("read event %d: %w", at, err))
+		}
+		if at == pos {
+			return true, path, prev, nil
+		}
+		prev = path
+	}
+}
+
 // storedEvent reads the event at pos, which must be written.
 func (tx *Tx) storedEvent(pos index.Seq) (index.StoredEvent, error) {
-	prev := index.Root
-	if !wholePath(pos) {
-		var err error
-		if prev, err = tx.storedPath(pos - 1); err != nil {
-			return index.StoredEvent{}, err
-		}
+	found, prev, err := tx.seekPath(pos)
+	if err == nil && !found {
+		err = tx.damaged(fmt.Errorf("the journal has no position %d", pos))
 	}
-	return tx.nextEvent(pos, prev)
+	if err != nil {
+		return index.StoredEvent{}, err
+	}
+	return tx.decodeEvent(pos, tx.bucket(journalBucket).Get(journalKey(pos)), prev)
 }
 
-// storedPath reads the path of the event at pos, which must be written, from
-// the last whole one on.
-func (tx *Tx) storedPath(pos index.Seq) (index.Path, error) {
-	c := tx.bucket(journalBucket).Cursor()
-	at := pos - (pos-1)%stride
-	path := index.Root
-	for k, v := c.Seek(journalKey(at)); at <= pos; k, v = c.Next() {
-		if !bytes.Equal(k, journalKey(at)) {
-			return "", tx.damaged(fmt.Errorf("the journal has no position %d", at))
-		}
-		var err error
-		if path, err = index.EventPath(v, path); err != nil {
-			return "", tx.damaged(fmt.Errorf("read event %d: %w", at, err))
-		}
-		at++
-	}
-	return path, nil
-}
-
-// nextEvent reads the event at pos, after one with path prev.
-func (tx *Tx) nextEvent(pos index.Seq, prev index.Path) (index.StoredEvent, error) {
-	raw := tx.bucket(journalBucket).Get(journalKey(pos))
-	if raw == nil {
-		return index.StoredEvent{}, tx.damaged(fmt.Errorf("the journal has no position %d", pos))
-	}
-	if wholePath(pos) {
-		prev = index.Root
-	}
+func (tx *Tx) decodeEvent(pos index.Seq, raw []byte, prev index.Path) (index.StoredEvent, error) {
 	s, err := index.UnmarshalEvent(pos, raw, prev)
 	if err != nil {
 		return s, tx.damaged(err)
 	}
 	return s, nil
+}
+
+// eventAfter reads the first event behind a position, whose path is prev;
+// false if there is none.
+func (tx *Tx) eventAfter(pos index.Seq, prev index.Path) (s index.StoredEvent, ok bool, err error) {
+	k, v := tx.bucket(journalBucket).Cursor().Seek(journalKey(pos + 1))
+	if k == nil {
+		return s, false, nil
+	}
+	at, ok := parsePos(k)
+	if !ok {
+		return s, false, tx.damaged(fmt.Errorf("the journal has key %x", k))
+	}
+	if groupOf(at) != groupOf(pos) {
+		prev = index.Root
+	}
+	s, err = tx.decodeEvent(at, v, prev)
+	return s, true, err
 }
 
 // fillEvent adds the entry that s left to its path's record.
@@ -253,12 +282,17 @@ func (tx *Tx) stored(from index.Seq) iter.Seq2[index.StoredEvent, error] {
 		if from > head {
 			return
 		}
-		s, err := tx.storedEvent(from)
-		for {
-			if !yield(s, err) || err != nil || s.Pos == head {
+		_, prev, err := tx.seekPath(from)
+		for at := from - 1; at < head; {
+			var s index.StoredEvent
+			ok := true
+			if err == nil {
+				s, ok, err = tx.eventAfter(at, prev)
+			}
+			if !ok && err == nil || !yield(s, err) || err != nil {
 				return
 			}
-			s, err = tx.nextEvent(s.Pos+1, s.Path)
+			at, prev = s.Pos, s.Path
 		}
 	}
 }
@@ -290,25 +324,40 @@ func (tx *Tx) EventsBack(from index.Seq) iter.Seq2[index.Event, error] {
 		if from == 0 || from > head {
 			from = head
 		}
-		for from > 0 {
-			var group [stride]index.StoredEvent
-			first := from - (from-1)%stride
-			prev := index.Root
-			for pos := first; pos <= from; pos++ {
-				s, err := tx.nextEvent(pos, prev)
-				if err != nil {
-					yield(index.Event{}, err)
-					return
-				}
-				group[pos-first], prev = s, s.Path
+		k, _ := tx.bucket(journalBucket).Cursor().First()
+		first, _ := parsePos(k)
+		for from > 0 && from >= first {
+			group, err := tx.group(from)
+			if err != nil {
+				yield(index.Event{}, err)
+				return
 			}
-			for ; from >= first; from-- {
-				if !yield(tx.fillEvent(group[from-first])) {
+			for _, s := range slices.Backward(group) {
+				if !yield(tx.fillEvent(s)) {
 					return
 				}
 			}
+			from = groupOf(from) - 1
 		}
 	}
+}
+
+// group reads the events of upto's group that are not behind it.
+func (tx *Tx) group(upto index.Seq) ([]index.StoredEvent, error) {
+	var out []index.StoredEvent
+	prev := index.Root
+	for at := groupOf(upto) - 1; at < upto; {
+		s, ok, err := tx.eventAfter(at, prev)
+		if err != nil {
+			return nil, err
+		}
+		if !ok || s.Pos > upto {
+			break
+		}
+		out = append(out, s)
+		at, prev = s.Pos, s.Path
+	}
+	return out, nil
 }
 
 // At returns the record whose Ours the event at pos carried, nil if there is
@@ -321,10 +370,11 @@ func (tx *Tx) At(pos index.Seq) (*index.Record, error) {
 	if e := tx.pendingAt(pos); e != nil {
 		p = e.Path
 	} else {
-		var err error
-		if p, err = tx.storedPath(pos); err != nil {
-			return nil, err
+		found, path, _, err := tx.seekPaths(pos)
+		if err != nil || !found {
+			return nil, err // it may have been pruned, as no record points at it
 		}
+		p = path
 	}
 	r, err := tx.Get(p)
 	if err != nil || r == nil || r.Pos != pos {

@@ -19,7 +19,7 @@ type migration func(*bolt.Tx) error
 
 // migrations has the step from format 1 to 2 first. The format that this
 // version writes is the one after the last.
-var migrations = []migration{keptByPath}
+var migrations = []migration{keptByPath, countEvents}
 
 // keptByPath adds the bucket that finds kept versions by their path, the first
 // field of their values.
@@ -40,6 +40,25 @@ func keptByPath(b *bolt.Tx) error {
 		key := append(bytes.ReplaceAll(path, []byte{'/'}, []byte{0}), 0, 0)
 		return paths.Put(append(key, id...), nil)
 	})
+}
+
+// countEvents adds to the counts how much the journal holds: their fields 15
+// and 16, which come last.
+func countEvents(b *bolt.Tx) error {
+	var events, size uint64
+	err := b.Bucket([]byte("journal")).ForEach(func(k, v []byte) error {
+		events++
+		size += uint64(len(k) + len(v))
+		return nil
+	})
+	if err != nil || events == 0 {
+		return err
+	}
+	meta := b.Bucket([]byte("meta"))
+	raw := bytes.Clone(meta.Get([]byte("counts")))
+	raw = protowire.AppendVarint(protowire.AppendTag(raw, 15, protowire.VarintType), events)
+	raw = protowire.AppendVarint(protowire.AppendTag(raw, 16, protowire.VarintType), size)
+	return meta.Put([]byte("counts"), raw)
 }
 
 func newestFormat(steps []migration) uint32 { return uint32(len(steps)) + 1 }

@@ -1301,6 +1301,8 @@ type Counts struct {
 	Conflicts     uint64                 `protobuf:"varint,12,opt,name=conflicts,proto3" json:"conflicts,omitempty"`
 	Intents       uint64                 `protobuf:"varint,13,opt,name=intents,proto3" json:"intents,omitempty"`
 	Left          uint64                 `protobuf:"varint,14,opt,name=left,proto3" json:"left,omitempty"`
+	Events        uint64                 `protobuf:"varint,15,opt,name=events,proto3" json:"events,omitempty"`                           // of the journal
+	EventBytes    uint64                 `protobuf:"varint,16,opt,name=event_bytes,json=eventBytes,proto3" json:"event_bytes,omitempty"` // keys and values
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1433,6 +1435,20 @@ func (x *Counts) GetLeft() uint64 {
 	return 0
 }
 
+func (x *Counts) GetEvents() uint64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *Counts) GetEventBytes() uint64 {
+	if x != nil {
+		return x.EventBytes
+	}
+	return 0
+}
+
 var File_store_index_indexpb_index_proto protoreflect.FileDescriptor
 
 const file_store_index_indexpb_index_proto_rawDesc = "" +
@@ -1553,7 +1569,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"resetAfter\x12\x14\n" +
 	"\x05rules\x18\x17 \x01(\fR\x05rules\"\x1f\n" +
 	"\aIgnores\x12\x14\n" +
-	"\x05lines\x18\x01 \x03(\fR\x05lines\"\xd3\x02\n" +
+	"\x05lines\x18\x01 \x03(\fR\x05lines\"\x8c\x03\n" +
 	"\x06Counts\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\x04R\x05files\x12\x12\n" +
 	"\x04dirs\x18\x02 \x01(\x04R\x04dirs\x12\x14\n" +
@@ -1572,7 +1588,10 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"kept_bytes\x18\v \x01(\x04R\tkeptBytes\x12\x1c\n" +
 	"\tconflicts\x18\f \x01(\x04R\tconflicts\x12\x18\n" +
 	"\aintents\x18\r \x01(\x04R\aintents\x12\x12\n" +
-	"\x04left\x18\x0e \x01(\x04R\x04left*S\n" +
+	"\x04left\x18\x0e \x01(\x04R\x04left\x12\x16\n" +
+	"\x06events\x18\x0f \x01(\x04R\x06events\x12\x1f\n" +
+	"\vevent_bytes\x18\x10 \x01(\x04R\n" +
+	"eventBytes*S\n" +
 	"\x04Kind\x12\r\n" +
 	"\tKIND_NONE\x10\x00\x12\r\n" +
 	"\tKIND_FILE\x10\x01\x12\f\n" +
