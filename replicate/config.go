@@ -29,6 +29,7 @@ type Config struct {
 	OnReconnect string // auto or hold; "": auto
 
 	Keep         expiry.Limits // of displaced versions; zero: for ever
+	Journal      expiry.Journal
 	Housekeeping time.Duration // how often they are looked at; 0: 1 min
 
 	NodeName, PeerName string

@@ -14,21 +14,23 @@ import (
 // has other work in between, and a mass delete still comes to its end.
 const hurry = time.Second
 
-// keeping is the housekeeping of what was displaced: a small step in the
+// keeping is the housekeeping of what was displaced, and of the journal: a
+// small step in the
 // writer lane from time to time.
 type keeping struct {
 	due    time.Time
 	busy   bool
 	held   int // restores under way: nothing expires
 	steps  uint64
-	pruner *expiry.Pruner // of this life of the root
-	short  string         // too little space, and nothing to prune
+	pruner *expiry.Pruner  // of this life of the root
+	trim   *expiry.Trimmer // of the journal
+	short  string          // too little space, and nothing to prune
 }
 
 // keepHouse asks for the next step when it is time.
 func (l *loop) keepHouse(now time.Time) {
 	k := &l.keeping
-	if l.s.cfg.Keep == (expiry.Limits{}) || l.root.ctx == nil || !l.root.ready || k.busy || k.held > 0 {
+	if l.s.cfg.Keep == (expiry.Limits{}) && l.s.cfg.Journal == (expiry.Journal{}) || l.root.ctx == nil || !l.root.ready || k.busy || k.held > 0 {
 		return
 	}
 	if k.due.IsZero() {
@@ -48,12 +50,21 @@ func (l *loop) keepHouse(now time.Time) {
 		// full disk cannot wait.
 		p.Limits = expiry.Limits{MinFree: p.Limits.MinFree}
 	}
+	if k.trim == nil {
+		k.trim = &expiry.Trimmer{Store: l.s.st, Limits: l.s.cfg.Journal}
+	}
+	trim := k.trim
 	l.ask(func() func() {
 		var r expiry.Report
 		var err error
+		var more bool
 		if ctx.Err() == nil {
 			r, err = p.Step(time.Now())
 		}
+		if err == nil {
+			more, err = trim.Step(time.Now())
+		}
+		r.More = r.More || more
 		return func() { l.houseKept(r, err, time.Now()) }
 	})
 }
@@ -90,7 +101,7 @@ func (l *loop) pruned(r expiry.Report, err error) {
 		l.talk.wake()
 	}
 	if err != nil {
-		l.indexFailed("prune kept versions", err)
+		l.indexFailed("housekeeping", err)
 	}
 }
 

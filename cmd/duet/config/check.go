@@ -178,7 +178,7 @@ func (c *checker) policy(s *Share, key func(string) string) {
 	if words := []string{"auto", "hold"}; !slices.Contains(words, s.OnReconnect) {
 		c.add(key("on_reconnect"), choose(s.OnReconnect, words), "on_reconnect %q is not known", s.OnReconnect)
 	}
-	_, wrong := s.limits()
+	_, _, wrong := s.limits()
 	for _, k := range slices.Sorted(maps.Keys(wrong)) {
 		c.add(key(k), keepForms[k], "%s %v", k, wrong[k])
 	}
@@ -187,12 +187,14 @@ func (c *checker) policy(s *Share, key func(string) string) {
 	}
 }
 
-// keepForms says how the values of keep and min_free are written.
+// keepForms says how the values of keep, min_free and journal are written.
 var keepForms = map[string]string{
 	"keep.age":      "write a time such as 30d, 12h or 1d12h, or off",
 	"keep.versions": "write a number such as 10, or off",
 	"keep.size":     "write a size such as 20GB or 10%, or off",
 	"min_free":      "write a size such as 2GiB or 5%, or off",
+	"journal.age":   "write a time such as 90d, or off",
+	"journal.size":  "write a size such as 1GiB, or off",
 }
 
 func choose(got string, words []string) string {

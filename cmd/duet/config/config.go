@@ -56,6 +56,13 @@ type Share struct {
 	Holding     string        `mapstructure:"holding"`
 	Keep        Keep          `mapstructure:"keep"`
 	MinFree     string        `mapstructure:"min_free"`
+	Journal     Journal       `mapstructure:"journal"`
+}
+
+// Journal says how long events stay; each part may be "off".
+type Journal struct {
+	Age  string `mapstructure:"age"`
+	Size string `mapstructure:"size"`
 }
 
 // Keep says how long displaced versions are kept; each part may be "off".
@@ -72,6 +79,7 @@ func Defaults() Share {
 		Settle: 5 * time.Millisecond, MaxSettle: 10 * time.Second, Rescan: time.Hour,
 		OnReconnect: "auto",
 		Keep:        Keep{Age: "30d", Versions: "10", Size: "10%"}, MinFree: "5%",
+		Journal: Journal{Age: "90d", Size: "1GiB"},
 	}
 }
 
@@ -163,6 +171,8 @@ func (c *Config) fill() {
 		orString(&s.Keep.Versions, d.Keep.Versions)
 		orString(&s.Keep.Size, d.Keep.Size)
 		orString(&s.MinFree, d.MinFree)
+		orString(&s.Journal.Age, d.Journal.Age)
+		orString(&s.Journal.Size, d.Journal.Size)
 		if !set("settle") {
 			s.Settle = d.Settle
 		}

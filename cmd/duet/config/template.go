@@ -109,6 +109,8 @@ func rows(s Share) []row {
 			"How long what was displaced is kept: by age (d, h, m, s), how many of one path, and",
 			"all together (bytes, kB, MiB, ..., or % of the filesystem). Each may be off."}, s.Keep.yaml(), s.Keep == Keep{} || s.Keep == d.Keep},
 		shown("min_free", s.MinFree, d.MinFree, "With less of the filesystem free, the oldest of it goes earlier. A size, %, or off."),
+		{"journal", []string{"How long the journal remembers what happened: duet log. Each may be off."},
+			s.Journal.yaml(), s.Journal == Journal{} || s.Journal == d.Journal},
 	}
 }
 
@@ -119,6 +121,13 @@ func (k Keep) yaml() string {
 	orString(&k.Versions, d.Versions)
 	orString(&k.Size, d.Size)
 	return fmt.Sprintf("{age: %s, versions: %s, size: %s}", k.Age, k.Versions, k.Size)
+}
+
+func (j Journal) yaml() string {
+	d := Defaults().Journal
+	orString(&j.Age, d.Age)
+	orString(&j.Size, d.Size)
+	return fmt.Sprintf("{age: %s, size: %s}", j.Age, j.Size)
 }
 
 func list(items []string) string {

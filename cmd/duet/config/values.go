@@ -51,12 +51,18 @@ func checkOwner(s string) error {
 
 // Limits are what keep and min_free say of a share; they were checked by Load.
 func (s *Share) Limits() expiry.Limits {
-	l, _ := s.limits() // Load has checked
+	l, _, _ := s.limits() // Load has checked
 	return l
 }
 
-// limits reads keep and min_free, and names the key that is wrong.
-func (s *Share) limits() (l expiry.Limits, errs map[string]error) {
+// EventLimits are what journal says of a share, likewise.
+func (s *Share) EventLimits() expiry.Journal {
+	_, j, _ := s.limits()
+	return j
+}
+
+// limits reads keep, min_free and journal, and names the key that is wrong.
+func (s *Share) limits() (l expiry.Limits, j expiry.Journal, errs map[string]error) {
 	errs = map[string]error{}
 	note := func(key string, err error) {
 		if err != nil {
@@ -72,7 +78,15 @@ func (s *Share) limits() (l expiry.Limits, errs map[string]error) {
 	note("keep.size", err)
 	l.MinFree, err = expiry.ParseAmount(s.MinFree)
 	note("min_free", err)
-	return l, errs
+	j.Age, err = expiry.ParseAge(s.Journal.Age)
+	note("journal.age", err)
+	size, err := expiry.ParseAmount(s.Journal.Size)
+	if err == nil && size.Percent > 0 {
+		err = fmt.Errorf("%q: want a size such as 500MB or 1GiB, or off", s.Journal.Size)
+	}
+	note("journal.size", err)
+	j.Size = size.Bytes
+	return l, j, errs
 }
 
 func checkKey(line string) error {

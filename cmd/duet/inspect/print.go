@@ -18,12 +18,14 @@ type Style struct {
 }
 
 // Printer prints the answers to one kind of query, for one share after the
-// other: as text, or as one JSON array of rows (Show, KeptShow: one object; Dump: lines).
+// other: as text, or as one JSON array of rows (Show, KeptShow: one object; Dump, Log: lines).
 type Printer struct {
 	Kind   Kind
 	Style  Style
 	Rows   int // that went by
 	Broken int // Check: that is not as it should be
+
+	Through uint64 // Log: how far the journal was read
 
 	out *bufio.Writer
 }
@@ -47,6 +49,12 @@ func (p *Printer) Print(rows io.Reader) error {
 		if err != nil {
 			return err
 		}
+		if p.Kind == Log {
+			if row, err := decode[Logged](line); err == nil && row.Through > 0 {
+				p.Through = row.Through
+				continue
+			}
+		}
 		if err := p.one(line); err != nil {
 			return fmt.Errorf("print the answer: %w", err)
 		}
@@ -66,7 +74,7 @@ func (p *Printer) Close() error {
 }
 
 func (p *Printer) array() bool {
-	return p.Style.JSON && p.Kind != Show && p.Kind != KeptShow && p.Kind != Dump
+	return p.Style.JSON && p.Kind != Show && p.Kind != KeptShow && p.Kind != Dump && p.Kind != Log
 }
 
 func (p *Printer) one(line []byte) error {
@@ -105,7 +113,7 @@ func (p *Printer) text(line []byte) (string, error) {
 		return render(line, s, Listed.text)
 	case Show:
 		return render(line, s, Record.text)
-	case History:
+	case History, Log:
 		return render(line, s, Event.text)
 	case Tombstones:
 		return render(line, s, Tombstone.text)

@@ -26,6 +26,7 @@ const (
 	Dump       Kind = "dump"
 	KeptLs     Kind = "kept"
 	KeptShow   Kind = "kept-show"
+	Log        Kind = "log"
 	Conflicts  Kind = "conflicts"
 )
 
@@ -35,9 +36,10 @@ type Query struct {
 	Share   string `json:"share"`
 	Pattern string `json:"pattern,omitempty"` // raw path, or glob; "": all
 	Exact   bool   `json:"exact,omitempty"`   // Pattern is a path even if it looks like a glob
-	Limit   int    `json:"limit,omitempty"`   // History: so many, the newest; 0: all
+	Limit   int    `json:"limit,omitempty"`   // History, Log: so many, the newest; 0: all
 	ID      uint64 `json:"id,omitempty"`      // KeptShow: which
-	Window  Window `json:"window,omitzero"`   // KeptLs: which of them
+	Window  Window `json:"window,omitzero"`   // KeptLs: which of them; Log: Since and Until
+	From    uint64 `json:"from,omitempty"`    // Log: from this position on
 	Pending bool   `json:"pending,omitempty"` // Ls: only what somebody has to act on
 	Self    string `json:"self,omitempty"`    // names of the nodes
 	Peer    string `json:"peer,omitempty"`
@@ -87,6 +89,8 @@ func Run(tx *store.Tx, q Query, file string, w io.Writer) error {
 		err = r.dump(meta)
 	case KeptLs:
 		err = r.kept()
+	case Log:
+		err = r.log()
 	case KeptShow:
 		err = r.keptShow()
 	case Conflicts:
@@ -179,7 +183,7 @@ func (r *run) history() error {
 		if err != nil {
 			return err
 		}
-		if !r.want.match(ev.Path) && (ev.From == index.Root || !r.want.match(ev.From)) {
+		if !r.concerns(ev) {
 			continue
 		}
 		if err := r.out.Encode(r.names.event(r.Share, ev)); err != nil {
