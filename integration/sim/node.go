@@ -40,20 +40,22 @@ type node struct {
 	power     bool // by a power failure
 	life      *life
 	random    uint64
+	lives     int
 }
 
 // life is one process: from start to stop or crash.
 type life struct {
-	n      *node
-	share  *replicate.Share
-	conns  chan link.Conn
-	dead   atomic.Bool
-	once   sync.Once
-	died   chan struct{} // crashed or to be stopped
-	ended  time.Time
-	how    string        // "power", "kill" or "stop"
-	gone   chan struct{} // closed when nothing of it runs any more
-	looked bool          // after the faults: for what no event told of
+	n       *node
+	share   *replicate.Share
+	conns   chan link.Conn
+	dead    atomic.Bool
+	once    sync.Once
+	died    chan struct{} // crashed or to be stopped
+	ended   time.Time
+	how     string        // "power", "kill" or "stop"
+	gone    chan struct{} // closed when nothing of it runs any more
+	chances *chances
+	looked  bool // after the faults: for what no event told of
 }
 
 func (l *life) Conns() <-chan link.Conn { return l.conns }
@@ -80,7 +82,7 @@ func (l *life) pass(op, path string, lo, hi time.Duration) (lot, error) {
 		time.Sleep(time.Microsecond) // nothing may spin
 		return 0, errCrashed
 	}
-	x := n.chances.draw(op, path)
+	x := l.chances.draw(op, path)
 	time.Sleep(x.between(0, lo, hi))
 	n.mu.Lock()
 	n.ops++
@@ -158,7 +160,7 @@ func (l *life) fate() memfs.Fate {
 	w := l.n.w
 	return memfs.Fate{
 		Delay: func() time.Duration {
-			x := l.n.chances.draw("event", "")
+			x := l.chances.draw("event", "")
 			d := x.between(0, 10*time.Microsecond, time.Millisecond)
 			if late := w.Swarm.Late; late > 0 && !w.calm.Load() && x.hits(1, 0.3) {
 				d += x.between(2, time.Millisecond, late)
@@ -166,7 +168,7 @@ func (l *life) fate() memfs.Fate {
 			return d
 		},
 		Lose: func(p index.Path) bool {
-			if w.calm.Load() || !l.n.chances.draw("lose", string(p)).hits(0, w.Swarm.Lose) {
+			if w.calm.Load() || !l.chances.draw("lose", string(p)).hits(0, w.Swarm.Lose) {
 				return false
 			}
 			w.Trace.add(l.n.name, "lost event", string(p), nil)
@@ -287,8 +289,18 @@ func (n *node) fall(how string) {
 	}
 }
 
+// newLife has chances of its own: how much the last one did in its last
+// instant is no matter for the next.
+func (n *node) newLife() *life {
+	n.lives++
+	return &life{
+		n: n, conns: make(chan link.Conn), died: make(chan struct{}), gone: make(chan struct{}),
+		chances: newChances(n.w.Seed, fmt.Sprintf("%s/%d", n.name, n.lives)),
+	}
+}
+
 func (n *node) start() *life {
-	l := &life{n: n, conns: make(chan link.Conn), died: make(chan struct{}), gone: make(chan struct{})}
+	l := n.newLife()
 	for {
 		share, err := replicate.Open(n.config(l))
 		if err == nil {
@@ -301,7 +313,7 @@ func (n *node) start() *life {
 		}
 		// It crashed while it opened the index.
 		n.fall(l.how)
-		l = &life{n: n, conns: make(chan link.Conn), died: make(chan struct{}), gone: make(chan struct{})}
+		l = n.newLife()
 	}
 	n.check(l.share)
 	n.mu.Lock()
