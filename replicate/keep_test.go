@@ -168,3 +168,29 @@ func TestPruneLoser(t *testing.T) {
 	}
 	p.settle()
 }
+
+// The nodes stay in sync, and meet again, while their journals lose what no
+// record needs.
+func TestJournalIsBounded(t *testing.T) {
+	p := newPair(t, func(c *replicate.Config) {
+		c.Journal, c.Housekeeping = expiry.Journal{Age: 1}, 10*time.Millisecond
+	})
+	p.start()
+	p.overwrite("page", 40)
+	p.a.write("first", "1")
+	events := func(n *node) (c store.Counts) {
+		_ = n.share.View(func(tx *store.Tx) (err error) { c, err = tx.Counts(); return err })
+		return c
+	}
+	// Once all was looked at the journal rests, so a new start looks again.
+	p.settle()
+	p.a.stop()
+	p.b.stop()
+	p.start()
+	for _, n := range []*node{p.a, p.b} {
+		n.until("a short journal", func(st replicate.Status) bool { return st.Head > 40 && events(n).Events <= 18 })
+	}
+	p.b.write("page", "last")
+	p.until("an edit", func() bool { return p.a.read("page") == "last" })
+	p.settle()
+}
