@@ -123,6 +123,7 @@ func newLoop(s *Share) *loop {
 	l.timer = time.AfterFunc(time.Hour, func() { s.post(func() {}) })
 	l.notice.dirty = scan.NewDirtySet(s.cfg.Settle)
 	l.notice.snaps = map[index.Path]index.Hash{}
+	l.notice.looking, l.notice.crossed = map[int][]scan.Dirty{}, map[index.Path]bool{}
 	l.rounds.reset()
 	if s.st == nil {
 		l.root.halt, l.root.reason, l.root.final = IndexError, s.broken.Error(), true

@@ -16,9 +16,10 @@ import (
 // notice is how a share learns what happens in its own tree.
 type notice struct {
 	dirty    *scan.DirtySet
-	looking  int  // examinations under way, at most maxLooking
-	serial   int  // of the last one
-	limited  bool // the kernel's limit of watches was reached
+	looking  map[int][]scan.Dirty // examinations under way by serial, at most maxLooking
+	serial   int                  // of the last one
+	crossed  map[index.Path]bool  // looked at while a scan was under way; true: recursively
+	limited  bool                 // the kernel's limit of watches was reached
 	scanning bool
 	first    bool // the scan under way is the first since the root was opened
 	pass     *pass
@@ -40,7 +41,7 @@ const blindRescan = time.Minute
 // wake returns when there is something to look at next.
 func (n *notice) wake() time.Time {
 	next := n.rescan
-	if n.looking >= maxLooking {
+	if len(n.looking) >= maxLooking {
 		return next
 	}
 	if t, ok := n.dirty.Next(); ok && (next.IsZero() || t.Before(next)) {
@@ -109,6 +110,7 @@ func (l *loop) scanned(sum scan.Summary, err error, now time.Time) {
 	took := now.Sub(n.pass.began)
 	n.pass = nil
 	n.rescan = now.Add(l.rescanAfter())
+	l.lookAgain(now)
 	if l.root.ctx == nil || l.root.ctx.Err() != nil {
 		return
 	}
@@ -195,103 +197,6 @@ func (l *loop) watchLimit(err error) {
 	n.limited, n.blind = true, err.Error()
 	n.rescan = time.Now().Add(blindRescan)
 	l.log.Warn("not every directory can be watched: the tree is also scanned every minute", "error", err)
-}
-
-// maxLooking is how many examinations run at a time, so that a large file does
-// not hold up the others. Several may look at one path: record takes the first.
-const maxLooking = 3
-
-// examine looks at the paths that the watcher marked, once they have settled.
-func (l *loop) examine(now time.Time) {
-	n := &l.notice
-	if l.root.ctx == nil || !l.root.ready || n.looking >= maxLooking {
-		return
-	}
-	for _, p := range l.trouble.due(now) {
-		h := l.trouble.paths[p]
-		h.next = now.Add(backoff(h.tries + 1))
-		n.dirty.Mark(p, h.subtree, now)
-	}
-	due := n.dirty.Due(now, maxExamine)
-	if len(due) == 0 {
-		return
-	}
-	n.looking++
-	n.serial++
-	serial := n.serial
-	l.trouble.recheck(due, serial)
-	ctx := l.root.ctx
-	o := scan.ExamineOptions{
-		WalkOptions: l.walkOptions(ctx, index.ByWatch),
-		Settle:      l.s.cfg.Settle, MaxSettle: l.s.cfg.MaxSettle,
-	}
-	o.Progress = nil
-	all := collect(o.Emit)
-	o.Emit = all.add
-	l.start(func() func() {
-		again, err := scan.Examine(ctx, o, due)
-		if e := all.flush(); err == nil {
-			err = e
-		}
-		return func() { l.examined(serial, due, again, err, time.Now()) }
-	})
-}
-
-// collected gathers the findings of one examination, so that both halves of a
-// rename are committed, and told to the peer, together.
-type collected struct {
-	emit     func([]scan.Finding, []scan.Problem) error
-	found    []scan.Finding
-	problems []scan.Problem
-}
-
-// maxCollected bounds what is committed together.
-const maxCollected = 20000
-
-func collect(emit func([]scan.Finding, []scan.Problem) error) *collected {
-	return &collected{emit: emit}
-}
-
-func (c *collected) add(found []scan.Finding, problems []scan.Problem) error {
-	for i := range found {
-		found[i].Content = nil // the feed reads it again, from the page cache
-	}
-	c.found = append(c.found, found...)
-	c.problems = append(c.problems, problems...)
-	if len(c.found)+len(c.problems) < maxCollected {
-		return nil
-	}
-	return c.flush()
-}
-
-func (c *collected) flush() error {
-	if len(c.found)+len(c.problems) == 0 {
-		return nil
-	}
-	err := c.emit(c.found, c.problems)
-	c.found, c.problems = nil, nil
-	return err
-}
-
-// examined takes note of the end of an examination.
-func (l *loop) examined(serial int, due, again []scan.Dirty, err error, now time.Time) {
-	n := &l.notice
-	n.looking--
-	if l.root.ctx == nil || l.root.ctx.Err() != nil {
-		return
-	}
-	if err != nil {
-		l.log.Error("look at changed paths", "error", err)
-		l.root.next = now
-		for i := range due {
-			due[i].After = now.Add(time.Second)
-		}
-		n.dirty.Put(due...)
-		return
-	}
-	n.dirty.Put(again...)
-	l.trouble.wellAgain(serial)
-	l.rounds.kick = true
 }
 
 // watch starts the watcher of a newly opened root.

@@ -84,7 +84,7 @@ func (l *loop) describe(now time.Time) Status {
 	if t.greeted && t.head > p.meta.Heard {
 		st.Behind = uint64(t.head - p.meta.Heard)
 	}
-	if l.notice.looking > 0 || len(l.lane.records) > 0 {
+	if len(l.notice.looking) > 0 || len(l.lane.records) > 0 {
 		st.Dirty++
 	}
 	var failed int64
