@@ -158,8 +158,8 @@ func (l *ledger) settle() {
 			l.w.fault("lost: %s, written on %s", short(c), l.wrote[c])
 		}
 	}
-	if l.w.Swarm.Deletes != "track" {
-		return // then deletes are taken back
+	if l.w.Swarm.Deletes != "track" || l.w.counts.forgot.Load() > 0 {
+		return // then deletes are taken back, and who knew what is not known
 	}
 	for path, x := range byPath(l.w.a.disk.Tree()) {
 		l.current(path, state(x))

@@ -248,6 +248,7 @@ func (n *node) run() {
 		}
 		n.fall(l.how)
 		n.rest(l)
+		n.forget()
 	}
 }
 

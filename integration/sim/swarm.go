@@ -24,6 +24,7 @@ type Swarm struct {
 	Crash  time.Duration // mean time between crashes of each node; 0: none
 	Power  float64       // how many of them are power failures
 	Stop   time.Duration // mean time between orderly stops
+	Forget float64       // probability that a node starts without its index, or with an old one
 	Commit float64       // probability that a commit of the index is the last thing a node does
 	Cut    time.Duration // mean time between cuts of the connection
 	OneWay float64       // how many of them are one-way
@@ -95,6 +96,7 @@ func Draw(seed uint64) Swarm {
 	if some(0.15) {
 		s.Most = 1 + r.IntN(6)
 	}
+	s.Forget = rare(0.1, 0.5)
 	return s
 }
 

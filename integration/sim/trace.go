@@ -113,8 +113,14 @@ func (h logged) Handle(_ context.Context, r slog.Record) error {
 		return true
 	})
 	h.w.Trace.put(line{who: h.who, what: b.String(), log: true})
+	forgot := h.w.counts.forgot.Load() > 0
 	switch r.Message {
-	case "internal error", "peer said something impossible", "histories do not fit", "cannot sync with peer":
+	case "histories do not fit":
+		if forgot {
+			return nil
+		}
+		fallthrough
+	case "internal error", "peer said something impossible", "cannot sync with peer":
 		stack := ""
 		r.Attrs(func(a slog.Attr) bool {
 			if a.Key == "stack" {

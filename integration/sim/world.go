@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -47,8 +48,8 @@ type World struct {
 
 // counts is what happened.
 type counts struct {
-	edits, ops, power, kill, stop, cuts, torn, stalls, disk, commits, lost atomic.Int64
-	hours                                                                  time.Duration
+	edits, ops, power, kill, stop, cuts, torn, stalls, disk, commits, lost, forgot atomic.Int64
+	hours                                                                          time.Duration
 }
 
 // Schedule is what people do on the two trees, instead of drawn users.
@@ -102,6 +103,8 @@ func (w *World) stuck(why string) {
 	for _, l := range w.Trace.lines[max(len(w.Trace.lines)-60, 0):] {
 		fmt.Fprintln(os.Stderr, l)
 	}
+	buf := make([]byte, 1<<20)
+	os.Stderr.Write(buf[:runtime.Stack(buf, true)])
 	panic(fmt.Sprintf("seed %d: %s", w.Seed, why))
 }
 
