@@ -168,7 +168,7 @@ func (l *loop) checkRoot(now time.Time) {
 func (l *loop) rootGone() error { return l.s.rootGone(l.root.files) }
 
 func (s *Share) rootGone(files vfs.Files) error {
-	return s.checkRoot(store.Meta{Root: files.Opened()}, files)
+	return s.checkRoot(store.Meta{Share: s.cfg.Name, Root: files.Opened()}, files)
 }
 
 // checkRoot is recovery.CheckRoot, with the root's name in the error.
