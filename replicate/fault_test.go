@@ -125,16 +125,19 @@ func TestMaxDeleteByReplacedDirectory(t *testing.T) {
 	}
 	p.start()
 	p.settle()
+	p.cut() // so that all of it is heard at once
+	p.a.until("cut", func(st replicate.Status) bool { return !st.Connected })
 	p.a.remove("d")
 	if err := os.Symlink("elsewhere", filepath.Join(p.a.root, "d")); err != nil {
 		t.Fatal(err)
 	}
-	p.b.until("approval", func(st replicate.Status) bool {
-		// A first few may have been heard, and been few enough, before the rest.
-		return st.Waiting != nil && st.Waiting.Deletes+st.Kept >= 30
-	})
-	if st := p.b.share.Status(); st.Files < 20 || st.Files+st.Kept != 30 {
-		t.Errorf("%d files are left, %d kept", st.Files, st.Kept)
+	p.a.until("the deletes", func(st replicate.Status) bool { return st.Files == 0 && st.Links == 1 })
+	p.join()
+	p.b.until("approval", func(st replicate.Status) bool { return st.Waiting != nil && st.Waiting.Deletes >= 30 })
+	p.a.write("more", "news")
+	p.until("more", func() bool { return p.b.read("more") == "news" })
+	if st := p.b.share.Status(); p.b.read("d/f29") != "x" || st.Kept != 0 {
+		t.Errorf("d/f29: %s, %d kept", p.b.read("d/f29"), st.Kept)
 	}
 	if err := p.b.share.Approve(t.Context(), ""); err != nil {
 		t.Fatal(err)
