@@ -337,11 +337,14 @@ func (n *node) check(share *replicate.Share) {
 	}
 }
 
-// recorded reports whether the index says that x is at a path, or cannot be asked.
+// recorded reports whether the index says that x is at a path. While the
+// daemon is down nobody can tell: it may have died between an install and its
+// commit, and if somebody then replaces what had been placed there, nothing is
+// left to prove that it was. That is a conflict, and both are kept.
 func (n *node) recorded(path string, x memfs.Thing) (yes bool) {
 	l := n.alive()
 	if l == nil {
-		return true
+		return false
 	}
 	err := l.share.View(func(tx *store.Tx) error {
 		r, err := tx.Get(index.Path(path))

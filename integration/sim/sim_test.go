@@ -19,6 +19,7 @@ var (
 	firstFlag   = flag.Uint64("first", 1, "the first of them")
 	sameFlag    = flag.Int("same", 10, "how many seeds TestSame runs twice")
 	withoutFlag = flag.String("without", "", "faults that do not happen, as Crash,Cut")
+	forgetFlag  = flag.Bool("forget", false, "indexes are lost or put back in every run")
 	opsFlag     = flag.Int("ops", 0, "how many edits each user makes; 0: as drawn")
 	calmFlag    = flag.Bool("calm", false, "without faults")
 )
@@ -32,6 +33,9 @@ func planFor(seed uint64) Plan {
 		for _, name := range strings.Split(*withoutFlag, ",") {
 			s = s.Without(name)
 		}
+	}
+	if *forgetFlag {
+		s.Forget, s.Stop = 0.5, max(s.Stop, s.Length/3)
 	}
 	if *opsFlag > 0 {
 		s.Ops = *opsFlag

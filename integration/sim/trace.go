@@ -115,12 +115,12 @@ func (h logged) Handle(_ context.Context, r slog.Record) error {
 	h.w.Trace.put(line{who: h.who, what: b.String(), log: true})
 	forgot := h.w.counts.forgot.Load() > 0
 	switch r.Message {
-	case "histories do not fit":
+	case "histories do not fit", "cannot sync with peer":
 		if forgot {
 			return nil
 		}
 		fallthrough
-	case "internal error", "peer said something impossible", "cannot sync with peer":
+	case "internal error", "peer said something impossible":
 		stack := ""
 		r.Attrs(func(a slog.Attr) bool {
 			if a.Key == "stack" {
