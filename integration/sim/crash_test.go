@@ -97,8 +97,10 @@ func crashAt(t *testing.T, p point) *World {
 	plan.Dir = indexDir()
 	w := Run(t, plan)
 	if len(w.Faults()) > 0 {
-		t.Errorf("crash at %v: %s\nreplay: go test ./integration/sim -run TestCrashPoints -point '%v'",
+		text := fmt.Sprintf("crash at %v: %s\nreplay: go test ./integration/sim -run TestCrashPoints -point '%v'",
 			p, strings.Join(w.Faults(), "\n"), p)
+		fmt.Fprintln(os.Stderr, text)
+		t.Error(text)
 	}
 	return w
 }
