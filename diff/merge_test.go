@@ -13,7 +13,6 @@ import (
 
 type named struct {
 	path index.Path
-	err  error
 }
 
 func list(words string) iter.Seq2[named, error] {

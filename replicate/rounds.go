@@ -41,9 +41,8 @@ type rounds struct {
 	quiet    time.Time // removals wait until then, for more to be heard
 	noisy    time.Time // since when they have been growing
 
-	done, total      int64 // of the work since the last time in sync
-	bytesIn, toFetch int64
-	began            time.Time
+	done, total int64 // of the work since the last time in sync
+	began       time.Time
 }
 
 // maxSmall bounds the contents that came along and wait to be staged, with
@@ -200,7 +199,6 @@ func (l *loop) launch(b *batch) {
 	if r.began.IsZero() {
 		r.began = time.Now()
 	}
-	r.toFetch += b.bytes
 	b.files = l.root.files
 	for i := range b.jobs {
 		j := &b.jobs[i]

@@ -65,14 +65,13 @@ type talk struct {
 	weary   bool   // there were too many lately
 	mending mending
 
-	head   index.Seq       // the peer's last position, as last told
-	heard  index.Seq       // committed
-	acked  index.Seq       // the peer has heard us up to here
-	saved  index.Seq       // of acked, committed
-	inbox  []*wire.Changes // at most maxInbox
-	room   chan struct{}   // a token for each place in the inbox
-	owes   bool            // an ack has to be sent
-	marked int64           // unix ns: when we parted last, for the outage report
+	head  index.Seq       // the peer's last position, as last told
+	heard index.Seq       // committed
+	acked index.Seq       // the peer has heard us up to here
+	saved index.Seq       // of acked, committed
+	inbox []*wire.Changes // at most maxInbox
+	room  chan struct{}   // a token for each place in the inbox
+	owes  bool            // an ack has to be sent
 }
 
 func (t *talk) wake() {

@@ -15,9 +15,9 @@ func journals() []attack {
 	claim := func(over uint64) func(*victim, *session) {
 		return func(_ *victim, s *session) {
 			c := s.file("plain", "from the future")
-			c.Entry.Version = nil
-			for _, n := range []*indexpb.Counter{counter(uint64(s.theirs.Epoch), uint64(s.theirs.Head)+over), counter(uint64(s.a.epoch), uint64(s.pos))} {
-				c.Entry.Version = append(c.Entry.Version, n)
+			c.Entry.Version = []*indexpb.Counter{
+				counter(uint64(s.theirs.Epoch), uint64(s.theirs.Head)+over),
+				counter(uint64(s.a.epoch), uint64(s.pos)),
 			}
 			if s.a.epoch < s.theirs.Epoch {
 				v := c.Entry.Version

@@ -46,8 +46,6 @@ func (n *node) meta() store.Meta {
 	return store.Meta{Epoch: n.epoch, Runs: n.runs, PeerEpoch: n.peerEpoch, PeerRun: n.peerRun, Heard: n.heard, Acked: n.acked}
 }
 
-func (n *node) run() uint64 { return n.runs[len(n.runs)-1].ID }
-
 func (n *node) runAt(pos index.Seq) uint64 {
 	var id uint64
 	for _, r := range n.runs {

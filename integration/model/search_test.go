@@ -48,7 +48,6 @@ type model struct {
 	decide func(ours, theirs *index.Entry, p diff.Policy) diff.Verdict
 	rule   diff.Policy
 	edits  int
-	inner  bool   // the second path is used
 	tops   string // what users make of the first path; 'd' deletes
 	inners string
 	faults string // r restart, l lose the index, b backup and restore

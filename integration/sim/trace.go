@@ -96,9 +96,8 @@ func (t *Trace) WriteTo(w io.Writer) (n int64, err error) {
 
 // logged makes lines of the story from what a node logs.
 type logged struct {
-	w    *World
-	who  string
-	with string
+	w   *World
+	who string
 }
 
 func (h logged) Enabled(context.Context, slog.Level) bool { return true }

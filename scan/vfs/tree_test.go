@@ -280,7 +280,7 @@ func TestOwner(t *testing.T) {
 	got, err := tree.SetMeta("f", m, info.Stamp)
 	check("file that had the mode before", got, err, 0o106755)
 	m.UID, m.GID = -1, -1
-	s, err = tree.SetMeta("f", m, s)
+	_, err = tree.SetMeta("f", m, s)
 	wants(t, "unexpected", err, vfs.ErrChanged, "f")
 	m.UID = 1<<32 - 1
 	info, err = tree.Lstat("f")
