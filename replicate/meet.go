@@ -328,7 +328,6 @@ func (l *loop) heard(out heard) {
 		l.lags.end(p, now)
 	}
 	l.dropSnapshots(out.agreed)
-	l.rounds.total += int64(out.take)
 	l.rounds.kick = true
 	if out.noted {
 		t.wake()

@@ -170,7 +170,7 @@ func (l *loop) progress(now time.Time) *Progress {
 	r := &l.rounds
 	if r.batches == 0 {
 		if l.published.counts.Take == 0 {
-			r.began, r.done, r.total, l.published.rate = time.Time{}, 0, 0, rate{}
+			r.began, r.done, l.published.rate = time.Time{}, 0, rate{}
 		}
 		return nil
 	}

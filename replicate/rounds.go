@@ -41,8 +41,8 @@ type rounds struct {
 	quiet    time.Time // removals wait until then, for more to be heard
 	noisy    time.Time // since when they have been growing
 
-	done, total int64 // of the work since the last time in sync
-	began       time.Time
+	done  int64 // paths of the work since the last time in sync
+	began time.Time
 }
 
 // maxSmall bounds the contents that came along and wait to be staged, with
