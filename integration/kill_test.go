@@ -13,7 +13,7 @@ import (
 // and by itself everything must come in sync with nothing lost.
 func TestKillLoop(t *testing.T) {
 	t.Parallel()
-	p := rig.NewPair(t, rig.Options{Both: true})
+	p := rig.NewPair(t, rig.Options{Both: true, Share: anyDeletes})
 	seed := rig.Seed(t)
 	rnd := rand.New(rand.NewPCG(seed, 3))
 	ledger := rig.NewLedger()

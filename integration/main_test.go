@@ -19,6 +19,10 @@ func TestMain(m *testing.M) { rig.Main(m) }
 // far longer than it does, as other tests run on the same cores.
 const patience = 60 * time.Second
 
+// anyDeletes are options for random operations: sooner or later they delete
+// more than half of what there is, and nobody is there to approve.
+var anyDeletes = map[string]string{"max_delete": "100%"}
+
 func write(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {

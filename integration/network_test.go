@@ -13,7 +13,9 @@ import (
 func TestLinkCut(t *testing.T) {
 	t.Parallel()
 	w := rig.NewNetwork(t)
-	p := rig.NewPair(t, w.Options())
+	o := w.Options()
+	o.Share = anyDeletes
+	p := rig.NewPair(t, o)
 	seed := rig.Seed(t)
 	ledger := rig.NewLedger()
 	a, b := rig.NewHand(t, p.A, ledger, seed), rig.NewHand(t, p.B, ledger, seed+1)

@@ -16,7 +16,7 @@ import (
 // operations on both sides while the daemons run; then on both sides while
 // they are stopped. After each the trees must be equal byte for byte.
 func TestGoSourceAndRandomOperations(t *testing.T) {
-	p := rig.NewPair(t, rig.Options{})
+	p := rig.NewPair(t, rig.Options{Share: anyDeletes})
 	seed := rig.Seed(t)
 	files := plantSource(t, p.A)
 	if want := rig.Size(500, 10_000); files < want {
