@@ -33,8 +33,5 @@ func syncFile(files vfs.Files, p index.Path) error {
 	if err != nil {
 		return err
 	}
-	if f, ok := c.(interface{ Sync() error }); ok {
-		err = f.Sync()
-	}
-	return errors.Join(err, c.Close())
+	return errors.Join(c.Sync(), c.Close())
 }

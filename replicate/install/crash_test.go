@@ -116,7 +116,7 @@ func (c content) Sync() error {
 	if err := c.op("sync file", c.p); err != nil {
 		return err
 	}
-	return c.Content.(interface{ Sync() error }).Sync()
+	return c.Content.Sync()
 }
 
 func (f faulty) Inside(h vfs.Held) (vfs.Files, error) {

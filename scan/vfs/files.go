@@ -159,6 +159,9 @@ type Content interface {
 	// trying a read lease (fcntl(2), F_SETLEASE). known is false where this
 	// user or filesystem cannot tell.
 	Writers() (writers, known bool)
+	// Sync puts the content and the metadata on stable storage: what SetMeta
+	// changed in place.
+	Sync() error
 }
 
 // Draft is a staged file being written.
