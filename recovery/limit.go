@@ -54,6 +54,15 @@ func (l Limit) Exceeded(deletes, total int64) bool {
 	return float64(deletes)*100 > float64(l.n)*float64(total)
 }
 
+// Near reports whether so many deletes may be the first of more than the limit
+// allows, so that it is worth a moment to hear whether others follow.
+func (l Limit) Near(deletes int64) bool {
+	if l.percent {
+		return deletes >= percentFloor
+	}
+	return deletes > l.n/4
+}
+
 // Emptied reports whether a scan that found so many paths means that the root
 // was emptied: then the deletes wait for approval, whatever their number.
 func Emptied(records, found int64) bool { return records > 0 && found == 0 }

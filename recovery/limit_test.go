@@ -66,3 +66,27 @@ func TestEmptied(t *testing.T) {
 		}
 	}
 }
+
+func TestNear(t *testing.T) {
+	for _, c := range []struct {
+		limit   string
+		deletes int64
+		want    bool
+	}{
+		{"50%", 99, false},
+		{"50%", 100, true},
+		{"0", 1, true},
+		{"10", 2, false},
+		{"10", 3, true},
+		{"1000", 250, false},
+		{"1000", 251, true},
+	} {
+		l, err := ParseLimit(c.limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Near(c.deletes); got != c.want {
+			t.Errorf("%s: %d is near it: %v", c.limit, c.deletes, got)
+		}
+	}
+}

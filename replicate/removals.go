@@ -11,12 +11,11 @@ import (
 	"duet/store/index"
 )
 
-// Removals wait until the peer has been quiet for a moment when there are
-// many, so that a mass deletion is counted as a whole before it begins.
+// Removals that come near to max_delete wait until the peer has been quiet for
+// a moment, so that a mass deletion is counted as a whole before it begins.
 const (
-	manyRemovals = 100
-	quietTime    = 100 * time.Millisecond
-	noisyMost    = 2 * time.Second
+	quietTime = 100 * time.Millisecond
+	noisyMost = 2 * time.Second
 )
 
 var (
@@ -118,10 +117,11 @@ func (l *loop) removalsIn(tx *store.Tx) (n, open int64, err error) {
 // is for all that had been heard by then, whatever is heard afterwards.
 func (l *loop) approves(r *index.Record) bool { return r.Heard <= l.rounds.approved }
 
-// growing reports whether many removals wait and more may be on their way.
+// growing reports whether so many removals wait that more on their way could
+// be too many.
 func (l *loop) growing(n int64, now time.Time) bool {
 	r := &l.rounds
-	if n < manyRemovals {
+	if !l.s.limit.Near(n) {
 		return false
 	}
 	if r.noisy.IsZero() {
