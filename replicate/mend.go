@@ -34,5 +34,5 @@ func (m *mending) allowed(now time.Time) error {
 		return nil
 	}
 	return fmt.Errorf("the peer's history does not fit for the %dth time within an hour: its index is lost or put back again and again, or it lies; the next try is in %v",
-		m.times+1, wait.Round(time.Second))
+		m.times+1, max(wait.Round(time.Second), time.Second))
 }
