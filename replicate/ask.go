@@ -72,7 +72,7 @@ func (l *loop) released() {
 		l.log.Info("released", "peer", l.s.cfg.PeerName)
 	}
 	if l.talk.held {
-		l.remember(func(m *metaTimes) { m.connected = time.Now().UnixNano() })
+		l.remember(func(m *metaTimes) { m.connected = l.s.now().UnixNano() })
 	}
 	l.talk.held = false
 	l.rounds.kick = true

@@ -2,7 +2,6 @@ package replicate
 
 import (
 	"strings"
-	"time"
 
 	"duet/diff"
 	"duet/recovery/landing"
@@ -14,7 +13,7 @@ import (
 // landingEnv is what installing and replaying need to know of the share.
 func (s *Share) landingEnv() landing.Env {
 	return landing.Env{
-		Now:    time.Now,
+		Now:    s.now,
 		Node:   s.cfg.Node,
 		Meta:   s.metaFor,
 		Next:   s.next,

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"time"
 
 	"duet/diff"
 	"duet/replicate/wire"
@@ -172,7 +171,7 @@ func (s *Share) resettleAll(ctx context.Context) error {
 	}
 	at := index.Root
 	for done := m.Rules == s.hashRules(lines); !done && ctx.Err() == nil; {
-		if at, done, err = s.resettle(at, time.Now().UnixNano()); err != nil {
+		if at, done, err = s.resettle(at, s.now().UnixNano()); err != nil {
 			return err
 		}
 	}
@@ -192,7 +191,7 @@ func (l *loop) resettle(sess *session, ours *wire.Hello, m meeting, after index.
 	if after == index.Root {
 		l.log.Info("ignore rules have changed: looking which paths they concern", "peer", l.s.cfg.PeerName)
 	}
-	now := time.Now().UnixNano()
+	now := l.s.now().UnixNano()
 	l.ask(func() func() {
 		upto, done, err := l.s.resettle(after, now)
 		return func() {

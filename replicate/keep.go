@@ -59,10 +59,10 @@ func (l *loop) keepHouse(now time.Time) {
 		var err error
 		var more bool
 		if ctx.Err() == nil {
-			r, err = p.Step(time.Now())
+			r, err = p.Step(l.s.now())
 		}
 		if err == nil {
-			more, err = trim.Step(time.Now())
+			more, err = trim.Step(l.s.now())
 		}
 		r.More = r.More || more
 		return func() { l.houseKept(r, err, time.Now()) }
@@ -183,9 +183,9 @@ func (s *Share) Prune(ctx context.Context, o PruneOrder) (Pruned, error) {
 			l.ask(func() func() {
 				var err error
 				if o.DryRun {
-					r, err = p.Preview(time.Now(), maxPruned)
+					r, err = p.Preview(l.s.now(), maxPruned)
 				} else {
-					r, err = p.Step(time.Now())
+					r, err = p.Step(l.s.now())
 				}
 				return func() {
 					if !o.DryRun {

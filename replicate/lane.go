@@ -77,7 +77,7 @@ func (l *loop) recordJob(now time.Time) func() func() {
 	l.lane.records = nil
 	apart, files := !l.together(), l.root.files
 	return func() func() {
-		out, err := l.s.record(files, jobs, now.UnixNano(), apart)
+		out, err := l.s.record(files, jobs, l.s.now().UnixNano(), apart)
 		return func() {
 			if err != nil {
 				l.indexFailed("record changes", err)

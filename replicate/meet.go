@@ -19,7 +19,7 @@ func (s *Share) hello() (*wire.Hello, error) {
 		Share: s.cfg.Name, NodeName: s.cfg.NodeName, Node: s.cfg.Node,
 		Conflict: s.cfg.Conflict, Deletes: s.cfg.Deletes, SpecialBits: s.cfg.SpecialBits,
 		SyncOwners: s.facts.SyncOwners, Hold: s.cfg.OnReconnect == "hold",
-		Clock: time.Now().UnixNano(), Ignore: s.cfg.Ignore,
+		Clock: s.now().UnixNano(), Ignore: s.cfg.Ignore,
 	}
 	err := s.st.View(func(tx *store.Tx) error {
 		m, err := tx.Meta()
@@ -150,7 +150,7 @@ func (s *Share) meet(theirs *wire.Hello, mayMend error) meeting {
 		m.mended, m.refused = false, mayMend
 	case h.RolledBack, h.PeerForgot:
 		m.again = true
-		_, m.err = s.st.NewEpoch(time.Now(), theirs.HeardEpoch)
+		_, m.err = s.st.NewEpoch(s.now(), theirs.HeardEpoch)
 	case h.PeerBehind:
 		m.again = true // the peer mends itself and comes back
 	case h.NewPeer:
@@ -199,7 +199,7 @@ func (l *loop) begin(sess *session, ours *wire.Hello, m meeting) {
 		from = theirs.Heard
 	}
 	t.acked, t.saved = from, m.meta.Acked
-	t.skew = time.Duration(theirs.Clock - time.Now().UnixNano())
+	t.skew = time.Duration(theirs.Clock - l.s.now().UnixNano())
 	live := m.head
 	if theirs.Records == 0 {
 		live = 0
@@ -207,7 +207,7 @@ func (l *loop) begin(sess *session, ours *wire.Hello, m meeting) {
 	l.rounds.kick = true
 	l.log.Info("connected to peer", "peer", l.s.cfg.PeerName, "version", theirs.Version, "to_hear", t.head-t.heard, "to_tell", m.head-from)
 	if !t.held { // a look at the plan is not the end of an outage
-		l.remember(func(m *metaTimes) { m.connected = time.Now().UnixNano() })
+		l.remember(func(m *metaTimes) { m.connected = l.s.now().UnixNano() })
 	}
 	l.converse(sess, from, live)
 }
@@ -279,7 +279,7 @@ func (l *loop) hearJob(now time.Time) func() func() {
 		var out heard
 		err := l.s.roomForIndex()
 		if err == nil {
-			out, err = l.s.hear(msgs, acked, now.UnixNano(), hold)
+			out, err = l.s.hear(msgs, acked, l.s.now().UnixNano(), hold)
 		}
 		return func() {
 			if t.sess != sess {
@@ -307,7 +307,7 @@ func (l *loop) ackJob(now time.Time) func() func() {
 	}
 	acked := t.acked
 	return func() func() {
-		_, err := l.s.hear(nil, acked, now.UnixNano(), false)
+		_, err := l.s.hear(nil, acked, l.s.now().UnixNano(), false)
 		return func() {
 			t.saved = max(t.saved, acked)
 			if err != nil && t.sess != nil {

@@ -151,7 +151,7 @@ func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions 
 	s, pass := l.s, l.notice.pass
 	o := scan.WalkOptions{
 		Files: l.root.files, Facts: s.facts, Lookup: s.lookup, Get: s.get,
-		Under: index.Root, Hashers: s.cfg.Hashers,
+		Under: index.Root, Hashers: s.cfg.Hashers, Clock: s.doors.Clock,
 		Emit: func(found []scan.Finding, problems []scan.Problem) error {
 			done := make(chan error, 1)
 			s.post(func() {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"time"
 
 	"duet/diff"
 	"duet/store"
@@ -25,7 +24,7 @@ func (s *Share) Plan(ctx context.Context) (*Plan, error) {
 	}
 	st := s.Status()
 	p := &Plan{
-		Share: s.cfg.Name, Made: time.Now(), Connected: st.Connected, Outage: st.Outage, Waiting: st.Waiting,
+		Share: s.cfg.Name, Made: s.now(), Connected: st.Connected, Outage: st.Outage, Waiting: st.Waiting,
 		Held: st.State == WaitingApproval && st.Waiting == nil, Steps: []PlanStep{},
 	}
 	p.Ours.First, p.Theirs.First = []string{}, []string{}

@@ -167,7 +167,7 @@ func (l *loop) revive(p index.Path) {
 	l.rounds.flying[p] = true
 	l.ask(func() func() {
 		err := l.s.st.Update(func(tx *store.Tx) error {
-			w, err := l.s.begin(tx, index.ByPeer, time.Now().UnixNano())
+			w, err := l.s.begin(tx, index.ByPeer, l.s.now().UnixNano())
 			if err != nil {
 				return err
 			}

@@ -232,7 +232,6 @@ func (l *loop) installJob() func() func() {
 	s := l.s
 	env := s.installEnv()
 	ctx, hold := l.ctx, l.talk.held
-	now := time.Now()
 	gone := l.root.ctx == nil
 	return func() func() {
 		if gone {
@@ -244,7 +243,7 @@ func (l *loop) installJob() func() func() {
 				l.haltFor(err)
 			}
 		}
-		if err := s.settleAll(b.settle, now, hold); err != nil {
+		if err := s.settleAll(b.settle, hold); err != nil {
 			return func() { l.landed(b, nil, err) }
 		}
 		jobs := b.staged()
@@ -266,12 +265,12 @@ func (l *loop) installJob() func() func() {
 }
 
 // settleAll decides paths again for which nothing changes in the tree.
-func (s *Share) settleAll(paths []index.Path, now time.Time, hold bool) error {
+func (s *Share) settleAll(paths []index.Path, hold bool) error {
 	if len(paths) == 0 {
 		return nil
 	}
 	return s.st.Update(func(tx *store.Tx) error {
-		w, err := s.begin(tx, index.ByPeer, now.UnixNano())
+		w, err := s.begin(tx, index.ByPeer, s.now().UnixNano())
 		if err != nil {
 			return err
 		}

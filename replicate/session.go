@@ -194,7 +194,7 @@ func (l *loop) parted(sess *session, err error) {
 		if t.held {
 			l.log.Debug("nothing was applied: the outage before goes on")
 		} else {
-			l.remember(func(m *metaTimes) { m.parted, m.why = time.Now().UnixNano(), why })
+			l.remember(func(m *metaTimes) { m.parted, m.why = l.s.now().UnixNano(), why })
 		}
 	}
 	if err != nil {

@@ -48,6 +48,7 @@ type Doors struct {
 	Watch  func(*scan.Rules) (scan.Watcher, error)
 	Commit func(stage string) error // see store.Options
 	Random func() uint64            // of the names and ids that must be unlike any others
+	Clock  func() time.Time         // this host's clock, for times that are written down, told, or compared with those of files
 }
 
 func (d Doors) orReal(cfg Config) Doors {
@@ -70,6 +71,9 @@ func (d Doors) orReal(cfg Config) Doors {
 	if d.Random == nil {
 		d.Random = rand.Uint64
 	}
+	if d.Clock == nil {
+		d.Clock = time.Now
+	}
 	return d
 }
 
@@ -86,7 +90,7 @@ func Open(cfg Config) (*Share, error) {
 	if err := s.configure(); err != nil {
 		return nil, fmt.Errorf("share %q: %w", cfg.Name, err)
 	}
-	st, err := store.Open(cfg.File, store.Options{Share: cfg.Name, Node: cfg.Node, Commit: s.doors.Commit, Random: s.doors.Random})
+	st, err := store.Open(cfg.File, store.Options{Share: cfg.Name, Node: cfg.Node, Commit: s.doors.Commit, Random: s.doors.Random, Now: s.doors.Clock})
 	switch {
 	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrFormat):
 		s.broken = err
@@ -140,6 +144,10 @@ func (s *Share) Close() error {
 	}
 	return s.st.Close()
 }
+
+// now is the time by this host's clock. Clocks step and differ: what has to
+// wait goes by time.Now, whose differences are never wrong.
+func (s *Share) now() time.Time { return s.doors.Clock() }
 
 // Name returns the share's name.
 func (s *Share) Name() string { return s.cfg.Name }

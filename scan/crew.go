@@ -39,8 +39,8 @@ type crew struct {
 
 // waiting is the patience with files that are being written.
 type waiting struct {
-	settle  time.Duration // how long unchanged, where open writers cannot be told
-	now     func() time.Time
+	settle  time.Duration                            // how long unchanged, where open writers cannot be told
+	now     func() time.Time                         // by the clock that stamps the files
 	closely bool                                     // read links even if their stamps say nothing new
 	busy    func(p index.Path, copied bool)          // it has to be looked at again; copied: a copy of it did not come out consistent
 	overdue func(index.Path) bool                    // copy it rather than wait longer
@@ -58,6 +58,7 @@ type note struct {
 }
 
 func newCrew(ctx context.Context, o *WalkOptions, flush time.Duration, w waiting) *crew {
+	w.now = o.Clock
 	if w.now == nil {
 		w.now = time.Now
 	}

@@ -28,7 +28,7 @@ const maxMoved = 1 << 16
 // for files that are being written.
 type ExamineOptions struct {
 	WalkOptions
-	Now       func() time.Time // nil: time.Now
+	Now       func() time.Time // for waiting; nil: time.Now
 	Settle    time.Duration    // of the DirtySet; where open writers cannot be told, a file must be unchanged for ten of these
 	MaxSettle time.Duration    // after this, a file that is still being written is copied and reported as it is
 }
@@ -45,7 +45,7 @@ func Examine(ctx context.Context, o ExamineOptions, paths []Dirty) (again []Dirt
 	}
 	x := &examiner{o: &o, since: map[index.Path]Dirty{}, moved: map[uint64]content{}, told: map[index.Path]bool{}}
 	x.crew = newCrew(ctx, &o.WalkOptions, 10*time.Millisecond, waiting{
-		settle: 10 * o.Settle, now: o.Now, closely: true,
+		settle: 10 * o.Settle, closely: true,
 		busy: x.busy, overdue: x.overdue, moved: x.known,
 	})
 	paths = slices.Clone(paths)

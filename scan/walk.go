@@ -29,6 +29,8 @@ type WalkOptions struct {
 	Arm func(dir index.Path) error
 	// Hashers is how many files are read at a time; 0: as many as processors.
 	Hashers int
+	// Clock is that of the host whose kernel stamps the files; nil: time.Now.
+	Clock func() time.Time
 	// Emit gets findings and problems in batches, from one goroutine at a time,
 	// parents before children and all creations before all deletions.
 	Emit func([]Finding, []Problem) error
