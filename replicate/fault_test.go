@@ -108,9 +108,13 @@ func TestMaxDeleteInParts(t *testing.T) {
 		p.a.remove(fmt.Sprint("f", i))
 	}
 	p.settle()
+	p.cut() // so that these are heard at once
+	p.a.until("cut", func(st replicate.Status) bool { return !st.Connected })
 	for i := range 8 {
 		p.a.remove(fmt.Sprint("f", 8+i))
 	}
+	p.a.until("the deletes", func(st replicate.Status) bool { return st.Files == 14 })
+	p.join()
 	st := p.b.until("approval", func(st replicate.Status) bool { return st.Waiting != nil && st.Waiting.Deletes == 8 })
 	if st.Files != 22 {
 		t.Errorf("%d files are left, want 22", st.Files)
