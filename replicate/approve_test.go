@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"duet/replicate"
+	"duet/replicate/report"
 )
 
 // An approval is for the deletes that waited, and outlives whatever else is
@@ -20,8 +21,8 @@ func TestApprovalOutlivesOtherNews(t *testing.T) {
 	for i := range 20 {
 		p.a.remove(fmt.Sprint("f", i))
 	}
-	p.a.until("all deletes", func(st replicate.Status) bool { return st.Files == 10 && st.Acked == st.Head })
-	p.b.until("approval", func(st replicate.Status) bool { return st.Waiting != nil })
+	p.a.until("all deletes", func(st report.Status) bool { return st.Files == 10 && st.Acked == st.Head })
+	p.b.until("approval", func(st report.Status) bool { return st.Waiting != nil })
 	if err := p.b.share.Pause(context.Background()); err != nil { // so that nothing is done before the news
 		t.Fatal(err)
 	}
@@ -30,7 +31,7 @@ func TestApprovalOutlivesOtherNews(t *testing.T) {
 	}
 	heard := p.b.share.Status().Heard
 	p.a.write("news", "something else")
-	p.b.until("news", func(st replicate.Status) bool { return st.Heard > heard })
+	p.b.until("news", func(st report.Status) bool { return st.Heard > heard })
 	if err := p.b.share.Resume(context.Background()); err != nil {
 		t.Fatal(err)
 	}

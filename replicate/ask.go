@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"duet/replicate/report"
 	"duet/replicate/wire"
 	"duet/store"
 	"duet/store/index"
@@ -177,7 +178,7 @@ func (s *Share) setPaused(ctx context.Context, paused bool) error {
 // approval.
 func (s *Share) AcceptRoot(ctx context.Context) error {
 	return s.do(ctx, func(l *loop, done chan<- error) {
-		if l.root.halt != RootReplaced {
+		if l.root.halt != report.RootReplaced {
 			done <- fmt.Errorf("share %q is not halted on a replaced root", s.cfg.Name)
 			return
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"duet/replicate"
+	"duet/replicate/report"
 	"duet/store"
 	"duet/store/index"
 )
@@ -25,7 +26,7 @@ var patience = func() time.Duration {
 }()
 
 // until waits until a share's status is as wanted.
-func (n *node) until(what string, ok func(replicate.Status) bool) replicate.Status {
+func (n *node) until(what string, ok func(report.Status) bool) report.Status {
 	n.t.Helper()
 	for end := time.Now().Add(patience); ; {
 		st := n.share.Status()
@@ -39,8 +40,8 @@ func (n *node) until(what string, ok func(replicate.Status) bool) replicate.Stat
 	}
 }
 
-func isState(want replicate.State) func(replicate.Status) bool {
-	return func(st replicate.Status) bool { return st.State == want }
+func isState(want report.State) func(report.Status) bool {
+	return func(st report.Status) bool { return st.State == want }
 }
 
 func TestRenameOfADirectoryIsMoves(t *testing.T) {
@@ -139,7 +140,7 @@ func TestDeleteOfADirectoryAgainstACreationInside(t *testing.T) {
 	p.start()
 	p.settle()
 	p.cut()
-	p.a.until("cut", func(st replicate.Status) bool { return !st.Connected })
+	p.a.until("cut", func(st report.Status) bool { return !st.Connected })
 	p.a.remove("d")
 	p.b.write("d/new", "3")
 	p.join()
@@ -158,13 +159,13 @@ func TestMaxDelete(t *testing.T) {
 	p.start()
 	p.settle()
 	p.cut()
-	p.a.until("cut", func(st replicate.Status) bool { return !st.Connected })
+	p.a.until("cut", func(st report.Status) bool { return !st.Connected })
 	for i := range 20 {
 		p.a.remove(fmt.Sprint("f", i))
 	}
-	p.a.until("the deletes", func(st replicate.Status) bool { return st.Files == 10 })
+	p.a.until("the deletes", func(st report.Status) bool { return st.Files == 10 })
 	p.join()
-	st := p.b.until("approval", isState(replicate.WaitingApproval))
+	st := p.b.until("approval", isState(report.WaitingApproval))
 	if st.Waiting == nil || st.Waiting.Deletes != 20 || st.Files != 30 {
 		t.Fatalf("waiting: %+v, files %d", st.Waiting, st.Files)
 	}
@@ -193,7 +194,7 @@ func TestEmptiedRoot(t *testing.T) {
 	p.a.remove("y")
 	p.a.start()
 	p.join()
-	st := p.a.until("approval", isState(replicate.WaitingApproval))
+	st := p.a.until("approval", isState(report.WaitingApproval))
 	if !strings.Contains(st.Reason, "duet approve") {
 		t.Errorf("reason: %q", st.Reason)
 	}
@@ -221,7 +222,7 @@ func TestRootReplacedAndMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.a.start()
-	if st := p.a.until("halt", isState(replicate.RootMissing)); st.Reason == "" {
+	if st := p.a.until("halt", isState(report.RootMissing)); st.Reason == "" {
 		t.Error("no reason")
 	}
 	p.a.stop()
@@ -229,7 +230,7 @@ func TestRootReplacedAndMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.a.start()
-	p.a.until("halt", isState(replicate.RootReplaced))
+	p.a.until("halt", isState(report.RootReplaced))
 	if p.b.read("x") != "1" {
 		t.Error("x was deleted on the peer")
 	}
@@ -239,7 +240,7 @@ func TestRootReplacedAndMissing(t *testing.T) {
 	if err := os.Rename(away, p.a.root); err != nil {
 		t.Fatal(err)
 	}
-	p.a.until("recovery", isState(replicate.Disconnected))
+	p.a.until("recovery", isState(report.Disconnected))
 	p.join()
 	p.settle()
 }
@@ -359,13 +360,13 @@ func TestConflictOnHold(t *testing.T) {
 	p.start()
 	p.settle()
 	p.cut()
-	p.a.until("cut", func(st replicate.Status) bool { return !st.Connected })
-	p.b.until("cut", func(st replicate.Status) bool { return !st.Connected })
+	p.a.until("cut", func(st report.Status) bool { return !st.Connected })
+	p.b.until("cut", func(st report.Status) bool { return !st.Connected })
 	p.a.write("x", "a's")
 	p.b.write("x", "b's")
 	p.join()
 	for _, n := range []*node{p.a, p.b} {
-		n.until("a held conflict", func(st replicate.Status) bool { return st.Held == 1 && st.State == replicate.Degraded })
+		n.until("a held conflict", func(st report.Status) bool { return st.Held == 1 && st.State == report.Degraded })
 	}
 	if p.a.read("x") != "a's" || p.b.read("x") != "b's" {
 		t.Error("a held conflict was touched")

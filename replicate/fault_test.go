@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"duet/replicate"
+	"duet/replicate/report"
 	"duet/scan/vfs"
 	"duet/store/index"
 )
@@ -58,8 +59,8 @@ func TestErrorStaysOnItsPath(t *testing.T) {
 	if err := p.b.share.Rescan(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p.b.until("the problem", func(st replicate.Status) bool {
-		return len(st.Problems) == 1 && st.Problems[0].Path == "bad" && st.State == replicate.Degraded
+	p.b.until("the problem", func(st report.Status) bool {
+		return len(st.Problems) == 1 && st.Problems[0].Path == "bad" && st.State == report.Degraded
 	})
 	p.a.remove("bad/x")
 	p.a.write("bad/y", "22")
@@ -90,7 +91,7 @@ func TestRootReplacedWhileRunning(t *testing.T) {
 	p.settle()
 	strange.Store(true)
 	p.a.write("y", "2")
-	p.b.until("a halt", isState(replicate.RootReplaced))
+	p.b.until("a halt", isState(report.RootReplaced))
 	if _, err := os.Lstat(filepath.Join(p.b.root, "y")); !os.IsNotExist(err) {
 		t.Errorf("y was installed into another directory: %v", err)
 	}
@@ -109,13 +110,13 @@ func TestMaxDeleteInParts(t *testing.T) {
 	}
 	p.settle()
 	p.cut() // so that these are heard at once
-	p.a.until("cut", func(st replicate.Status) bool { return !st.Connected })
+	p.a.until("cut", func(st report.Status) bool { return !st.Connected })
 	for i := range 8 {
 		p.a.remove(fmt.Sprint("f", 8+i))
 	}
-	p.a.until("the deletes", func(st replicate.Status) bool { return st.Files == 14 })
+	p.a.until("the deletes", func(st report.Status) bool { return st.Files == 14 })
 	p.join()
-	st := p.b.until("approval", func(st replicate.Status) bool { return st.Waiting != nil && st.Waiting.Deletes == 8 })
+	st := p.b.until("approval", func(st report.Status) bool { return st.Waiting != nil && st.Waiting.Deletes == 8 })
 	if st.Files != 22 {
 		t.Errorf("%d files are left, want 22", st.Files)
 	}
@@ -130,14 +131,14 @@ func TestMaxDeleteByReplacedDirectory(t *testing.T) {
 	p.start()
 	p.settle()
 	p.cut() // so that all of it is heard at once
-	p.a.until("cut", func(st replicate.Status) bool { return !st.Connected })
+	p.a.until("cut", func(st report.Status) bool { return !st.Connected })
 	p.a.remove("d")
 	if err := os.Symlink("elsewhere", filepath.Join(p.a.root, "d")); err != nil {
 		t.Fatal(err)
 	}
-	p.a.until("the deletes", func(st replicate.Status) bool { return st.Files == 0 && st.Links == 1 })
+	p.a.until("the deletes", func(st report.Status) bool { return st.Files == 0 && st.Links == 1 })
 	p.join()
-	p.b.until("approval", func(st replicate.Status) bool { return st.Waiting != nil && st.Waiting.Deletes >= 30 })
+	p.b.until("approval", func(st report.Status) bool { return st.Waiting != nil && st.Waiting.Deletes >= 30 })
 	p.a.write("more", "news")
 	p.until("more", func() bool { return p.b.read("more") == "news" })
 	if st := p.b.share.Status(); p.b.read("d/f29") != "x" || st.Kept != 0 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"duet/recovery"
+	"duet/replicate/report"
 	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store"
@@ -183,19 +184,19 @@ func (s *Share) checkRoot(m store.Meta, files vfs.Files) error {
 func (l *loop) haltFor(err error) {
 	switch {
 	case errors.Is(err, recovery.ErrRootMissing):
-		l.halt(RootMissing, err.Error())
+		l.halt(report.RootMissing, err.Error())
 	case errors.Is(err, recovery.ErrRootReplaced):
-		l.halt(RootReplaced, err.Error())
+		l.halt(report.RootReplaced, err.Error())
 	case errors.Is(err, store.ErrCorrupt):
 		l.root.final = true
-		l.halt(IndexError, err.Error())
+		l.halt(report.IndexError, err.Error())
 	default: // an error of the moment, as a full disk
-		l.halt(ErrorState, advise(err)+"; tried again every few seconds")
+		l.halt(report.Failed, advise(err)+"; tried again every few seconds")
 	}
 }
 
 // halt stops all work on the share. The peer is told; other shares go on.
-func (l *loop) halt(state State, reason string) {
+func (l *loop) halt(state report.State, reason string) {
 	if l.root.halt != state {
 		l.log.Error("share halted", "state", string(state), "reason", reason)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"duet/replicate"
 	"duet/replicate/link/linktest"
+	"duet/replicate/report"
 	"duet/replicate/wire"
 	"duet/store"
 	"duet/store/index"
@@ -196,7 +197,7 @@ func TestAllIsIgnored(t *testing.T) {
 	})
 	p.a.write("x.cache", "1")
 	p.start()
-	p.b.until("the ignored file", func(st replicate.Status) bool { return st.Ignored == 1 })
+	p.b.until("the ignored file", func(st report.Status) bool { return st.Ignored == 1 })
 	p.flush()
 	p.restart(func() {})
 	p.flush()
@@ -215,16 +216,16 @@ func TestRuleComesWhilePending(t *testing.T) {
 	}
 	p.a.write("x.cache", "2")
 	p.a.write("y.cache", "2")
-	p.b.until("two paths to take", func(st replicate.Status) bool { return st.PendingIn == 2 })
+	p.b.until("two paths to take", func(st report.Status) bool { return st.PendingIn == 2 })
 	p.cut()
 	p.b.stop()
 	p.b.cfg.Ignore = []string{"*.cache"}
 	p.b.start()
-	p.b.until("nothing to take", func(st replicate.Status) bool { return st.PendingIn == 0 && st.Ignored == 2 })
+	p.b.until("nothing to take", func(st report.Status) bool { return st.PendingIn == 0 && st.Ignored == 2 })
 	if err := p.b.share.Resume(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	p.a.until("cut", func(st replicate.Status) bool { return !st.Connected })
+	p.a.until("cut", func(st report.Status) bool { return !st.Connected })
 	p.join()
 	p.pass()
 	p.b.wants("x.cache", "1")
@@ -260,11 +261,11 @@ func TestRulesAreRemembered(t *testing.T) {
 	p.a.stop()
 	p.a.write("x.cache", "1")
 	p.a.start()
-	p.a.until("an ignored file", func(st replicate.Status) bool { return st.Ignored == 1 && st.PendingOut == 0 })
+	p.a.until("an ignored file", func(st report.Status) bool { return st.Ignored == 1 && st.PendingOut == 0 })
 	if rules() != was {
 		t.Error("the same rules were taken for others")
 	}
-	p.b.until("cut", func(st replicate.Status) bool { return !st.Connected })
+	p.b.until("cut", func(st report.Status) bool { return !st.Connected })
 	p.join()
 	p.pass()
 	p.b.wantsNone("x.cache")
@@ -310,7 +311,7 @@ func TestRulesOfThePeerThatCannotBeRead(t *testing.T) {
 	if err := wire.WriteMsg(stream, hello); err != nil {
 		t.Fatal(err)
 	}
-	st := p.a.until("an error", func(st replicate.Status) bool { return strings.Contains(st.LastError, "ignore line 2") })
+	st := p.a.until("an error", func(st report.Status) bool { return strings.Contains(st.LastError, "ignore line 2") })
 	if st.Connected || !strings.Contains(st.LastError, "rules of b") {
 		t.Errorf("connected %v, last error %q", st.Connected, st.LastError)
 	}
@@ -340,7 +341,7 @@ func TestRuleForManyPaths(t *testing.T) {
 		p.a.write(fmt.Sprintf("d/%d.cache", i), "")
 	}
 	p.start()
-	p.a.until("ignored files", func(st replicate.Status) bool { return st.Ignored == many })
+	p.a.until("ignored files", func(st report.Status) bool { return st.Ignored == many })
 	p.flush()
 	p.restart(func() { p.b.cfg.Ignore = nil })
 	p.settle()
@@ -381,9 +382,9 @@ func TestRuleGoesWhileHeld(t *testing.T) {
 	p.settle()
 	p.cut()
 	for _, n := range []*node{p.a, p.b} {
-		n.until("cut", func(st replicate.Status) bool { return !st.Connected })
+		n.until("cut", func(st report.Status) bool { return !st.Connected })
 		n.write("x.cache", n.cfg.NodeName+"'s")
-		n.until("an edit", func(st replicate.Status) bool { return st.PendingOut == 1 })
+		n.until("an edit", func(st report.Status) bool { return st.PendingOut == 1 })
 	}
 	p.restart(func() { p.b.cfg.Ignore = []string{"*.cache"} })
 	p.pass()
@@ -396,8 +397,8 @@ func TestRuleGoesWhileHeld(t *testing.T) {
 		p.b.cfg.Ignore = nil
 		p.b.cfg.OnReconnect = "hold"
 	})
-	st := p.b.until("a held session", func(st replicate.Status) bool {
-		return st.State == replicate.WaitingApproval && st.PendingIn == 1
+	st := p.b.until("a held session", func(st report.Status) bool {
+		return st.State == report.WaitingApproval && st.PendingIn == 1
 	})
 	if st.Conflicts != 0 || st.Ignored != 0 {
 		t.Errorf("held, with %d conflicts and %d ignored", st.Conflicts, st.Ignored)

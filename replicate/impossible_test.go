@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"duet/replicate"
+	"duet/replicate/report"
 	"duet/replicate/wire"
 	"duet/scan"
 	"duet/store/index"
@@ -44,7 +44,7 @@ func TestImpossiblePeer(t *testing.T) {
 			pp := p.puppetOf(nil)
 			p.a.until("meeting", connected)
 			pp.say(c.say(pp)...)
-			st := p.a.until("the end of the session", func(st replicate.Status) bool { return !st.Connected })
+			st := p.a.until("the end of the session", func(st report.Status) bool { return !st.Connected })
 			if !strings.Contains(st.LastError, c.want) {
 				t.Errorf("it ended with %q, want %q", st.LastError, c.want)
 			}
@@ -82,7 +82,7 @@ func TestNodesThatWouldNotAgree(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPair(t, nil)
 			p.puppetOf(c.change)
-			st := p.a.until("a refusal", func(st replicate.Status) bool { return st.LastError != "" && !st.Connected })
+			st := p.a.until("a refusal", func(st report.Status) bool { return st.LastError != "" && !st.Connected })
 			if !strings.Contains(st.LastError, c.want) {
 				t.Errorf("it ended with %q, want %q", st.LastError, c.want)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"duet/replicate"
 	"duet/replicate/expiry"
+	"duet/replicate/report"
 	"duet/store"
 	"duet/store/index"
 )
@@ -62,7 +63,7 @@ func TestHousekeeping(t *testing.T) {
 	})
 	p.start()
 	p.overwrite("page", 8)
-	p.b.until("housekeeping", func(st replicate.Status) bool { return st.Kept == 3 })
+	p.b.until("housekeeping", func(st report.Status) bool { return st.Kept == 3 })
 	p.settle()
 	var left []string
 	for _, k := range p.b.kept() {
@@ -91,7 +92,7 @@ func TestNoHousekeepingWhilePaused(t *testing.T) {
 	p.cut()
 	p.b.cfg.Housekeeping = time.Millisecond
 	p.b.start()
-	p.b.until("paused", isState(replicate.PausedState))
+	p.b.until("paused", isState(report.Paused))
 	time.Sleep(50 * time.Millisecond) // that nothing happens can only be waited for
 	if n := len(p.b.kept()); n != 3 {
 		t.Errorf("%d versions are left", n)
@@ -99,7 +100,7 @@ func TestNoHousekeepingWhilePaused(t *testing.T) {
 	if err := p.b.share.Resume(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	p.b.until("housekeeping", func(st replicate.Status) bool { return st.Kept == 1 })
+	p.b.until("housekeeping", func(st report.Status) bool { return st.Kept == 1 })
 }
 
 func TestPrune(t *testing.T) {
@@ -147,7 +148,7 @@ func TestPruneLoser(t *testing.T) {
 	p.settle()
 	p.cut()
 	for _, n := range []*node{p.a, p.b} {
-		n.until("the cut", func(st replicate.Status) bool { return !st.Connected })
+		n.until("the cut", func(st report.Status) bool { return !st.Connected })
 	}
 	p.a.write("x", "a's")
 	p.b.write("x", "b's, newer")
@@ -164,7 +165,7 @@ func TestPruneLoser(t *testing.T) {
 		if _, err := n.share.Prune(context.Background(), replicate.PruneOrder{Limits: &expiry.Limits{Age: 1}}); err != nil {
 			t.Error(err)
 		}
-		n.until("no conflict", func(st replicate.Status) bool { return st.Conflicts == 0 && st.Kept == 0 })
+		n.until("no conflict", func(st report.Status) bool { return st.Conflicts == 0 && st.Kept == 0 })
 	}
 	p.settle()
 }
@@ -188,7 +189,7 @@ func TestJournalIsBounded(t *testing.T) {
 	p.b.stop()
 	p.start()
 	for _, n := range []*node{p.a, p.b} {
-		n.until("a short journal", func(st replicate.Status) bool { return st.Head > 40 && events(n).Events <= 18 })
+		n.until("a short journal", func(st report.Status) bool { return st.Head > 40 && events(n).Events <= 18 })
 	}
 	p.b.write("page", "last")
 	p.until("an edit", func() bool { return p.a.read("page") == "last" })

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"duet/replicate/report"
 	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store"
@@ -58,16 +59,16 @@ type root struct {
 	files     vfs.Files
 	watcher   scan.Watcher
 	opening   bool
-	ready     bool      // the first scan of this life is done
-	halt      State     // why it is closed; "" if it is not
-	final     bool      // only a restart ends the halt
-	reason    string    // the same in words, and what to do
-	emptied   bool      // waits for approval: a scan would find everything gone
-	next      time.Time // when to look again
-	again     time.Time // when to replay again what could not be settled; zero if all was
-	unsettled int       // replays in a row that left something
-	accept    bool      // a person accepts the directory that is there now
-	acceptGap bool      // a person accepts that everything is gone
+	ready     bool         // the first scan of this life is done
+	halt      report.State // why it is closed; "" if it is not
+	final     bool         // only a restart ends the halt
+	reason    string       // the same in words, and what to do
+	emptied   bool         // waits for approval: a scan would find everything gone
+	next      time.Time    // when to look again
+	again     time.Time    // when to replay again what could not be settled; zero if all was
+	unsettled int          // replays in a row that left something
+	accept    bool         // a person accepts the directory that is there now
+	acceptGap bool         // a person accepts that everything is gone
 }
 
 // post hands f to the loop. It waits while the mailbox is full, and drops f
@@ -126,7 +127,7 @@ func newLoop(s *Share) *loop {
 	l.notice.looking, l.notice.crossed = map[int][]scan.Dirty{}, map[index.Path]bool{}
 	l.rounds.reset()
 	if s.st == nil {
-		l.root.halt, l.root.reason, l.root.final = IndexError, s.broken.Error(), true
+		l.root.halt, l.root.reason, l.root.final = report.IndexError, s.broken.Error(), true
 		return l
 	}
 	err := s.st.View(func(tx *store.Tx) error {
@@ -136,7 +137,7 @@ func newLoop(s *Share) *loop {
 		return err
 	})
 	if err != nil {
-		l.root.halt, l.root.reason, l.root.final = IndexError, err.Error(), true
+		l.root.halt, l.root.reason, l.root.final = report.IndexError, err.Error(), true
 	}
 	return l
 }
@@ -163,7 +164,7 @@ func (l *loop) turn() {
 		if r := recover(); r != nil {
 			l.log.Error("internal error", "panic", r, "stack", string(debug.Stack()))
 			l.root.final = true
-			l.halt(ErrorState, fmt.Sprintf("internal error: %v; please report it, then restart duet", r))
+			l.halt(report.Failed, fmt.Sprintf("internal error: %v; please report it, then restart duet", r))
 		}
 	}()
 	l.advance(time.Now())

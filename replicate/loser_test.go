@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"duet/replicate"
+	"duet/replicate/report"
 	"duet/store"
 	"duet/store/index"
 )
@@ -22,7 +22,7 @@ func TestLoserIsDeletedBeforeItIsReplaced(t *testing.T) {
 	p.settle()
 	p.cut()
 	for _, n := range []*node{p.a, p.b} {
-		n.until("the cut", func(st replicate.Status) bool { return !st.Connected })
+		n.until("the cut", func(st report.Status) bool { return !st.Connected })
 	}
 	if err := p.a.share.Pause(context.Background()); err != nil {
 		t.Fatal(err)
@@ -34,12 +34,12 @@ func TestLoserIsDeletedBeforeItIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, n := range []*node{p.a, p.b} {
-		n.until("its own edit", func(st replicate.Status) bool { return st.PendingOut == 1 && st.Dirty == 0 })
+		n.until("its own edit", func(st report.Status) bool { return st.PendingOut == 1 && st.Dirty == 0 })
 	}
 	p.join()
-	p.b.until("winning", func(st replicate.Status) bool { return st.Conflicts == 1 })
+	p.b.until("winning", func(st report.Status) bool { return st.Conflicts == 1 })
 	p.b.remove("x")
-	p.a.until("hearing of the delete", func(replicate.Status) bool {
+	p.a.until("hearing of the delete", func(report.Status) bool {
 		var heard bool
 		_ = p.a.share.View(func(tx *store.Tx) error {
 			r, err := tx.Get("x")

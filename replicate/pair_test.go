@@ -15,6 +15,7 @@ import (
 	"duet/replicate"
 	"duet/replicate/link"
 	"duet/replicate/link/linktest"
+	"duet/replicate/report"
 	"duet/store"
 )
 
@@ -103,7 +104,7 @@ func (n *node) stop() {
 			bad = append(bad, err)
 		}
 		return nil
-	}); err != nil && n.share.Status().State != replicate.IndexError {
+	}); err != nil && n.share.Status().State != report.IndexError {
 		n.t.Error(err)
 	}
 	for _, err := range bad {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"duet/replicate"
+	"duet/replicate/report"
 	"duet/replicate/wire"
 	"duet/store"
 	"duet/store/index"
@@ -35,8 +35,8 @@ func TestAckAfterCommit(t *testing.T) {
 		return nil
 	}
 	pp := p.puppetOf(nil)
-	p.a.until("silence", func(st replicate.Status) bool { return st.State == replicate.Reconciling && st.Outage == nil })
-	p.a.until("the meeting to be written down", func(replicate.Status) bool { return p.a.meta().Connected != 0 })
+	p.a.until("silence", func(st report.Status) bool { return st.State == report.Reconciling && st.Outage == nil })
+	p.a.until("the meeting to be written down", func(report.Status) bool { return p.a.meta().Connected != 0 })
 	armed.Store(true)
 	pp.say(changes(wire.Change{Pos: 5, Path: "never-here", Entry: goneAt(5)}))
 	pp.hears("that it heard us", func(m wire.Msg) bool {
@@ -87,7 +87,7 @@ func TestReplayAtStart(t *testing.T) {
 	p.start()
 	p.b.write("x", "new")
 	p.until("x", func() bool { return p.a.read("x") == "new" })
-	p.a.until("the failure", isState(replicate.ErrorState))
+	p.a.until("the failure", isState(report.Failed))
 	armed.Store(false)
 	p.a.stop()
 	p.cut()
@@ -124,7 +124,7 @@ func TestPeerForgot(t *testing.T) {
 	p.until("y to be forgotten", func() bool { return p.a.record("y") == nil && p.a.meta().Acked == y.Pos })
 	old := p.a.meta()
 	pp.conn.Close()
-	p.a.until("the end of the session", func(st replicate.Status) bool { return !st.Connected })
+	p.a.until("the end of the session", func(st report.Status) bool { return !st.Connected })
 	p.puppetAgain(func(m *wire.Hello) {
 		m.HeardEpoch, m.Heard, m.HeardRun = old.Epoch, y.Pos-1, old.Runs[len(old.Runs)-1].ID
 	})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"duet/replicate/report"
 	"duet/store"
 )
 
@@ -11,7 +12,7 @@ import (
 type published struct {
 	due    time.Time // something may have changed; zero if not
 	last   time.Time
-	state  State
+	state  report.State
 	since  time.Time
 	counts store.Counts
 	meta   store.Meta
@@ -50,7 +51,7 @@ func (l *loop) publishNow(now time.Time) {
 			p.head = uint64(tx.Head())
 			return err
 		})
-		if err != nil && l.root.halt != IndexError {
+		if err != nil && l.root.halt != report.IndexError {
 			l.indexFailed("count the index", err)
 		}
 	}
@@ -67,9 +68,9 @@ func (l *loop) publishNow(now time.Time) {
 }
 
 // describe makes the status.
-func (l *loop) describe(now time.Time) Status {
+func (l *loop) describe(now time.Time) report.Status {
 	p, t, c := &l.published, &l.talk, l.published.counts
-	st := Status{
+	st := report.Status{
 		Name: l.s.cfg.Name, Root: l.s.cfg.Path,
 		Connected: t.greeted, Since: t.since, LastError: t.why, ClockSkewMS: t.skew.Milliseconds(),
 		Files: c.Files, Dirs: c.Dirs, Links: c.Links, Bytes: c.Bytes,
@@ -96,7 +97,7 @@ func (l *loop) describe(now time.Time) Status {
 		st.Holding, st.HoldingInside = f.Holding(), f.HoldingInside()
 	}
 	if m := p.meta; m.Parted != 0 {
-		st.Outage = &Outage{From: time.Unix(0, m.Parted), Why: m.PartedWhy}
+		st.Outage = &report.Outage{From: time.Unix(0, m.Parted), Why: m.PartedWhy}
 		if m.Connected > m.Parted {
 			st.Outage.To = time.Unix(0, m.Connected)
 		}
@@ -113,55 +114,55 @@ func (l *loop) describe(now time.Time) Status {
 }
 
 // word is the one word for how the share is, and the reason where one is needed.
-func (l *loop) word(st Status, failed int64) (State, string) {
+func (l *loop) word(st report.Status, failed int64) (report.State, string) {
 	t, r := &l.talk, &l.rounds
 	switch {
 	case l.s.broken != nil:
-		return IndexError, l.s.broken.Error()
+		return report.IndexError, l.s.broken.Error()
 	case l.root.halt != "":
 		return l.root.halt, l.root.reason
 	case l.root.emptied:
-		return WaitingApproval, fmt.Sprintf("%s is empty, but was not: mount or restore it, or, if all of it was meant to go, run `duet approve %s`", l.s.cfg.Path, l.s.cfg.Name)
+		return report.WaitingApproval, fmt.Sprintf("%s is empty, but was not: mount or restore it, or, if all of it was meant to go, run `duet approve %s`", l.s.cfg.Path, l.s.cfg.Name)
 	case l.root.ctx == nil:
-		return Starting, ""
+		return report.Starting, ""
 	case !l.root.ready:
-		return Scanning, ""
+		return report.Scanning, ""
 	case l.published.paused:
-		return PausedState, "paused by a person: `duet resume " + l.s.cfg.Name + "` goes on"
+		return report.Paused, "paused by a person: `duet resume " + l.s.cfg.Name + "` goes on"
 	case t.sess == nil:
-		return Disconnected, t.why
+		return report.Disconnected, t.why
 	case !t.greeted:
-		return Connecting, fmt.Sprintf("connected; waiting for %s to finish its scan", l.s.cfg.PeerName)
+		return report.Connecting, fmt.Sprintf("connected; waiting for %s to finish its scan", l.s.cfg.PeerName)
 	case t.held && (st.PendingIn > 0 || st.PendingOut > 0 || !l.drained()):
-		return WaitingApproval, fmt.Sprintf("held: look at the plan and apply it with `duet recover %s`", l.s.cfg.Name)
+		return report.WaitingApproval, fmt.Sprintf("held: look at the plan and apply it with `duet recover %s`", l.s.cfg.Name)
 	case r.waiting != nil:
-		return WaitingApproval, r.waiting.Reason
+		return report.WaitingApproval, r.waiting.Reason
 	case len(l.lane.ready) > 0 && l.lane.busy:
-		return Applying, ""
+		return report.Applying, ""
 	case r.batches > 0:
-		return Staging, ""
+		return report.Staging, ""
 	case !l.drained() || l.notice.scanning:
-		return Reconciling, ""
+		return report.Reconciling, ""
 	case st.Held > 0:
-		return Degraded, fmt.Sprintf("%d conflicts wait for a person: `duet conflicts %s`", st.Held, l.s.cfg.Name)
+		return report.Degraded, fmt.Sprintf("%d conflicts wait for a person: `duet conflicts %s`", st.Held, l.s.cfg.Name)
 	case failed > 0:
-		return Degraded, fmt.Sprintf("%d paths cannot be synced, see problems; they are tried again", failed)
+		return report.Degraded, fmt.Sprintf("%d paths cannot be synced, see problems; they are tried again", failed)
 	case st.PendingIn > 0:
-		return Reconciling, ""
+		return report.Reconciling, ""
 	case l.root.unsettled > 0:
-		return Degraded, "an interrupted install could not be settled, see the log; it is tried again"
+		return report.Degraded, "an interrupted install could not be settled, see the log; it is tried again"
 	case l.notice.blind != "":
-		return Degraded, l.notice.blind
+		return report.Degraded, l.notice.blind
 	}
-	return Watching, ""
+	return report.Watching, ""
 }
 
 // progress is of long work; nil while there is none.
-func (l *loop) progress(now time.Time) *Progress {
+func (l *loop) progress(now time.Time) *report.Progress {
 	if pass := l.notice.pass; pass != nil && now.Sub(pass.began) > time.Second {
 		done := pass.paths.Load()
 		rate := float64(done) / now.Sub(pass.began).Seconds()
-		p := &Progress{Phase: "scanning", Done: done, Total: max(pass.known, done), Bytes: pass.bytes.Load(), Rate: rate}
+		p := &report.Progress{Phase: "scanning", Done: done, Total: max(pass.known, done), Bytes: pass.bytes.Load(), Rate: rate}
 		if rate > 0 {
 			p.Left = float64(p.Total-done) / rate
 		}
@@ -177,7 +178,7 @@ func (l *loop) progress(now time.Time) *Progress {
 	if now.Sub(r.began) < time.Second {
 		return nil
 	}
-	p := &Progress{Phase: "receiving", Done: r.done, Total: r.done + l.published.counts.Take}
+	p := &report.Progress{Phase: "receiving", Done: r.done, Total: r.done + l.published.counts.Take}
 	if s := l.talk.sess; s != nil && s.fetch != nil {
 		p.Bytes = s.fetch.Received()
 	}
@@ -206,7 +207,7 @@ func (r *rate) of(bytes int64, now time.Time) float64 {
 }
 
 // answer tells those who wait in Flush.
-func (l *loop) answer(st Status) {
+func (l *loop) answer(st report.Status) {
 	rest := l.waiters[:0]
 	for _, w := range l.waiters {
 		switch {

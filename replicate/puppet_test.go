@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"duet/replicate"
 	"duet/replicate/link"
 	"duet/replicate/link/linktest"
+	"duet/replicate/report"
 	"duet/replicate/transfer"
 	"duet/replicate/wire"
 	"duet/scan"
@@ -204,4 +204,4 @@ func (n *node) view(f func(*store.Tx) error) {
 	}
 }
 
-func connected(st replicate.Status) bool { return st.Connected }
+func connected(st report.Status) bool { return st.Connected }

@@ -7,6 +7,7 @@ import (
 
 	"duet/diff"
 	"duet/replicate/install"
+	"duet/replicate/report"
 	"duet/store"
 	"duet/store/index"
 )
@@ -149,7 +150,7 @@ func (l *loop) withhold(n int64, c store.Counts, now time.Time) bool {
 		return false
 	}
 	if r.waiting == nil || r.waiting.Deletes != n {
-		r.waiting = &Waiting{
+		r.waiting = &report.Waiting{
 			ID: fmt.Sprintf("%08x", uint32(l.s.boot)^uint32(l.talk.heard)), Deletes: n, Total: total,
 			Reason: fmt.Sprintf("%s deleted %d of %d paths, more than max_delete %v: look at `duet recover %s --dry-run`, then `duet approve %s`, or bring the files back on %s",
 				l.s.cfg.PeerName, n, total, l.s.limit, l.s.cfg.Name, l.s.cfg.Name, l.s.cfg.PeerName),

@@ -8,6 +8,7 @@ import (
 
 	"duet/diff"
 	"duet/replicate/install"
+	"duet/replicate/report"
 	"duet/replicate/transfer"
 	"duet/replicate/wire"
 	"duet/scan/vfs"
@@ -36,7 +37,7 @@ type rounds struct {
 
 	approved index.Seq // deletes heard up to here are approved
 	deleted  window    // removals done lately
-	waiting  *Waiting
+	waiting  *report.Waiting
 	seen     int64     // removals that waited when last counted
 	quiet    time.Time // removals wait until then, for more to be heard
 	noisy    time.Time // since when they have been growing

@@ -11,6 +11,7 @@ import (
 
 	"duet/diff"
 	"duet/recovery"
+	"duet/replicate/report"
 	"duet/replicate/wire"
 	"duet/scan"
 	"duet/scan/vfs"
@@ -36,7 +37,7 @@ type Share struct {
 	mail    chan func()
 	stopped chan struct{}
 	loop    *loop
-	status  atomic.Pointer[Status]
+	status  atomic.Pointer[report.Status]
 
 	peerRules atomic.Pointer[scan.Rules] // what the peer ignores, as last heard; written in the writer lane
 }
@@ -159,7 +160,7 @@ func (s *Share) Config() Config { return s.cfg }
 func (s *Share) Rules() *scan.Rules { return s.rules }
 
 // Status returns what the share last said of itself.
-func (s *Share) Status() Status { return *s.status.Load() }
+func (s *Share) Status() report.Status { return *s.status.Load() }
 
 // View runs a query on the index.
 func (s *Share) View(f func(*store.Tx) error) error {

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"duet/replicate/report"
 	"duet/scan"
 	"duet/store/index"
 )
@@ -156,7 +157,7 @@ func (t *trouble) next(now time.Time) time.Time {
 }
 
 // list returns the problems for people, in walk order, at most 100.
-func (t *trouble) list() (ps []Problem, skipped, failed int64) {
+func (t *trouble) list() (ps []report.Problem, skipped, failed int64) {
 	for _, p := range slices.SortedFunc(maps.Keys(t.paths), index.Path.Compare) {
 		h := t.paths[p]
 		if h.install && h.tries < 3 {
@@ -168,7 +169,7 @@ func (t *trouble) list() (ps []Problem, skipped, failed int64) {
 			failed++
 		}
 		if len(ps) < 100 {
-			ps = append(ps, Problem{
+			ps = append(ps, report.Problem{
 				Path: p.String(), Error: advise(h.err), Skipped: h.skipped,
 				Since: h.since, Next: h.next, Tries: h.tries,
 			})

@@ -11,6 +11,7 @@ import (
 	"duet/cmd/duet/inspect"
 	"duet/cmd/duet/node"
 	"duet/replicate"
+	"duet/replicate/report"
 )
 
 // The page on JSON names every key that is printed.
@@ -43,7 +44,7 @@ func TestJSONPage(t *testing.T) {
 		}
 	}
 	for _, typ := range []reflect.Type{
-		reflect.TypeFor[node.Status](), reflect.TypeFor[replicate.Plan](), reflect.TypeFor[inspect.Listed](),
+		reflect.TypeFor[node.Status](), reflect.TypeFor[report.Plan](), reflect.TypeFor[inspect.Listed](),
 		reflect.TypeFor[inspect.Record](), reflect.TypeFor[inspect.Event](), reflect.TypeFor[inspect.Tombstone](),
 		reflect.TypeFor[inspect.Stats](), reflect.TypeFor[inspect.Checked](), reflect.TypeFor[inspect.Dumped](),
 		reflect.TypeFor[inspect.Kept](), reflect.TypeFor[inspect.KeptDetail](), reflect.TypeFor[replicate.Pruned](), reflect.TypeFor[inspect.Event](), reflect.TypeFor[replicate.Restored](), reflect.TypeFor[inspect.Conflict](), reflect.TypeFor[initDone](), reflect.TypeFor[demo.Result](),

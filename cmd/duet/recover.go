@@ -17,7 +17,7 @@ import (
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/inspect"
 	"duet/cmd/duet/node"
-	"duet/replicate"
+	"duet/replicate/report"
 )
 
 // recovering is one 'duet recover' at work.
@@ -167,8 +167,8 @@ func because(why string) string {
 
 // settled waits until the share has scanned, is connected and has heard all
 // that the peer has to say, or until waiting is over.
-func (r *recovering) settled(ctx context.Context, name string) (replicate.Status, error) {
-	var st replicate.Status
+func (r *recovering) settled(ctx context.Context, name string) (report.Status, error) {
+	var st report.Status
 	line := newProgressLine(r.err)
 	defer line.end()
 	// A scan takes as long as it takes; only waiting for the peer is bounded.
@@ -181,10 +181,10 @@ func (r *recovering) settled(ctx context.Context, name string) (replicate.Status
 		switch {
 		case st.State.Halted():
 			return st, exit.Errorf(exit.Halted, "share %q is %s: %s", name, st.State, st.Reason)
-		case st.State == replicate.Starting, st.State == replicate.Scanning:
+		case st.State == report.Starting, st.State == report.Scanning:
 			since = time.Now()
 			line.show(name, st)
-		case st.Connected && st.Behind == 0 && st.Dirty == 0 && st.State != replicate.Connecting:
+		case st.Connected && st.Behind == 0 && st.Dirty == 0 && st.State != report.Connecting:
 			return st, nil
 		case time.Since(since) > r.wait:
 			return st, nil // the plan says that it is not connected
@@ -198,17 +198,17 @@ func (r *recovering) settled(ctx context.Context, name string) (replicate.Status
 }
 
 // status is one share's.
-func (r *recovering) status(ctx context.Context, name string) (replicate.Status, error) {
+func (r *recovering) status(ctx context.Context, name string) (report.Status, error) {
 	s, err := r.client.Status(ctx)
 	if err != nil {
-		return replicate.Status{}, err
+		return report.Status{}, err
 	}
 	for _, sh := range s.Shares {
 		if sh.Name == name {
 			return sh, nil
 		}
 	}
-	return replicate.Status{}, exit.Errorf(exit.Usage, "the running daemon has no share %q: restart it if the config changed", name)
+	return report.Status{}, exit.Errorf(exit.Usage, "the running daemon has no share %q: restart it if the config changed", name)
 }
 
 // pause is the pace at which a daemon is asked how it is.
@@ -222,7 +222,7 @@ func pause(ctx context.Context) error {
 }
 
 // agreed asks the person, unless --yes did.
-func (r *recovering) agreed(p *replicate.Plan) bool {
+func (r *recovering) agreed(p *report.Plan) bool {
 	if r.yes {
 		return true
 	}

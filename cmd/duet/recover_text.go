@@ -6,11 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"duet/replicate"
+	"duet/replicate/report"
 )
 
 // showPlan prints a plan for people, or as JSON.
-func (r *recovering) showPlan(p *replicate.Plan, st replicate.Status) error {
+func (r *recovering) showPlan(p *report.Plan, st report.Status) error {
 	if r.json {
 		return r.printJSON(p)
 	}
@@ -23,7 +23,7 @@ func (r *recovering) showPlan(p *replicate.Plan, st replicate.Status) error {
 	return err
 }
 
-func lastOutage(found ...*replicate.Outage) string {
+func lastOutage(found ...*report.Outage) string {
 	for _, o := range found {
 		if o != nil {
 			return "; the last outage was " + outageText(o)
@@ -32,7 +32,7 @@ func lastOutage(found ...*replicate.Outage) string {
 	return ""
 }
 
-func outageText(o *replicate.Outage) string {
+func outageText(o *report.Outage) string {
 	text := "from " + timeText(o.From)
 	if !o.To.IsZero() {
 		text += " to " + timeText(o.To) + " (" + o.To.Sub(o.From).Round(time.Second).String() + ")"
@@ -43,7 +43,7 @@ func outageText(o *replicate.Outage) string {
 	return text
 }
 
-func planText(b *strings.Builder, p *replicate.Plan, self, peer string) {
+func planText(b *strings.Builder, p *report.Plan, self, peer string) {
 	if p.Empty() && p.Connected {
 		return
 	}
@@ -70,7 +70,7 @@ func planText(b *strings.Builder, p *replicate.Plan, self, peer string) {
 	}
 }
 
-func didText(b *strings.Builder, who string, d replicate.Did) {
+func didText(b *strings.Builder, who string, d report.Did) {
 	var parts []string
 	for _, n := range []struct {
 		n    int64
@@ -98,7 +98,7 @@ func didText(b *strings.Builder, who string, d replicate.Did) {
 	b.WriteByte('\n')
 }
 
-func stepText(b *strings.Builder, s replicate.PlanStep, self, peer string) {
+func stepText(b *strings.Builder, s report.PlanStep, self, peer string) {
 	where := peer
 	if s.Here {
 		where = self
@@ -122,8 +122,8 @@ func stepText(b *strings.Builder, s replicate.PlanStep, self, peer string) {
 	b.WriteByte('\n')
 }
 
-func totalsText(b *strings.Builder, who string, t replicate.Totals) {
-	if t == (replicate.Totals{}) {
+func totalsText(b *strings.Builder, who string, t report.Totals) {
+	if t == (report.Totals{}) {
 		fmt.Fprintf(b, "  on %s: nothing\n", who)
 		return
 	}
@@ -145,7 +145,7 @@ func newProgressLine(w io.Writer) *progressLine {
 	return &progressLine{w: w}
 }
 
-func (l *progressLine) show(name string, st replicate.Status) {
+func (l *progressLine) show(name string, st report.Status) {
 	if l.w == nil {
 		return
 	}

@@ -13,7 +13,7 @@ import (
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/inspect"
 	"duet/cmd/duet/node"
-	"duet/replicate"
+	"duet/replicate/report"
 )
 
 func (a *app) statusCmd() *cobra.Command {
@@ -77,7 +77,7 @@ func statusOf(ctx context.Context, cfg *config.Config) (*node.Status, error) {
 		return nil, err
 	}
 	s := &node.Status{Node: cfg.Node, State: cfg.State, Config: cfg.File, Version: versionText(),
-		Peer: node.PeerStatus{Name: cfg.Peer.Name, Address: cfg.Peer.Address}, Shares: []replicate.Status{}}
+		Peer: node.PeerStatus{Name: cfg.Peer.Name, Address: cfg.Peer.Address}, Shares: []report.Status{}}
 	for _, share := range cfg.Shares {
 		s.Shares = append(s.Shares, stopped(ctx, cfg, share))
 	}
@@ -85,8 +85,8 @@ func statusOf(ctx context.Context, cfg *config.Config) (*node.Status, error) {
 }
 
 // stopped is what the index says of a share while no daemon runs.
-func stopped(ctx context.Context, cfg *config.Config, share config.Share) replicate.Status {
-	st := replicate.Status{Name: share.Name, State: node.Stopped, Root: share.Path, Problems: []replicate.Problem{}}
+func stopped(ctx context.Context, cfg *config.Config, share config.Share) report.Status {
+	st := report.Status{Name: share.Name, State: node.Stopped, Root: share.Path, Problems: []report.Problem{}}
 	answer, err := ask(ctx, cfg, inspect.Query{Kind: inspect.StatsOf, Share: share.Name})
 	if err != nil {
 		st.Reason = err.Error()
@@ -117,11 +117,11 @@ func statusCode(s *node.Status) int {
 	return code
 }
 
-func shareCode(sh replicate.Status) int {
+func shareCode(sh report.Status) int {
 	switch {
 	case sh.State.Halted():
 		return exit.Halted
-	case sh.Waiting != nil, sh.State == replicate.WaitingApproval:
+	case sh.Waiting != nil, sh.State == report.WaitingApproval:
 		return exit.MaxDelete
 	case !sh.Connected:
 		return exit.Unreachable

@@ -9,33 +9,33 @@ import (
 	"duet/cmd/duet/config"
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/node"
-	"duet/replicate"
+	"duet/replicate/report"
 )
 
 var (
-	fine    = replicate.Status{Name: "fine", State: replicate.Watching, Connected: true}
-	skipper = replicate.Status{Name: "skipper", State: replicate.Watching, Connected: true, Skipped: 1,
-		Problems: []replicate.Problem{{Path: "fifo", Error: "is a FIFO", Skipped: true}}}
-	troubled = replicate.Status{Name: "troubled", State: replicate.Degraded, Connected: true,
-		Problems: []replicate.Problem{{Path: `"a\nb"`, Error: "permission denied", Next: time.Unix(110, 0)}}}
-	held    = replicate.Status{Name: "held", State: replicate.Watching, Connected: true, Held: 2, Space: "3 bytes are free"}
-	alone   = replicate.Status{Name: "alone", State: replicate.Disconnected, LastError: "connection refused"}
-	waiting = replicate.Status{Name: "waiting", State: replicate.WaitingApproval, Connected: true,
-		Waiting: &replicate.Waiting{ID: "x", Deletes: 60, Total: 100, Reason: "more than 50%"}}
-	halted = replicate.Status{Name: "halted", State: replicate.RootMissing, Reason: "there is no /srv/www"}
+	fine    = report.Status{Name: "fine", State: report.Watching, Connected: true}
+	skipper = report.Status{Name: "skipper", State: report.Watching, Connected: true, Skipped: 1,
+		Problems: []report.Problem{{Path: "fifo", Error: "is a FIFO", Skipped: true}}}
+	troubled = report.Status{Name: "troubled", State: report.Degraded, Connected: true,
+		Problems: []report.Problem{{Path: `"a\nb"`, Error: "permission denied", Next: time.Unix(110, 0)}}}
+	held    = report.Status{Name: "held", State: report.Watching, Connected: true, Held: 2, Space: "3 bytes are free"}
+	alone   = report.Status{Name: "alone", State: report.Disconnected, LastError: "connection refused"}
+	waiting = report.Status{Name: "waiting", State: report.WaitingApproval, Connected: true,
+		Waiting: &report.Waiting{ID: "x", Deletes: 60, Total: 100, Reason: "more than 50%"}}
+	halted = report.Status{Name: "halted", State: report.RootMissing, Reason: "there is no /srv/www"}
 )
 
 func TestStatusCode(t *testing.T) {
 	for _, c := range []struct {
-		shares []replicate.Status
+		shares []report.Status
 		want   int
 	}{
-		{[]replicate.Status{fine, skipper}, exit.OK},
-		{[]replicate.Status{fine, troubled}, exit.Partial},
-		{[]replicate.Status{held, troubled}, exit.Conflicts},
-		{[]replicate.Status{held, alone, fine}, exit.Unreachable},
-		{[]replicate.Status{alone, waiting, held}, exit.MaxDelete},
-		{[]replicate.Status{waiting, halted, alone}, exit.Halted},
+		{[]report.Status{fine, skipper}, exit.OK},
+		{[]report.Status{fine, troubled}, exit.Partial},
+		{[]report.Status{held, troubled}, exit.Conflicts},
+		{[]report.Status{held, alone, fine}, exit.Unreachable},
+		{[]report.Status{alone, waiting, held}, exit.MaxDelete},
+		{[]report.Status{waiting, halted, alone}, exit.Halted},
 	} {
 		if got := statusCode(&node.Status{Shares: c.shares}); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.shares[0].Name, got, c.want)
@@ -46,7 +46,7 @@ func TestStatusCode(t *testing.T) {
 func TestStatusText(t *testing.T) {
 	var b strings.Builder
 	s := &node.Status{Node: "a", Peer: node.PeerStatus{Name: "b"}, Running: true, PID: 7,
-		Shares: []replicate.Status{fine, skipper, troubled, held, alone, waiting, halted}}
+		Shares: []report.Status{fine, skipper, troubled, held, alone, waiting, halted}}
 	if err := statusText(&b, s, time.Unix(100, 0)); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"duet/cmd/duet/node"
-	"duet/replicate"
+	"duet/replicate/report"
 )
 
 // So many problems of a share are shown to people; JSON has those that the
@@ -54,7 +54,7 @@ func statusText(w io.Writer, s *node.Status, now time.Time) error {
 	return err
 }
 
-func shareNotes(b *strings.Builder, sh replicate.Status, running bool, now time.Time) {
+func shareNotes(b *strings.Builder, sh report.Status, running bool, now time.Time) {
 	note := func(format string, args ...any) { fmt.Fprintf(b, "%s: %s\n", sh.Name, fmt.Sprintf(format, args...)) }
 	if sh.Reason != "" {
 		note("%s", sh.Reason)
@@ -87,7 +87,7 @@ func shareNotes(b *strings.Builder, sh replicate.Status, running bool, now time.
 	problemNotes(sh, now, note)
 }
 
-func problemNotes(sh replicate.Status, now time.Time, note func(string, ...any)) {
+func problemNotes(sh report.Status, now time.Time, note func(string, ...any)) {
 	shown, more := 0, 0
 	for _, p := range sh.Problems {
 		switch {
@@ -113,7 +113,7 @@ func problemNotes(sh replicate.Status, now time.Time, note func(string, ...any))
 }
 
 // progressText is one line on long work.
-func progressText(p *replicate.Progress) string {
+func progressText(p *report.Progress) string {
 	b := fmt.Sprintf("%s %d", p.Phase, p.Done)
 	if p.Total > 0 {
 		b += fmt.Sprintf(" of %d", p.Total)

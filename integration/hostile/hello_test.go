@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"duet/replicate"
+	"duet/replicate/report"
 	"duet/replicate/wire"
 	"duet/store/index"
 )
@@ -135,7 +135,7 @@ func TestNewPastEachTime(t *testing.T) {
 	if v.bad.Status().Epoch == was {
 		t.Error("the victim has the epoch that it had: nothing was tried")
 	}
-	if st := v.bad.Status(); st.State == replicate.ErrorState {
+	if st := v.bad.Status(); st.State == report.Failed {
 		t.Error(st.Reason)
 	}
 }

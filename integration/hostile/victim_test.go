@@ -17,6 +17,7 @@ import (
 
 	"duet/replicate"
 	"duet/replicate/link"
+	"duet/replicate/report"
 	"duet/store"
 	"duet/store/index"
 )
@@ -164,7 +165,7 @@ func newVictim(t testing.TB, change func(*replicate.Config)) *victim {
 	}
 	v.t, v.log, v.end = t, log, cancel
 	t.Cleanup(v.stop)
-	until(t, "the first scan", func() bool { return v.bad.Status().State == replicate.Disconnected })
+	until(t, "the first scan", func() bool { return v.bad.Status().State == report.Disconnected })
 	return v
 }
 

@@ -32,7 +32,7 @@ func TestTable(t *testing.T) {
 	guarded := make(map[int]bool)
 	for _, m := range all {
 		guarded[m.rule] = true
-		if out, err := exec.Command("git", "-C", root, "apply", "--numstat", m.file).CombinedOutput(); err != nil {
+		if out, err := exec.Command("git", "-C", root, "apply", "--check", m.file).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v: %s", m.name, err, out)
 		}
 		for name := range strings.SplitSeq(m.in, ", ") {

@@ -53,7 +53,7 @@ func indexDir() string {
 	return ""
 }
 
-func report(t *testing.T, w *World) {
+func tellFaults(t *testing.T, w *World) {
 	t.Helper()
 	if len(w.Faults()) == 0 {
 		return
@@ -88,7 +88,7 @@ func TestSeed(t *testing.T) {
 	fmt.Println(w.Swarm)
 	os.Stdout.Write(b.Bytes())
 	fmt.Printf("%d lines, sum %x\n", w.Trace.Len(), w.Trace.Sum())
-	report(t, w)
+	tellFaults(t, w)
 }
 
 // TestSeeds runs many seeds, as many as there is time for.
@@ -107,7 +107,7 @@ func TestSeeds(t *testing.T) {
 				}
 				w := Run(t, planFor(*firstFlag+n))
 				total.add(w)
-				report(t, w)
+				tellFaults(t, w)
 			}
 		})
 	}
@@ -144,7 +144,7 @@ func TestRegressions(t *testing.T) {
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		var seed uint64
 		if _, err := fmt.Sscan(lines.Text(), &seed); err == nil {
-			report(t, Run(t, planFor(seed)))
+			tellFaults(t, Run(t, planFor(seed)))
 		}
 	}
 }

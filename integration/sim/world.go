@@ -22,7 +22,7 @@ import (
 
 	"duet/integration/sim/memfs"
 	"duet/integration/sim/memnet"
-	"duet/replicate"
+	"duet/replicate/report"
 	"duet/store/index"
 )
 
@@ -227,12 +227,12 @@ func (w *World) quiet() bool {
 			continue
 		}
 		st := l.share.Status()
-		if !l.looked && st.State != replicate.Starting && st.State != replicate.Scanning {
+		if !l.looked && st.State != report.Starting && st.State != report.Scanning {
 			l.looked = true
 			still = false
 			l.share.Rescan(w.context())
 		}
-		if st.State == replicate.WaitingApproval {
+		if st.State == report.WaitingApproval {
 			l.share.Approve(w.context(), "")
 		}
 		still = still && st.InSync() && len(st.Problems) == 0

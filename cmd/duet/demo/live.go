@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"duet/cmd/duet/config"
-	"duet/replicate"
+	"duet/replicate/report"
 )
 
 const liveShare = "demo"
@@ -104,7 +104,7 @@ func (p *pair) show(ctx context.Context, out io.Writer, line func(string)) error
 }
 
 func (p *pair) oneLine(ctx context.Context) (string, error) {
-	var st [2]replicate.Status
+	var st [2]report.Status
 	for i, s := range p.sides() {
 		all, err := s.status(ctx)
 		if err != nil {
@@ -127,7 +127,7 @@ func (p *pair) oneLine(ctx context.Context) (string, error) {
 	return text[:len(text)-2], nil
 }
 
-func doing(st replicate.Status) string {
+func doing(st report.Status) string {
 	if p := st.Progress; p != nil {
 		text := fmt.Sprintf(" (%s %d", p.Phase, p.Done)
 		if p.Total > 0 {

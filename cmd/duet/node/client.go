@@ -15,7 +15,7 @@ import (
 
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/inspect"
-	"duet/replicate"
+	"duet/replicate/report"
 )
 
 // Client talks to the running daemon of a state directory.
@@ -124,8 +124,8 @@ func (c *Client) Copy(ctx context.Context, share string) (io.ReadCloser, error) 
 }
 
 // Plan is what a share would do.
-func (c *Client) Plan(ctx context.Context, share string) (*replicate.Plan, error) {
-	var p replicate.Plan
+func (c *Client) Plan(ctx context.Context, share string) (*report.Plan, error) {
+	var p report.Plan
 	return &p, c.get(ctx, "/v1/plan", url.Values{"share": {share}}, &p)
 }
 

@@ -18,6 +18,7 @@ import (
 	"duet/cmd/duet/exit"
 	"duet/replicate"
 	"duet/replicate/link"
+	"duet/replicate/report"
 	"duet/store"
 	"duet/store/index"
 )
@@ -260,16 +261,16 @@ func (n *Node) Status() *Status {
 	return s
 }
 
-func (u *unit) status() replicate.Status {
+func (u *unit) status() report.Status {
 	if u.share == nil {
-		return replicate.Status{Name: u.cfg.Name, State: replicate.ErrorState, Reason: u.err.Error(), Root: u.cfg.Path, Problems: []replicate.Problem{}}
+		return report.Status{Name: u.cfg.Name, State: report.Failed, Reason: u.err.Error(), Root: u.cfg.Path, Problems: []report.Problem{}}
 	}
 	st := u.share.Status()
 	if link := u.ep.State(); !st.Connected && st.LastError == "" {
 		st.LastError = link.Error
 	}
 	if st.Problems == nil {
-		st.Problems = []replicate.Problem{}
+		st.Problems = []report.Problem{}
 	}
 	return st
 }

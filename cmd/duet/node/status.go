@@ -3,23 +3,23 @@ package node
 import (
 	"time"
 
-	"duet/replicate"
+	"duet/replicate/report"
 )
 
 // Status is what a node says of itself: the answer of 'duet status --json'.
 // Keys are added, but never removed or changed.
 type Status struct {
-	Node    string             `json:"node"`
-	ID      string             `json:"id"`
-	Running bool               `json:"running"`
-	PID     int                `json:"pid,omitempty"`
-	Version string             `json:"version,omitempty"`
-	Started time.Time          `json:"started,omitzero"`
-	State   string             `json:"state_dir"`
-	Config  string             `json:"config"`
-	Listen  string             `json:"listen,omitempty"` // the address that it listens on
-	Peer    PeerStatus         `json:"peer"`
-	Shares  []replicate.Status `json:"shares"`
+	Node    string          `json:"node"`
+	ID      string          `json:"id"`
+	Running bool            `json:"running"`
+	PID     int             `json:"pid,omitempty"`
+	Version string          `json:"version,omitempty"`
+	Started time.Time       `json:"started,omitzero"`
+	State   string          `json:"state_dir"`
+	Config  string          `json:"config"`
+	Listen  string          `json:"listen,omitempty"` // the address that it listens on
+	Peer    PeerStatus      `json:"peer"`
+	Shares  []report.Status `json:"shares"`
 }
 
 // PeerStatus is the other node, as this one sees it.
@@ -32,4 +32,4 @@ type PeerStatus struct {
 }
 
 // Stopped is the state word of a share whose daemon does not run.
-const Stopped replicate.State = "stopped"
+const Stopped report.State = "stopped"

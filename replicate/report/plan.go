@@ -1,58 +1,73 @@
-package replicate
+package report
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
+	"time"
 
 	"duet/diff"
-	"duet/store"
 	"duet/store/index"
 )
 
-// planSteps bounds the steps that a plan lists; totals count all of them.
-const planSteps = 1000
+// maxSteps bounds the steps that a plan lists; totals count all of them.
+const maxSteps = 1000
 
 // didFirst is how many of the paths that a side changed a plan names.
 const didFirst = 10
 
-// Plan says what will be done, on both sides, as far as this node has heard.
-func (s *Share) Plan(ctx context.Context) (*Plan, error) {
-	if s.st == nil {
-		return nil, s.broken
-	}
-	st := s.Status()
-	p := &Plan{
-		Share: s.cfg.Name, Made: s.now(), Connected: st.Connected, Outage: st.Outage, Waiting: st.Waiting,
-		Held: st.State == WaitingApproval && st.Waiting == nil, Steps: []PlanStep{},
-	}
-	p.Ours.First, p.Theirs.First = []string{}, []string{}
-	err := s.st.View(func(tx *store.Tx) error {
-		m, err := tx.Meta()
-		if err != nil {
-			return err
-		}
-		sum := sha256.Sum256(fmt.Appendf(nil, "%v %d %v %d", m.Epoch, tx.Head(), m.PeerEpoch, m.Heard))
-		p.ID = hex.EncodeToString(sum[:4])
-		for r, err := range tx.Range(index.Root, false) {
-			if err != nil {
-				return err
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if !r.Agreed() && !s.ignores(r) {
-				p.add(r, s.decide(r), s.policy)
-			}
-		}
-		return nil
-	})
-	return p, err
+// Plan is what a share would do, on both sides, to become identical. Its ID
+// covers both journals' positions: if either side moves, the ID changes.
+type Plan struct {
+	ID        string     `json:"id"`
+	Share     string     `json:"share"`
+	Made      time.Time  `json:"made"`
+	Connected bool       `json:"connected"`
+	Held      bool       `json:"held"` // nothing is done until Apply
+	Outage    *Outage    `json:"outage,omitempty"`
+	Ours      Did        `json:"ours"`   // what this side did since both agreed
+	Theirs    Did        `json:"theirs"` // what the peer did
+	Steps     []PlanStep `json:"steps"`
+	More      int64      `json:"more"` // steps beyond those listed
+	Here      Totals     `json:"here"` // what will be done on this node
+	Peer      Totals     `json:"peer"` // what will be done on the peer
+	Waiting   *Waiting   `json:"waiting,omitempty"`
 }
 
-// add counts one record on which the two sides differ.
-func (p *Plan) add(r *index.Record, v diff.Verdict, policy diff.Policy) {
+// Empty reports whether there is nothing to do.
+func (p *Plan) Empty() bool { return len(p.Steps) == 0 && p.More == 0 }
+
+// Did is what one side did since both last agreed.
+type Did struct {
+	Created int64    `json:"created"`
+	Changed int64    `json:"changed"`
+	Touched int64    `json:"touched"`
+	Deleted int64    `json:"deleted"`
+	Bytes   int64    `json:"bytes"` // of what was created and changed
+	First   []string `json:"first"` // the first few paths, escaped
+}
+
+// Totals counts the steps of one side.
+type Totals struct {
+	Place     int64 `json:"place"`
+	Replace   int64 `json:"replace"`
+	Delete    int64 `json:"delete"`
+	Meta      int64 `json:"meta"`
+	Conflicts int64 `json:"conflicts"`
+	Bytes     int64 `json:"bytes"`
+}
+
+// PlanStep is one decision for one path.
+type PlanStep struct {
+	Path     string `json:"path"` // escaped
+	Here     bool   `json:"here"` // this node acts; else the peer does
+	Do       string `json:"do"`   // place, replace, delete, set metadata, keep alive, merge, hold
+	Kind     string `json:"kind"`
+	Size     int64  `json:"size"`
+	Rule     string `json:"rule"` // line of the decision table
+	Conflict bool   `json:"conflict,omitempty"`
+	Detail   string `json:"detail,omitempty"`
+}
+
+// Add counts one record on which the two sides differ.
+func (p *Plan) Add(r *index.Record, v diff.Verdict, policy diff.Policy) {
 	p.Ours.count(r.Path, r.Base, r.Ours)
 	p.Theirs.count(r.Path, r.Base, r.Theirs)
 	if step, ok := planStep(r, v, policy); ok {
@@ -61,7 +76,7 @@ func (p *Plan) add(r *index.Record, v diff.Verdict, policy diff.Policy) {
 			t = &p.Here
 		}
 		t.count(step)
-		if len(p.Steps) < planSteps {
+		if len(p.Steps) < maxSteps {
 			p.Steps = append(p.Steps, step)
 		} else {
 			p.More++

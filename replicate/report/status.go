@@ -1,4 +1,8 @@
-package replicate
+// Package report is what a share says of itself to people: how it is, what is
+// in the way, what waits for approval, and what it would do. It is values
+// alone, with the names that they have in JSON, which scripts rely on; whoever
+// prints them imports nothing else of a share.
+package report
 
 import "time"
 
@@ -15,18 +19,18 @@ const (
 	Reconciling     State = "reconciling"
 	Staging         State = "staging"
 	Applying        State = "applying"
-	PausedState     State = "paused"
+	Paused          State = "paused"
 	Degraded        State = "degraded" // works, but some paths do not: see Problems
 	WaitingApproval State = "waiting-approval"
 	RootMissing     State = "halted-on-root-missing"
 	RootReplaced    State = "halted-on-root-replaced"
 	IndexError      State = "halted-on-index-error"
-	ErrorState      State = "error"
+	Failed          State = "error"
 )
 
 // Halted reports whether a person has to look before the share goes on.
 func (s State) Halted() bool {
-	return s == RootMissing || s == RootReplaced || s == IndexError || s == ErrorState
+	return s == RootMissing || s == RootReplaced || s == IndexError || s == Failed
 }
 
 // Status is what a share says of itself. It is a copy: nobody changes it.
