@@ -2,6 +2,8 @@ package sim
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -77,9 +79,55 @@ func (w *World) must(err error) {
 // may is for what depends on how far the nodes have come.
 func (w *World) may(error) {}
 
-// CrashPlan is a schedule with a crash of each node; 0: none.
-func CrashPlan(name string, a, b int, power bool) Plan {
+// Crash is one crash of a node, in the instant before its n-th operation
+// through a door is done.
+type Crash struct {
+	Node  string // "a" or "b"
+	At    int    // counted over all lives of the node, from 1; 0: never
+	Power bool   // a power failure, not a kill
+}
+
+func (c Crash) how() string {
+	if c.Power {
+		return "power"
+	}
+	return "kill"
+}
+
+// String is the form that ParseCrashes reads: a12k is node a killed at its 12th
+// operation, b7p a power failure of b at its 7th.
+func (c Crash) String() string { return fmt.Sprintf("%s%d%s", c.Node, c.At, c.how()[:1]) }
+
+// ParseCrashes reads crashes, separated by commas.
+func ParseCrashes(text string) (out []Crash, err error) {
+	for _, part := range strings.Split(text, ",") {
+		var c Crash
+		var at, how string
+		if n := len(part); n > 2 {
+			c.Node, at, how = part[:1], part[1:n-1], part[n-1:]
+		}
+		c.At, err = strconv.Atoi(at)
+		c.Power = how == "p"
+		if err != nil || c.String() != part {
+			return nil, fmt.Errorf("crash %q: want as a12k or b7p", part)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// markCrash notes how far both nodes have come when the first of them crashes.
+func (w *World) markCrash() {
+	for _, n := range []*node{w.a, w.b} {
+		n.mu.Lock()
+		n.opsAtCrash = n.ops
+		n.mu.Unlock()
+	}
+}
+
+// CrashPlan is a schedule with crashes.
+func CrashPlan(name string, crashes ...Crash) Plan {
 	s := Calm()
 	s.Length, s.Apart = time.Millisecond, 10*time.Millisecond
-	return Plan{Seed: 1, Swarm: s, Schedule: Schedules[name], CrashA: a, CrashB: b, Power: power}
+	return Plan{Seed: 1, Swarm: s, Schedule: Schedules[name], Crashes: crashes}
 }

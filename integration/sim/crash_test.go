@@ -5,42 +5,59 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
+	"time"
 )
 
 var (
 	strideFlag = flag.Int("stride", 7, "TestCrashPoints crashes at every n-th operation, and 1 is every single one; else the long schedule has fewer")
-	pairsFlag  = flag.Int("pairs", 23, "TestCrashPairs crashes both nodes at every n-th operation")
-	pointFlag  = flag.String("point", "", "the one crash that TestCrashPoints tries: schedule:a:b:power")
+	pairsFlag  = flag.Int("pairs", 23, "TestCrashPairs has a pair for every n-th operation of either crash")
+	partsFlag  = flag.Int("parts", 1, "TestCrashPoints and TestCrashPairs make every n-th of their runs")
+	partFlag   = flag.Int("part", 0, "which of these")
+	pointFlag  = flag.String("point", "", "the one run that TestCrashPoints makes: schedule:crash,crash, as edit:a12k,b7p")
 )
 
-// point is where the two nodes crash; 0: not.
+// point is one run: a schedule and where the nodes crash.
 type point struct {
-	name  string
-	a, b  int
-	power bool
+	name    string
+	crashes []Crash
 }
 
-func (p point) String() string { return fmt.Sprintf("%s:%d:%d:%v", p.name, p.a, p.b, p.power) }
+func (p point) String() string {
+	var parts []string
+	for _, c := range p.crashes {
+		parts = append(parts, c.String())
+	}
+	return p.name + ":" + strings.Join(parts, ",")
+}
 
 // pairable schedules have so few operations that all pairs can be tried.
 var pairable = []string{"conflict", "delete", "edit", "first sync"}
 
+// TestCrashPoint tells the story of one crash.
+func TestCrashPoint(t *testing.T) {
+	if *pointFlag == "" {
+		t.Skip("give -point")
+	}
+	name, text, _ := strings.Cut(*pointFlag, ":")
+	p := point{name: name}
+	if text != "" {
+		var err error
+		if p.crashes, err = ParseCrashes(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := crashAt(t, p)
+	w.Trace.WriteTo(os.Stdout)
+}
+
 // TestCrashPoints runs fixed schedules again and again, each time with a crash
 // at another operation of one node: a power failure, and a kill.
 func TestCrashPoints(t *testing.T) {
-	if *pointFlag != "" {
-		var p point
-		name, at, _ := strings.Cut(*pointFlag, ":")
-		fmt.Sscanf(strings.ReplaceAll(at, ":", " "), "%d %d %v", &p.a, &p.b, &p.power)
-		p.name = name
-		w := crashAt(t, p)
-		w.Trace.WriteTo(os.Stdout)
-		return
-	}
 	for _, name := range slices.Sorted(maps.Keys(Schedules)) {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			whole := crashAt(t, point{name: name})
@@ -50,11 +67,10 @@ func TestCrashPoints(t *testing.T) {
 			}
 			var points []point
 			for _, power := range []bool{false, true} {
-				for at := 1; at <= whole.a.opsInSync; at += stride {
-					points = append(points, point{name, at, 0, power})
-				}
-				for at := 1; at <= whole.b.opsInSync; at += stride {
-					points = append(points, point{name, 0, at, power})
+				for _, n := range []*node{whole.a, whole.b} {
+					for at := 1; at <= n.opsInSync; at += stride {
+						points = append(points, point{name, []Crash{{n.name, at, power}}})
+					}
 				}
 			}
 			try(t, points)
@@ -62,15 +78,17 @@ func TestCrashPoints(t *testing.T) {
 	}
 }
 
-// TestCrashPairs crashes both nodes in the short schedules.
+// TestCrashPairs crashes twice in the short schedules: either node at every
+// operation, and after that either node at every operation of what then
+// happens: what the second crash interrupts may be the recovery from the first.
 func TestCrashPairs(t *testing.T) {
 	for _, name := range pairable {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			whole := crashAt(t, point{name: name})
 			var points []point
-			for a := 1; a <= whole.a.opsInSync; a += *pairsFlag {
-				for b := 1; b <= whole.b.opsInSync; b += *pairsFlag {
-					points = append(points, point{name, a, b, (a+b)%2 == 0})
+			for _, n := range []*node{whole.a, whole.b} {
+				for at := 1; at <= n.opsInSync; at += *pairsFlag {
+					points = append(points, seconds(t, name, n.name, at)...)
 				}
 			}
 			try(t, points)
@@ -78,26 +96,63 @@ func TestCrashPairs(t *testing.T) {
 	}
 }
 
-func try(t *testing.T, points []point) {
-	t.Logf("%d crash points", len(points))
-	var next atomic.Int64
-	for i := range 2 {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			t.Parallel()
-			for n := next.Add(1) - 1; n < int64(len(points)); n = next.Add(1) - 1 {
-				crashAt(t, points[n])
-			}
-		})
+// seconds are the runs that have a second crash after a first one.
+func seconds(t *testing.T, name, first string, at int) (out []point) {
+	var firsts [2]*World
+	for i := range firsts {
+		firsts[i] = crashAt(t, point{name, []Crash{{first, at, i == 1}}})
 	}
+	for _, second := range []string{"a", "b"} {
+		kill, power := firsts[0].node(second), firsts[1].node(second)
+		for then := kill.opsAtCrash + 1; then <= max(kill.opsInSync, power.opsInSync); then += *pairsFlag {
+			c, d := kinds(Crash{Node: first, At: at}, Crash{Node: second, At: then})
+			if end := map[bool]int{false: kill.opsInSync, true: power.opsInSync}; then <= end[c.Power] {
+				out = append(out, point{name, []Crash{c, d}})
+			}
+		}
+	}
+	return out
+}
+
+// kinds makes kills and power failures of two crashes, so that all four pairs
+// of them are equally frequent, and what is a kill if node a crashes at its
+// i-th operation and b at its j-th is a power failure if a crashes at the j-th
+// and b at the i-th.
+func kinds(c, d Crash) (Crash, Crash) {
+	turned := c.At < d.At
+	if c.Node == d.Node {
+		turned = c.Node == "a"
+	} else if c.Node == "b" {
+		turned = !turned
+	}
+	sum := c.At + d.At
+	c.Power = (sum%2 == 0) != turned
+	d.Power = (sum/2%2 == 0) != turned
+	return c, d
+}
+
+// try makes runs, on one processor each: a run has much to do, but
+// hardly ever two things at the same time, and going from one processor to
+// another costs as much again.
+func try(t *testing.T, points []point) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	for i, p := range points {
+		if i%*partsFlag == *partFlag {
+			crashAt(t, p)
+		}
+	}
+	t.Logf("%d runs", len(points))
 }
 
 func crashAt(t *testing.T, p point) *World {
 	t.Helper()
-	plan := CrashPlan(p.name, p.a, p.b, p.power)
+	plan := CrashPlan(p.name, p.crashes...)
 	plan.Dir = indexDir()
+	plan.Silence = time.Minute
 	w := Run(t, plan)
 	if len(w.Faults()) > 0 {
-		text := fmt.Sprintf("crash at %v: %s\nreplay: go test ./integration/sim -run TestCrashPoints -point '%v'",
+		text := fmt.Sprintf("crash at %v: %s\nreplay: go test ./integration/sim -run TestCrashPoint$ -point '%v'",
 			p, strings.Join(w.Faults(), "\n"), p)
 		fmt.Fprintln(os.Stderr, text)
 		t.Error(text)

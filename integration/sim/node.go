@@ -33,14 +33,16 @@ type node struct {
 	file    string // of the index
 	chances *chances
 
-	mu        sync.Mutex
-	ops       int  // through doors, so far
-	opsInSync int  // of these, until all was in sync
-	crashAt   int  // crash at this one; 0: never
-	power     bool // by a power failure
-	life      *life
-	random    uint64
-	lives     int
+	crashes map[int]Crash // at which operations
+
+	mu         sync.Mutex
+	ops        int // through doors, so far
+	opsAtCrash int // of these, before the first crash of either node
+	opsInSync  int // of these, until all was in sync
+	crashed    int // how many of the crashes have come
+	life       *life
+	random     uint64
+	lives      int
 }
 
 // life is one process: from start to stop or crash.
@@ -77,29 +79,36 @@ func (l *life) end(how, why string) (first bool) {
 
 // pass is every door of a life.
 func (l *life) pass(op, path string, lo, hi time.Duration) (lot, error) {
-	n, w := l.n, l.n.w
+	w := l.n.w
 	if l.dead.Load() {
 		time.Sleep(time.Microsecond) // nothing may spin
 		return 0, errCrashed
 	}
 	x := l.chances.draw(op, path)
 	time.Sleep(x.between(0, lo, hi))
-	n.mu.Lock()
-	n.ops++
-	hit := n.ops == n.crashAt
-	n.mu.Unlock()
-	if hit {
-		how := "kill"
-		if n.power {
-			how = "power"
-		}
-		l.end(how, fmt.Sprintf("at operation %d, %s %s", n.ops, op, path))
-	}
-	if l.dead.Load() {
+	if l.dead.Load() || l.crash(op, path) {
 		return x, errCrashed
 	}
 	w.counts.ops.Add(1)
 	return x, nil
+}
+
+// crash counts an operation, and ends this life if it is one of those at which
+// the node crashes.
+func (l *life) crash(op, path string) bool {
+	n := l.n
+	n.mu.Lock()
+	n.ops++
+	c, hit := n.crashes[n.ops]
+	if hit {
+		n.crashed++
+	}
+	n.mu.Unlock()
+	if hit {
+		n.w.crashed.Do(n.w.markCrash)
+		l.end(c.how(), fmt.Sprintf("at operation %d, %s %s", c.At, op, path))
+	}
+	return l.dead.Load()
 }
 
 // door is the door to the files.

@@ -155,7 +155,9 @@ func FuzzSim(f *testing.F) {
 	f.Add(uint64(1), uint32(0), uint16(0), uint16(0))
 	f.Add(uint64(2), uint32(1<<31), uint16(40), uint16(90))
 	f.Fuzz(func(t *testing.T, seed uint64, without uint32, a, b uint16) {
-		p := Plan{Seed: seed, Swarm: Draw(seed), Dir: indexDir(), CrashA: int(a), CrashB: int(b), Power: without>>31 == 1}
+		p := Plan{Seed: seed, Swarm: Draw(seed), Dir: indexDir()}
+		power := without>>31 == 1
+		p.Crashes = []Crash{{"a", int(a), power}, {"b", int(b), power}}
 		for i, name := range Faults {
 			if without>>i&1 == 1 {
 				p.Swarm = p.Swarm.Without(name)

@@ -8,6 +8,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,7 +35,9 @@ type World struct {
 
 	a, b    *node
 	chances *chances
+	crashed sync.Once
 	ledger  *ledger
+	silence time.Duration
 	chaos   sync.WaitGroup // users and faults
 	over    chan struct{}
 	calm    atomic.Bool // the faults have stopped
@@ -60,17 +63,16 @@ type Plan struct {
 	Seed     uint64
 	Swarm    Swarm
 	Schedule Schedule // nil: users at random
-	CrashA   int      // node a crashes at its n-th operation; 0: not
-	CrashB   int
-	Power    bool   // these crashes are power failures
-	Dir      string // for the index files
+	Crashes  []Crash
+	Silence  time.Duration // how long all must be silent at the end; 0: 5 minutes
+	Dir      string        // for the index files
 }
 
 // Run runs a plan in a bubble of its own, and returns the world as it was at
 // the end.
 func Run(t *testing.T, p Plan) *World {
 	warm()
-	w := &World{Seed: p.Seed, Swarm: p.Swarm, Trace: &Trace{}}
+	w := &World{Seed: p.Seed, Swarm: p.Swarm, Trace: &Trace{}, silence: cmp.Or(p.Silence, silence)}
 	dir, err := os.MkdirTemp(p.Dir, "sim")
 	if err != nil {
 		t.Fatal(err)
@@ -85,8 +87,9 @@ func Run(t *testing.T, p Plan) *World {
 		w.ledger = newLedger(w)
 		w.a = w.newNode("a", "b", 1, 2, dir)
 		w.b = w.newNode("b", "a", 2, 1, dir)
-		w.a.crashAt, w.b.crashAt = p.CrashA, p.CrashB
-		w.a.power, w.b.power = p.Power, p.Power
+		for _, c := range p.Crashes {
+			w.node(c.Node).crashes[c.At] = c
+		}
 		w.live(p.Schedule)
 		w.counts.hours = time.Since(w.Trace.start)
 	})
@@ -112,11 +115,18 @@ func (w *World) newNode(name, peer string, id, pid index.NodeID, dir string) *no
 	disk := memfs.New()
 	disk.Tick, disk.Leases = w.Swarm.Tick, w.Swarm.Leases
 	n := &node{
-		w: w, name: name, peer: peer, id: id, pid: pid, disk: disk,
+		w: w, name: name, peer: peer, id: id, pid: pid, disk: disk, crashes: map[int]Crash{},
 		file: filepath.Join(dir, name+".db"), chances: newChances(w.Seed, name),
 	}
 	n.people = memfs.People{D: disk, Saw: func(before, after []memfs.Thing) { w.ledger.did(n, before, after) }}
 	return n
+}
+
+func (w *World) node(name string) *node {
+	if name == "a" {
+		return w.a
+	}
+	return w.b
 }
 
 // live is the whole run.
@@ -169,7 +179,7 @@ func (w *World) sleep(d time.Duration) bool {
 }
 
 // How long the nodes may take to agree once nothing breaks any more, and how
-// long they must be silent then.
+// long they must be silent then, unless the plan says otherwise.
 const (
 	patience = 10 * time.Minute
 	silence  = 5 * time.Minute
@@ -195,7 +205,7 @@ func (w *World) settle() {
 	a, b := w.a.alive(), w.b.alive()
 	before := [2]uint64{a.share.Status().Head, b.share.Status().Head}
 	trees := fmt.Sprint(w.a.disk.Tree(), w.b.disk.Tree())
-	time.Sleep(silence)
+	time.Sleep(w.silence)
 	if after := [2]uint64{a.share.Status().Head, b.share.Status().Head}; before != after {
 		w.fault("not silent: journals went from %v to %v", before, after)
 	}
