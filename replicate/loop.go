@@ -169,6 +169,7 @@ func (l *loop) turn() {
 	}()
 	l.advance(time.Now())
 	f := <-l.s.mail
+	l.s.doors.Turn()
 	f()
 	for range mailbox {
 		select {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"duet/integration/sim/memfs"
+	"duet/integration/sim/memnet"
 	"duet/replicate"
 	"duet/replicate/link"
 	"duet/scan"
@@ -41,13 +42,13 @@ type node struct {
 	opsInSync  int // of these, until all was in sync
 	crashed    int // how many of the crashes have come
 	life       *life
-	random     uint64
 	lives      int
 }
 
 // life is one process: from start to stop or crash.
 type life struct {
 	n       *node
+	number  int
 	share   *replicate.Share
 	conns   chan link.Conn
 	dead    atomic.Bool
@@ -58,6 +59,8 @@ type life struct {
 	gone    chan struct{} // closed when nothing of it runs any more
 	chances *chances
 	looked  bool // after the faults: for what no event told of
+	random  atomic.Uint64
+	line    *memnet.End // guarded by n.mu
 }
 
 func (l *life) Conns() <-chan link.Conn { return l.conns }
@@ -71,6 +74,7 @@ func (l *life) end(how, why string) (first bool) {
 		l.how = how
 		if how != "stop" {
 			l.dead.Store(true)
+			l.fall()
 		}
 		close(l.died)
 	})
@@ -81,7 +85,7 @@ func (l *life) end(how, why string) (first bool) {
 func (l *life) pass(op, path string, lo, hi time.Duration) (lot, error) {
 	w := l.n.w
 	if l.dead.Load() {
-		time.Sleep(time.Microsecond) // nothing may spin
+		time.Sleep(time.Nanosecond) // nothing may spin
 		return 0, errCrashed
 	}
 	x := l.chances.draw(op, path)
@@ -165,6 +169,14 @@ func (l *life) commit(stage string) error {
 	return err
 }
 
+// turn is how long the loop takes to wake up. What comes in one instant of
+// virtual time then finds itself in one turn, whichever processor was first.
+func (l *life) turn() {
+	if !l.dead.Load() {
+		time.Sleep(l.chances.draw("turn", "").between(0, time.Microsecond, 20*time.Microsecond))
+	}
+}
+
 func (l *life) fate() memfs.Fate {
 	w := l.n.w
 	return memfs.Fate{
@@ -207,11 +219,9 @@ func (n *node) config(l *life) replicate.Config {
 				return n.disk.Watch(r, l.door, l.fate()), nil
 			},
 			Commit: l.commit,
+			Turn:   l.turn,
 			Random: func() uint64 {
-				n.mu.Lock()
-				defer n.mu.Unlock()
-				n.random++
-				return mix(n.w.Seed*0x9e3779b97f4a7c15 + uint64(n.id)<<32 + n.random)
+				return mix(n.w.Seed*0x9e3779b97f4a7c15 + uint64(n.id)<<48 + uint64(l.number)<<24 + l.random.Add(1))
 			},
 		},
 	}
@@ -255,7 +265,9 @@ func (n *node) run() {
 		if over {
 			return
 		}
-		n.fall(l.how)
+		if l.how == "stop" {
+			n.w.counts.stop.Add(1)
+		}
 		n.rest(l)
 		n.forget()
 	}
@@ -284,18 +296,33 @@ func (n *node) await(done <-chan error) error {
 	}
 }
 
-// fall is what a crash does to the disk.
-func (n *node) fall(how string) {
-	switch how {
-	case "power":
+// fall is what a crash does to the disk and the connection, in the instant in
+// which it happens: nothing that is left of the life has any part in it.
+func (l *life) fall() {
+	n := l.n
+	if l.how == "power" {
 		names, contents := n.disk.Crash(func(k int) int { return n.chances.draw("crash", "").below(0, k) })
 		n.w.Trace.say(n.name, "lost %d changes of names, %d contents were not synced", names, contents)
 		n.w.counts.power.Add(1)
-	case "kill":
+	} else {
 		n.disk.Kill()
 		n.w.counts.kill.Add(1)
-	default:
-		n.w.counts.stop.Add(1)
+	}
+	n.mu.Lock()
+	end := l.line
+	n.mu.Unlock()
+	if end != nil {
+		end.Die()
+	}
+}
+
+// connected notes a life's end of a connection.
+func (l *life) connected(end *memnet.End) {
+	l.n.mu.Lock()
+	l.line = end
+	l.n.mu.Unlock()
+	if l.dead.Load() {
+		end.Die()
 	}
 }
 
@@ -304,7 +331,7 @@ func (n *node) fall(how string) {
 func (n *node) newLife() *life {
 	n.lives++
 	return &life{
-		n: n, conns: make(chan link.Conn), died: make(chan struct{}), gone: make(chan struct{}),
+		n: n, number: n.lives, conns: make(chan link.Conn), died: make(chan struct{}), gone: make(chan struct{}),
 		chances: newChances(n.w.Seed, fmt.Sprintf("%s/%d", n.name, n.lives)),
 	}
 }
@@ -321,9 +348,7 @@ func (n *node) start() *life {
 			n.w.fault("%s: open: %v", n.name, err)
 			return nil
 		}
-		// It crashed while it opened the index.
-		n.fall(l.how)
-		l = n.newLife()
+		l = n.newLife() // it crashed while it opened the index
 	}
 	n.check(l.share)
 	n.mu.Lock()
@@ -366,5 +391,8 @@ func (n *node) recorded(path string, x memfs.Thing) (yes bool) {
 func (n *node) alive() *life {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.life == nil || n.life.dead.Load() {
+		return nil
+	}
 	return n.life
 }

@@ -19,6 +19,7 @@ var (
 	firstFlag   = flag.Uint64("first", 1, "the first of them")
 	sameFlag    = flag.Int("same", 10, "how many seeds TestSame runs twice")
 	withoutFlag = flag.String("without", "", "faults that do not happen, as Crash,Cut")
+	oneFlag     = flag.Bool("one", false, "one processor")
 	forgetFlag  = flag.Bool("forget", false, "indexes are lost or put back in every run")
 	opsFlag     = flag.Int("ops", 0, "how many edits each user makes; 0: as drawn")
 	calmFlag    = flag.Bool("calm", false, "without faults")
@@ -117,7 +118,9 @@ func TestSeeds(t *testing.T) {
 // On one processor: with several, goroutines that wake in the same instant of
 // virtual time, such as the streams of a fetch, may change places.
 func TestSame(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	if *oneFlag {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	}
 	for seed := *firstFlag; seed < *firstFlag+uint64(*sameFlag); seed++ {
 		p := planFor(seed)
 		a, b := Run(t, p), Run(t, p)

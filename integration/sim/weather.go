@@ -25,6 +25,8 @@ func (w *World) network() {
 		w.mu.Lock()
 		w.line = line
 		w.mu.Unlock()
+		a.connected(line.A)
+		b.connected(line.B)
 		w.Trace.say("net", "connected")
 		if deliver(a, line.A) && deliver(b, line.B) {
 			select {
@@ -76,10 +78,10 @@ func deliver(l *life, c link.Conn) bool {
 // wire is a node's door to the network.
 func (w *World) wire(l *life) memnet.Door {
 	s := &w.Swarm
-	return func(op, what string) bool {
+	return func(op, what string) (bool, error) {
 		x, err := l.pass(op, what, time.Duration(2e5*s.Far), time.Duration(5e6*s.Far))
 		if err != nil {
-			return true
+			return false, err
 		}
 		cut := false
 		if !w.calm.Load() {
@@ -93,7 +95,7 @@ func (w *World) wire(l *life) memnet.Door {
 			}
 		}
 		w.Trace.add(l.n.name, op, what, nil)
-		return cut
+		return cut, nil
 	}
 }
 

@@ -21,8 +21,9 @@ import (
 const Silence = 8 * time.Second
 
 // Door stands before what an end does: it takes its time. cut reports that the
-// connection breaks now, in the middle of what is being sent.
-type Door func(op, what string) (cut bool)
+// connection breaks now, in the middle of what is being sent; an error, that
+// this host has come to its end: nothing of it is sent.
+type Door func(op, what string) (cut bool, err error)
 
 // Line is one connection.
 type Line struct {
@@ -46,6 +47,8 @@ type End struct {
 	ended    bool
 	err      error // set before done is closed
 	mute     bool  // what this end sends never arrives
+	dead     bool  // nor does it hear, or close, anything
+	opened   atomic.Uint64
 	in, out  atomic.Int64
 }
 
@@ -55,7 +58,7 @@ var _ link.Conn = (*End)(nil)
 func Dial(a, b Door) *Line {
 	end := func(door Door, dialled bool) *End {
 		if door == nil {
-			door = func(string, string) bool { return false }
+			door = func(string, string) (bool, error) { return false, nil }
 		}
 		return &End{door: door, dialled: dialled, accepted: make(chan *stream, link.MaxStreams), done: make(chan struct{})}
 	}
@@ -89,7 +92,7 @@ func (e *End) end(why error) {
 	}
 	e.ended, e.err = true, why
 	lost := errors.New("the connection was lost")
-	for s := range e.streams {
+	for s := range e.streams { // in any order: none waits for another
 		in, out := s.in, s.out
 		if s.end != e {
 			in, out = out, in
@@ -143,6 +146,17 @@ func (e *End) Close() error {
 	return nil
 }
 
+// Die is the sudden death of the host at this end: from now on nothing that it
+// does reaches the peer, which has not noticed yet.
+func (e *End) Die() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.mute, e.dead = true, true
+	e.end(errDied)
+}
+
+var errDied = errors.New("this host has died")
+
 var errClosedThere = errors.New("the peer closed the connection")
 
 // Open opens a stream.
@@ -150,7 +164,11 @@ func (e *End) Open(ctx context.Context, kind string) (link.Stream, error) {
 	if err := link.CheckKind(kind); err != nil {
 		return nil, err
 	}
-	if e.door("open", kind) {
+	name := fmt.Sprintf("%s %d", kind, e.opened.Add(1))
+	switch cut, err := e.door("open", name); {
+	case err != nil:
+		return nil, err
+	case cut:
 		e.Break(errors.New("the connection was reset"))
 	}
 	if err := ctx.Err(); err != nil {
@@ -165,8 +183,8 @@ func (e *End) Open(ctx context.Context, kind string) (link.Stream, error) {
 		return nil, fmt.Errorf("open stream %q: %d are open already", kind, link.MaxStreams)
 	}
 	there, here := newHalf(), newHalf()
-	s := &stream{kind: kind, end: e, in: here, out: there}
-	t := &stream{kind: kind, end: e.peer, in: there, out: here}
+	s := &stream{kind: kind, name: name, end: e, in: here, out: there}
+	t := &stream{kind: kind, name: name, end: e.peer, in: there, out: here}
 	s.both, t.both = s, s
 	e.streams[s] = true
 	if !e.mute {
@@ -190,6 +208,7 @@ func (e *End) Accept(ctx context.Context) (link.Stream, error) {
 // stream is one side of a stream.
 type stream struct {
 	kind    string
+	name    string // tells it from the others of its kind
 	end     *End
 	in, out *half
 	both    *stream // the side that stands for the stream in Line.streams
@@ -204,7 +223,10 @@ func (s *stream) Read(p []byte) (int, error) {
 }
 
 func (s *stream) Write(p []byte) (int, error) {
-	cut := s.end.door("send", s.kind)
+	cut, err := s.end.door("send", s.name)
+	if err != nil {
+		return 0, err
+	}
 	s.end.mu.Lock()
 	mute := s.end.mute
 	s.end.mu.Unlock()
@@ -226,11 +248,14 @@ func (s *stream) Write(p []byte) (int, error) {
 
 func (s *stream) Close() error {
 	s.end.mu.Lock()
-	mute := s.end.mute
+	mute, dead := s.end.mute, s.end.dead
 	if !mute { // else the peer has not heard of it, and still has to hear of the end
 		delete(s.end.streams, s.both)
 	}
 	s.end.mu.Unlock()
+	if dead {
+		return nil
+	}
 	s.in.change(func() { s.in.abandoned = true })
 	if !mute {
 		s.out.change(func() { s.out.closed = true })
