@@ -35,7 +35,8 @@ type Counter struct {
 // Versions are values: no function here changes its argument.
 type Version []Counter
 
-// MaxCounters bounds a Version: two nodes, and the epochs that they lost.
+// MaxCounters bounds a Version: two nodes, and the epochs that they lost. Epochs
+// start with the time of their creation, so the lowest is the longest dead.
 const MaxCounters = 16
 
 // Order is how two versions relate.
@@ -83,8 +84,14 @@ func (v Version) Compare(w Version) Order {
 	return Equal
 }
 
-// Join returns the smallest version that has seen all that v and w have.
+// Join returns the smallest version that has seen all that v and w have, but
+// for the oldest epochs where that would be more than MaxCounters.
 func (v Version) Join(w Version) Version {
+	out := v.join(w)
+	return out[max(0, len(out)-MaxCounters):]
+}
+
+func (v Version) join(w Version) Version {
 	out := make(Version, 0, max(len(v), len(w)))
 	i, j := 0, 0
 	for i < len(v) || j < len(w) {
@@ -100,12 +107,21 @@ func (v Version) Join(w Version) Version {
 			i, j = i+1, j+1
 		}
 	}
-	return out.bounded()
+	return out
 }
 
-// With returns v after an own edit, at position seq of epoch.
+// With returns v after an own edit, at position seq of epoch. That counter is
+// there whatever else v has: a version that a hostile peer filled with epochs
+// to come has no room for it, and an edit that left no mark would count as seen.
 func (v Version) With(epoch Epoch, seq Seq) Version {
-	return v.Join(Version{{epoch, seq}})
+	out := v.join(Version{{epoch, seq}})
+	switch {
+	case len(out) <= MaxCounters:
+		return out
+	case out[0].Epoch == epoch:
+		return slices.Delete(out, 1, 2)
+	}
+	return out[1:]
 }
 
 // At returns v's counter for epoch, zero if it has none.
@@ -115,15 +131,6 @@ func (v Version) At(epoch Epoch) Seq {
 		return 0
 	}
 	return v[i].Seq
-}
-
-// bounded drops the oldest epochs beyond MaxCounters. Epochs start with the
-// time of their creation, so the lowest is the longest dead.
-func (v Version) bounded() Version {
-	if len(v) > MaxCounters {
-		return v[len(v)-MaxCounters:]
-	}
-	return v
 }
 
 func (v Version) String() string {

@@ -104,3 +104,21 @@ func TestVersionBound(t *testing.T) {
 		t.Errorf("%d counters, the first is %v", len(v), v[0])
 	}
 }
+
+// An own edit is in the version after it, even if a peer filled that with
+// epochs that are greater than ours.
+func TestWithKeepsItsCounter(t *testing.T) {
+	var full Version
+	for e := range Epoch(MaxCounters) {
+		full = append(full, Counter{1000 + e, 1 << 63})
+	}
+	for _, epoch := range []Epoch{1, 1003, 2000} {
+		got := full.With(epoch, 1<<63+7)
+		if got.At(epoch) != 1<<63+7 || len(got) != MaxCounters || got.check() != nil {
+			t.Errorf("With(%v) = %v", epoch, got)
+		}
+		if o := got.Compare(full); o == Equal || o == Before {
+			t.Errorf("with an edit of epoch %v the version is %v the one without", epoch, o)
+		}
+	}
+}
