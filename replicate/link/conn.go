@@ -307,5 +307,5 @@ func lostError(o *Options, err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s closed the connection", o.PeerName)
 	}
-	return fmt.Errorf("connection to %s: %w", o.PeerName, err)
+	return fmt.Errorf("connection to %s: %w", o.PeerName, tamed{err})
 }

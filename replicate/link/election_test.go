@@ -58,16 +58,17 @@ func TestBackoff(t *testing.T) {
 func TestOnce(t *testing.T) {
 	var o once
 	now := time.Now()
-	if o.again("a", now) || !o.again("a", now.Add(time.Minute)) || o.again("b", now) {
+	if o.look("a", now) != fresh || o.look("a", now.Add(time.Minute)) != known || o.look("b", now) != fresh {
 		t.Error("the first time is said, and the second is not")
 	}
-	if o.again("a", now.Add(time.Hour)) {
+	if o.look("a", now.Add(time.Hour)) != fresh {
 		t.Error("after an hour it is said again")
 	}
+	said := map[news]int{}
 	for i := range 10 * maxSeen {
-		o.again(time.Duration(i).String(), now)
+		said[o.look(time.Duration(i).String(), now.Add(time.Hour))]++
 	}
-	if len(o.seen) > maxSeen {
-		t.Errorf("%d keys are remembered", len(o.seen))
+	if said[fresh] != maxSeen-1 || said[tooMany] != 1 || len(o.seen) > maxSeen+1 {
+		t.Errorf("of many different ones are said: %v, and remembered: %d", said, len(o.seen))
 	}
 }

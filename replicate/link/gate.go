@@ -1,6 +1,8 @@
 package link
 
 import (
+	"context"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -52,27 +54,55 @@ func hostOf(a net.Addr) string {
 	return host
 }
 
-// once keeps a message that strangers can cause from filling the log.
+// once keeps what strangers and the peer can cause from filling the log: each
+// message is told once in a while, and no more than so many different ones.
 type once struct {
-	mu   sync.Mutex
-	seen map[string]time.Time
+	mu    sync.Mutex
+	since time.Time
+	seen  map[string]bool
 }
 
 const (
 	oncePer = 10 * time.Minute
-	maxSeen = 256
+	maxSeen = 64
 )
 
-// again reports whether key was seen within the last minutes.
-func (o *once) again(key string, now time.Time) bool {
+// news is what a message is to the log.
+type news int
+
+const (
+	known   news = iota // told lately
+	fresh               // to be told
+	tooMany             // fresh, but so were many: that they are left out is to be told
+	silent              // left out
+)
+
+// look says what a message is, by its key, and takes note of it.
+func (o *once) look(key string, now time.Time) news {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if at, ok := o.seen[key]; ok && now.Sub(at) < oncePer {
-		return true
+	if o.seen == nil || now.Sub(o.since) >= oncePer {
+		o.since, o.seen = now, make(map[string]bool)
 	}
-	if o.seen == nil || len(o.seen) >= maxSeen {
-		o.seen = make(map[string]time.Time)
+	switch n := len(o.seen); {
+	case o.seen[key]:
+		return known
+	case n > maxSeen:
+		return silent
+	case n == maxSeen:
+		o.seen[""] = true
+		return tooMany
 	}
-	o.seen[key] = now
-	return false
+	o.seen[key] = true
+	return fresh
+}
+
+// tell logs what somebody who need not be the peer has caused.
+func (h *Hub) tell(level slog.Level, key, text string, args ...any) {
+	switch h.told.look(key, time.Now()) {
+	case fresh:
+		h.opt.Log.Log(context.Background(), level, text, args...)
+	case tooMany:
+		h.opt.Log.Warn("so many different things are wrong with those who connect that the rest is left out for a while", "while", oncePer)
+	}
 }

@@ -2,6 +2,8 @@ package link_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -201,6 +203,78 @@ func TestStrangersAreBounded(t *testing.T) {
 	next(t, y)
 	if log := b.log.String(); strings.Count(log, "too many connections") != 1 || strings.Count(log, "in time") != 1 {
 		t.Errorf("one line each was wanted:\n%s", log)
+	}
+}
+
+// Neither strangers nor the peer fill the log, however many different things
+// they do wrong.
+func TestNobodyFillsTheLog(t *testing.T) {
+	noLeaks(t)
+	const times = 100
+	path, key := writeKey(t)
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.ParsePrivateKey(pem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, attack := range map[string]func(b *node, i int){
+		"keys": func(b *node, _ int) {
+			_, private, err := ed25519.GenerateKey(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stranger, err := ssh.NewSignerFromKey(private)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := dialSSH(t, b.Addr(), "images", ssh.PublicKeys(stranger)); err == nil {
+				t.Fatal("a stranger was let in")
+			}
+		},
+		"shares": func(b *node, i int) {
+			c, err := dialSSH(t, b.Addr(), fmt.Sprint("share", i), ssh.PublicKeys(signer))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if ok, _, err := c.SendRequest("duet-join@1", true, nil); ok || err != nil {
+				t.Fatalf("join: %v, %v", ok, err)
+			}
+		},
+		"reasons": func(b *node, i int) {
+			c, err := dialSSH(t, b.Addr(), "images", ssh.PublicKeys(signer))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if ok, _, err := c.SendRequest("duet-join@1", true, nil); !ok || err != nil {
+				t.Fatalf("join: %v, %v", ok, err)
+			}
+			next(t, b.Endpoint("images"))
+			why := ssh.Marshal(struct {
+				Reason uint32
+				Text   string
+			}{99, fmt.Sprint("made up ", i)})
+			if _, _, err := c.SendRequest("duet-bye@1", false, why); err != nil {
+				t.Fatal(err)
+			}
+			c.Wait()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, newKey(t), key.Public(), listening)
+			b.Endpoint("images")
+			for i := range times {
+				attack(b, i)
+			}
+			b.stop()
+			if n := strings.Count(b.log.String(), "\n"); n == 0 || n > 80 {
+				t.Errorf("%d lines of log for %d connections", n, times)
+			}
+		})
 	}
 }
 

@@ -68,13 +68,12 @@ func (e *peerError) Error() string {
 // printable makes a peer's text safe to log and show: short, and on one line.
 func printable(s string) string {
 	const limit = 300
-	s = strings.Map(func(r rune) rune {
+	return strings.Map(func(r rune) rune {
 		if strconv.IsPrint(r) {
 			return r
 		}
 		return ' '
 	}, s[:min(len(s), limit)])
-	return s
 }
 
 // bye closes a connection after telling the peer why. A peer that may be dead

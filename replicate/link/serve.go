@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"time"
 
@@ -22,9 +23,7 @@ func (h *Hub) accept(ctx context.Context) error {
 				return fmt.Errorf("listen on %s: %w", h.opt.Listen, err)
 			}
 			// Out of descriptors or memory: that may pass.
-			if !h.told.again("accept", time.Now()) {
-				h.opt.Log.Error("cannot accept connections for now", "error", err)
-			}
+			h.tell(slog.LevelError, "accept", "cannot accept connections for now", "error", err)
 			select {
 			case <-time.After(100 * time.Millisecond):
 			case <-ctx.Done():
@@ -34,9 +33,7 @@ func (h *Hub) accept(ctx context.Context) error {
 		host := hostOf(nc.RemoteAddr())
 		if !h.gate.enter(host) {
 			nc.Close()
-			if !h.told.again("gate", time.Now()) {
-				h.opt.Log.Warn("too many connections that do not authenticate: dropped one", "remote", host)
-			}
+			h.tell(slog.LevelWarn, "gate", "too many connections that do not authenticate: dropped one", "remote", host)
 			continue
 		}
 		h.wg.Go(func() { h.serve(ctx, nc, host) })
@@ -55,8 +52,8 @@ func (h *Hub) serve(ctx context.Context, nc net.Conn, host string) {
 	if err != nil {
 		nc.Close()
 		text := explainStranger(&h.opt, errors.Join(wrongKey, err))
-		if ctx.Err() == nil && !h.told.again(host+text, time.Now()) {
-			h.opt.Log.Warn(text, "remote", host)
+		if ctx.Err() == nil {
+			h.tell(slog.LevelWarn, host+text, text, "remote", host)
 		}
 		return
 	}
@@ -93,10 +90,9 @@ func (h *Hub) admit(ctx context.Context, c *conn, disown func() bool) bool {
 	}
 	e := h.lookup(c.share)
 	if e == nil {
-		if !h.told.again("share "+c.share, time.Now()) {
-			h.opt.Log.Warn("the peer asks for a share that is not in this configuration: check that the share has one name on both hosts",
-				"peer", h.opt.PeerName, "share", printable(c.share))
-		}
+		share := printable(c.share)
+		h.tell(slog.LevelWarn, "share "+share, "the peer asks for a share that is not in this configuration: check that the share has one name on both hosts",
+			"peer", h.opt.PeerName, "share", share)
 		return refuse(noShare)
 	}
 	if !disown() {

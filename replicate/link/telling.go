@@ -7,7 +7,7 @@ import "time"
 // is not a change each time.
 type telling struct {
 	short   int              // connections in a row that did not last
-	reason  string           // of the last loss
+	losses  map[string]bool  // reasons of losses, since the last connection that lasted
 	reasons map[string]bool  // of failures to connect, since the last connection
 	lasting <-chan time.Time // a connection that was not told yet has lasted
 }
@@ -29,18 +29,24 @@ func (t *telling) connected(lasting time.Duration) bool {
 }
 
 // lasts takes note that the connection has lived for long enough.
-func (t *telling) lasts() { t.short, t.lasting = 0, nil }
+func (t *telling) lasts() { t.short, t.lasting, t.losses = 0, nil, nil }
 
-// lost reports whether the loss of a connection is to be told.
+// lost reports whether the loss of a connection is to be told. A peer can make
+// up a new reason each time; there is an end to what is told of that.
 func (t *telling) lost(reason string, lasted bool) bool {
 	t.lasting = nil
 	if lasted {
-		t.short = 0
+		t.lasts()
 	} else {
 		t.short++
 	}
-	news := t.short <= fewShort || reason != t.reason
-	t.reason = reason
+	news := t.short <= fewShort || !t.losses[reason] && len(t.losses) < maxReasons
+	if t.losses == nil {
+		t.losses = make(map[string]bool)
+	}
+	if news {
+		t.losses[reason] = true
+	}
 	return news
 }
 

@@ -1,6 +1,9 @@
 package link
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -34,6 +37,15 @@ func TestTelling(t *testing.T) {
 	if !told.failed("x") {
 		t.Error("after a connection it is news again")
 	}
+	said := 0
+	for i := range 1000 {
+		if _, lost := lose(fmt.Sprint("made up ", i), false); lost {
+			said++
+		}
+	}
+	if said > maxReasons+fewShort+1 {
+		t.Errorf("%d losses are told, each with a reason of its own", said)
+	}
 }
 
 func FuzzRefusal(f *testing.F) {
@@ -45,4 +57,18 @@ func FuzzRefusal(f *testing.F) {
 			t.Errorf("%q steers a terminal", got)
 		}
 	})
+}
+
+// Errors of the SSH library quote what the other side sent.
+func TestErrorsAreTamed(t *testing.T) {
+	o := &Options{PeerName: "tgt-b", Address: "tgt-b:7722"}
+	sent := fmt.Errorf("ssh: disconnect: %w", errors.New("\x1b[2J\n"+strings.Repeat("long", 100_000)))
+	for _, err := range []error{lostError(o, sent), explainHandshake(o, sent)} {
+		if text := err.Error(); len(text) > 500 || strings.ContainsAny(text, "\x1b\n") {
+			t.Errorf("%d bytes: %.100q", len(text), text)
+		}
+		if !errors.Is(err, sent) {
+			t.Error("the cause is lost")
+		}
+	}
 }

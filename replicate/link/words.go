@@ -46,8 +46,15 @@ func explainHandshake(o *Options, err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return fmt.Errorf("%s closed the connection at %s during the handshake: its log says why, if what listens there is duet", o.PeerName, o.Address)
 	}
-	return fmt.Errorf("handshake with %s at %s: %w", o.PeerName, o.Address, err)
+	return fmt.Errorf("handshake with %s at %s: %w", o.PeerName, o.Address, tamed{err})
 }
+
+// tamed is an error of the SSH library. It may quote what the other side sent,
+// at any length.
+type tamed struct{ err error }
+
+func (e tamed) Error() string { return printable(e.err.Error()) }
+func (e tamed) Unwrap() error { return e.err }
 
 // explainStranger puts a failed handshake of the side that was dialled into
 // words.

@@ -3,7 +3,7 @@
 // transaction whether the daemon runs it or the command itself does, and its
 // answer is the same JSON lines, which Print turns into text for people.
 //
-// In every row paths are escaped as by index.Quote, times are nanoseconds
+// In every row paths, link targets and owners are escaped as by index.Quote, times are nanoseconds
 // since 1970, sizes are bytes. Rows gain keys, but never lose or change one.
 package inspect
 
@@ -48,8 +48,8 @@ type Entry struct {
 	Size    int64     `json:"size"`
 	ModTime int64     `json:"mtime_ns"`
 	Mode    string    `json:"mode,omitempty"` // octal
-	Owner   string    `json:"owner,omitempty"`
-	Group   string    `json:"group,omitempty"`
+	Owner   string    `json:"owner,omitempty"` // escaped: the peer may say anything
+	Group   string    `json:"group,omitempty"` // escaped
 	Hash    string    `json:"hash,omitempty"`
 	Target  string    `json:"target,omitempty"` // escaped
 	Origin  string    `json:"origin,omitempty"` // whose edit this is
@@ -71,7 +71,7 @@ func (n Names) entry(e *index.Entry) *Entry {
 		return nil
 	}
 	out := &Entry{
-		Kind: e.Kind.String(), Size: e.Size, ModTime: e.ModTime, Owner: e.Owner, Group: e.Group,
+		Kind: e.Kind.String(), Size: e.Size, ModTime: e.ModTime, Owner: index.Quote(e.Owner), Group: index.Quote(e.Group),
 		Origin: n.node(e.Origin), Version: n.version(e.Version), Over: n.version(e.Over), Apart: e.Apart,
 	}
 	if e.Kind == index.File || e.Kind == index.Dir {
