@@ -44,6 +44,12 @@ type Verdict struct {
 	Conflict bool
 }
 
+// Removes reports whether v is to delete what is here. That may be the loser
+// of a conflict, when its winner was deleted before it got here.
+func (v Verdict) Removes() bool {
+	return (v.Act == Take || v.Act == TakeOver) && v.Entry.Kind == index.Gone
+}
+
 // Next says who has to move, for the record of the path.
 func Next(v Verdict) index.Next {
 	switch v.Act {

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"time"
 
 	"duet/replicate/report"
 	"duet/replicate/wire"
 	"duet/store"
-	"duet/store/index"
 )
 
 // ErrStopped means that the share is not running.
@@ -73,7 +71,7 @@ func (l *loop) released() {
 		l.log.Info("released", "peer", l.s.cfg.PeerName)
 	}
 	if l.talk.held {
-		l.remember(func(m *metaTimes) { m.connected = l.s.now().UnixNano() })
+		l.remember(func(m *store.Meta) { m.Connected = l.s.now().UnixNano() })
 	}
 	l.talk.held = false
 	l.rounds.kick = true
@@ -108,41 +106,13 @@ func (s *Share) Approve(ctx context.Context, id string) error {
 func (l *loop) approve(done chan<- error) {
 	upto := l.talk.heard
 	l.ask(func() func() {
-		err := l.s.meta(func(m *store.Meta) { m.Approved = approval(m.PeerEpoch, upto) })
+		err := l.s.book.Approve(upto)
 		return func() {
 			if err == nil {
 				l.rounds.approved, l.rounds.waiting, l.rounds.kick = upto, nil, true
 			}
 			done <- err
 		}
-	})
-}
-
-// approval is how Meta.Approved is written: which life of the peer's journal,
-// and up to where.
-func approval(e index.Epoch, upto index.Seq) string { return fmt.Sprintf("%v:%d", e, uint64(upto)) }
-
-func approvedUpTo(m store.Meta) index.Seq {
-	prefix := m.PeerEpoch.String() + ":"
-	if len(m.Approved) <= len(prefix) || m.Approved[:len(prefix)] != prefix {
-		return 0
-	}
-	n, err := strconv.ParseUint(m.Approved[len(prefix):], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return index.Seq(n)
-}
-
-// meta changes the index's meta record. It runs in the writer lane.
-func (s *Share) meta(change func(*store.Meta)) error {
-	return s.st.Update(func(tx *store.Tx) error {
-		m, err := tx.Meta()
-		if err != nil {
-			return err
-		}
-		change(&m)
-		return tx.PutMeta(m)
 	})
 }
 
@@ -160,7 +130,7 @@ func (s *Share) setPaused(ctx context.Context, paused bool) error {
 			return
 		}
 		l.ask(func() func() {
-			err := s.meta(func(m *store.Meta) { m.Paused = paused })
+			err := s.book.Amend(func(m *store.Meta) { m.Paused = paused })
 			return func() {
 				if err == nil {
 					l.published.paused = paused

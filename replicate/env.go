@@ -16,7 +16,7 @@ func (s *Share) landingEnv() landing.Env {
 		Now:    s.now,
 		Node:   s.cfg.Node,
 		Meta:   s.metaFor,
-		Next:   s.next,
+		Next:   s.book.Next,
 		Doomed: s.doomedEntry,
 	}
 }
@@ -28,18 +28,18 @@ func (s *Share) installEnv() install.Env {
 // recheck decides again, at the last moment: a job whose reason has gone is
 // dropped, and the path looked at afresh.
 func (s *Share) recheck(r *index.Record, j *install.Job) bool {
-	v := s.decide(r)
-	if v.Act != diff.Take && v.Act != diff.TakeOver || s.ignores(r) {
+	v := s.book.Decide(r)
+	if v.Act != diff.Take && v.Act != diff.TakeOver || s.book.Ignores(r) {
 		return false
 	}
 	return index.Same(v.Entry, j.Entry) && v.Entry.Version.Compare(j.Entry.Version) == index.Equal
 }
 
 func (s *Share) doomedEntry(r *index.Record) *index.Entry {
-	if !s.doomed(r) {
+	if !s.book.Doomed(r) {
 		return nil
 	}
-	return s.decide(r).Entry
+	return s.book.Decide(r).Entry
 }
 
 // metaFor is the metadata that want gets on this node. What the share does not

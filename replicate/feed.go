@@ -99,7 +99,7 @@ func (sess *session) compose(files vfs.Files, from, live index.Seq) (*wire.Chang
 			through = changes[len(changes)-1].Pos
 		}
 		m, err := tx.Meta()
-		run = runAt(m.Runs, through)
+		run = index.RunAt(m.Runs, through)
 		return err
 	})
 	if err != nil || head <= from {
@@ -137,16 +137,4 @@ func content(files vfs.Files, p index.Path, e *index.Entry) []byte {
 		return nil
 	}
 	return b[:n]
-}
-
-// runAt returns the run that wrote a position.
-func runAt(runs []index.Run, pos index.Seq) uint64 {
-	var id uint64
-	for _, r := range runs {
-		if r.From >= pos {
-			break
-		}
-		id = r.ID
-	}
-	return id
 }

@@ -65,13 +65,13 @@ func (s *Share) open(ctx context.Context, accept bool) opened {
 	if o.err = s.identify(files, accept); o.err != nil {
 		return o
 	}
-	if o.err = s.recallRules(); o.err != nil {
+	if o.err = s.book.RecallRules(); o.err != nil {
 		return o
 	}
 	if o.report, o.err = recovery.Replay(ctx, s.st, files, s.landingEnv()); o.err != nil {
 		return o
 	}
-	if o.err = s.resettleAll(ctx); o.err != nil {
+	if o.err = s.book.ResettleAll(ctx); o.err != nil {
 		return o
 	}
 	o.watcher, o.blind = s.doors.Watch(s.rules)
@@ -238,36 +238,4 @@ func (l *loop) closeFiles() {
 // and begins with a replay.
 func (l *loop) indexFailed(doing string, err error) {
 	l.haltFor(fmt.Errorf("%s: %w", doing, err))
-}
-
-func (l *loop) counts() (c store.Counts, err error) {
-	err = l.s.st.View(func(tx *store.Tx) error {
-		c, err = tx.Counts()
-		return err
-	})
-	return c, err
-}
-
-// lookup is scan.Lookup.
-func (s *Share) lookup(from index.Path, n int) (rs []*index.Record, err error) {
-	err = s.st.View(func(tx *store.Tx) error {
-		for r, err := range tx.Range(from, true) {
-			if err != nil {
-				return err
-			}
-			if rs = append(rs, r); len(rs) == n {
-				break
-			}
-		}
-		return nil
-	})
-	return rs, err
-}
-
-func (s *Share) get(p index.Path) (r *index.Record, err error) {
-	err = s.st.View(func(tx *store.Tx) error {
-		r, err = tx.Get(p)
-		return err
-	})
-	return r, err
 }

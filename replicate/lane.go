@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"duet/replicate/book"
 	"duet/scan"
 	"duet/store/index"
 )
@@ -17,6 +18,13 @@ type lane struct {
 	asked   []func() func() // what people and the session asked for
 	records []findings      // at most maxRecords, plus what one examination found
 	ready   []*batch        // staged, at most maxBatches
+}
+
+// findings is what a scan or an examination saw, on its way into the index.
+type findings struct {
+	book.Findings
+	problems []scan.Problem
+	done     func(error) // called by the loop when it is committed; may be nil
 }
 
 // write starts the next job if the lane is free.
@@ -76,8 +84,12 @@ func (l *loop) recordJob(now time.Time) func() func() {
 	jobs := l.lane.records
 	l.lane.records = nil
 	apart, files := !l.together(), l.root.files
+	var seen []book.Findings
+	for _, j := range jobs {
+		seen = append(seen, j.Findings)
+	}
 	return func() func() {
-		out, err := l.s.record(files, jobs, l.s.now().UnixNano(), apart)
+		out, err := l.s.book.Record(files, seen, l.s.now().UnixNano(), apart)
 		return func() {
 			if err != nil {
 				l.indexFailed("record changes", err)
@@ -94,27 +106,27 @@ func (l *loop) recordJob(now time.Time) func() func() {
 }
 
 // recorded takes note of what was committed.
-func (l *loop) recorded(jobs []findings, out recorded, now time.Time) {
-	for _, p := range out.stale {
+func (l *loop) recorded(jobs []findings, out book.Recorded, now time.Time) {
+	for _, p := range out.Stale {
 		l.notice.dirty.Mark(p, false, now)
 	}
 	for _, j := range jobs {
-		for i := range j.found {
-			f := &j.found[i]
+		for i := range j.Found {
+			f := &j.Found[i]
 			l.trouble.clear(f.Path)
-			if f.Entry != nil && l.talk.greeted && !out.left[f.Path] {
+			if f.Entry != nil && l.talk.greeted && !out.Left[f.Path] {
 				l.lags.begin(f.Path, now)
 			}
 		}
 		l.problems(j.problems, now)
 	}
-	for _, sn := range out.snaps {
-		l.notice.snaps[sn.path] = sn.hash
-		if out.left[sn.path] {
-			l.dropSnapshots([]index.Path{sn.path}) // the peer does not want it
+	for _, sn := range out.Snaps {
+		l.notice.snaps[sn.Path] = sn.Hash
+		if out.Left[sn.Path] {
+			l.dropSnapshots([]index.Path{sn.Path}) // the peer does not want it
 		}
 	}
-	if out.edits > 0 {
+	if out.Edits > 0 {
 		l.rounds.kick = true
 		l.talk.wake()
 	}

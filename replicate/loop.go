@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"duet/replicate/book"
 	"duet/replicate/report"
 	"duet/scan"
 	"duet/scan/vfs"
@@ -133,7 +134,7 @@ func newLoop(s *Share) *loop {
 	err := s.st.View(func(tx *store.Tx) error {
 		m, err := tx.Meta()
 		l.published.paused = m.Paused
-		l.rounds.approved = approvedUpTo(m)
+		l.rounds.approved = book.ApprovedUpTo(m)
 		return err
 	})
 	if err != nil {
@@ -249,14 +250,7 @@ func (l *loop) close() error {
 	if l.s.st == nil {
 		return nil
 	}
-	return l.s.st.Update(func(tx *store.Tx) error {
-		m, err := tx.Meta()
-		if err != nil {
-			return err
-		}
-		m.Clean = true
-		return tx.PutMeta(m)
-	})
+	return l.s.book.Amend(func(m *store.Meta) { m.Clean = true })
 }
 
 // waiter is somebody who waits in Flush.

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"duet/recovery"
+	"duet/replicate/book"
 	"duet/replicate/transfer"
 	"duet/replicate/wire"
+	"duet/scan"
 	"duet/store"
 	"duet/store/index"
 )
@@ -21,33 +22,8 @@ func (s *Share) hello() (*wire.Hello, error) {
 		SyncOwners: s.facts.SyncOwners, Hold: s.cfg.OnReconnect == "hold",
 		Clock: s.now().UnixNano(), Ignore: s.cfg.Ignore,
 	}
-	err := s.st.View(func(tx *store.Tx) error {
-		m, err := tx.Meta()
-		if err != nil {
-			return err
-		}
-		c, err := tx.Counts()
-		if err != nil {
-			return err
-		}
-		h.Epoch, h.Head, h.Run = m.Epoch, tx.Head(), runAt(m.Runs, tx.Head())
-		h.HeardEpoch, h.Heard, h.HeardRun = m.PeerEpoch, m.Heard, m.PeerRun
-		h.Records = uint64(c.Records)
-		return nil
-	})
+	err := s.book.Introduce(h)
 	return h, err
-}
-
-// meeting is what the writer lane made of two hellos.
-type meeting struct {
-	again   bool // the histories did not fit and have been mended: say hello again
-	why     string
-	err     error
-	meta    store.Meta
-	head    index.Seq
-	stale   bool  // the index is settled by other ignore rules
-	mended  bool  // at the cost of a pass over the index
-	refused error // it would have to be mended, and that has been done too often
 }
 
 // met compares the two hellos, mends the histories if one of the indexes was
@@ -69,13 +45,13 @@ func (l *loop) met(sess *session, ours, theirs *wire.Hello) {
 	mayMend := l.talk.mending.allowed(time.Now())
 	l.ask(func() func() {
 		began := time.Now()
-		m := l.s.meet(theirs, mayMend)
+		m := l.s.book.Meet(theirs, mayMend)
 		took := time.Since(began)
-		if m.err == nil && !m.again && m.refused == nil {
-			m.stale, m.err = l.s.hearRules(theirs.Ignore, rules)
+		if m.Err == nil && !m.Again && m.Refused == nil {
+			m.Stale, m.Err = l.s.book.HearRules(theirs.Ignore, rules)
 		}
 		return func() {
-			if m.mended {
+			if m.Mended {
 				l.talk.mending.note(took, time.Now())
 			}
 			l.resettle(sess, ours, m, index.Root)
@@ -125,89 +101,48 @@ func (l *loop) unfit(sess *session, err error) {
 	l.parted(sess, err)
 }
 
-// meet is met's part in the writer lane. mayMend says why the index must not be
-// mended now; nil if it may.
-func (s *Share) meet(theirs *wire.Hello, mayMend error) meeting {
-	var m meeting
-	var h recovery.Histories
-	m.err = s.st.View(func(tx *store.Tx) error {
-		var err error
-		if m.meta, err = tx.Meta(); err != nil {
-			return err
-		}
-		m.head = tx.Head()
-		h = recovery.CheckHello(m.meta, m.head, recovery.Said{
-			Epoch: theirs.Epoch, Head: theirs.Head,
-			HeardEpoch: theirs.HeardEpoch, Heard: theirs.Heard, HeardRun: theirs.HeardRun,
-		})
-		return nil
-	})
-	m.why = h.Why
-	m.mended = h.RolledBack || h.PeerForgot || h.NewPeer && m.meta.PeerEpoch != 0
-	switch {
-	case m.err != nil:
-	case m.mended && mayMend != nil:
-		m.mended, m.refused = false, mayMend
-	case h.RolledBack, h.PeerForgot:
-		m.again = true
-		_, m.err = s.st.NewEpoch(s.now(), theirs.HeardEpoch)
-	case h.PeerBehind:
-		m.again = true // the peer mends itself and comes back
-	case h.NewPeer:
-		m.again = m.meta.PeerEpoch != 0
-		if m.err = s.st.ForgetPeer(s.cfg.Peer, theirs.Epoch); m.err == nil {
-			m.err = s.st.View(func(tx *store.Tx) (err error) {
-				m.meta, err = tx.Meta()
-				m.head = tx.Head()
-				return err
-			})
-		}
-	}
-	return m
-}
-
 // begin starts the conversation.
-func (l *loop) begin(sess *session, ours *wire.Hello, m meeting) {
+func (l *loop) begin(sess *session, ours *wire.Hello, m book.Meeting) {
 	t := &l.talk
 	if t.sess != sess || l.root.ctx == nil {
 		return
 	}
-	if m.err != nil {
-		l.indexFailed("meet the peer", m.err)
+	if m.Err != nil {
+		l.indexFailed("meet the peer", m.Err)
 		return
 	}
-	if m.refused != nil {
-		l.unfit(sess, m.refused)
+	if m.Refused != nil {
+		l.unfit(sess, m.Refused)
 		return
 	}
-	if m.why != "" {
-		l.log.Warn("histories do not fit", "peer", l.s.cfg.PeerName, "why", m.why,
+	if m.Why != "" {
+		l.log.Warn("histories do not fit", "peer", l.s.cfg.PeerName, "why", m.Why,
 			"then", "both sides are united: nothing is deleted, what differs is a conflict")
 	}
-	if m.again {
+	if m.Again {
 		sess.cancel()
-		l.parted(sess, errors.New(m.why))
+		l.parted(sess, errors.New(m.Why))
 		return
 	}
 	theirs := sess.hello
 	t.greeted = true
 	t.why = ""
 	t.held = ours.Hold || theirs.Hold
-	t.head, t.heard = theirs.Head, m.meta.Heard
+	t.head, t.heard = theirs.Head, m.Meta.Heard
 	from := index.Seq(0)
-	if theirs.HeardEpoch == m.meta.Epoch {
+	if theirs.HeardEpoch == m.Meta.Epoch {
 		from = theirs.Heard
 	}
-	t.acked, t.saved = from, m.meta.Acked
+	t.acked, t.saved = from, m.Meta.Acked
 	t.skew = time.Duration(theirs.Clock - l.s.now().UnixNano())
-	live := m.head
+	live := m.Head
 	if theirs.Records == 0 {
 		live = 0
 	}
 	l.rounds.kick = true
-	l.log.Info("connected to peer", "peer", l.s.cfg.PeerName, "version", theirs.Version, "to_hear", t.head-t.heard, "to_tell", m.head-from)
+	l.log.Info("connected to peer", "peer", l.s.cfg.PeerName, "version", theirs.Version, "to_hear", t.head-t.heard, "to_tell", m.Head-from)
 	if !t.held { // a look at the plan is not the end of an outage
-		l.remember(func(m *metaTimes) { m.connected = l.s.now().UnixNano() })
+		l.remember(func(m *store.Meta) { m.Connected = l.s.now().UnixNano() })
 	}
 	l.converse(sess, from, live)
 }
@@ -236,25 +171,13 @@ func (l *loop) converse(sess *session, from, live index.Seq) {
 	})
 }
 
-// metaTimes are the times that the outage report needs.
-type metaTimes struct {
-	connected, parted int64
-	why               string
-}
-
-// remember writes times into the index, when the lane has time for it.
-func (l *loop) remember(set func(*metaTimes)) {
+// remember writes into the index what the outage report needs, when the lane
+// has time for it.
+func (l *loop) remember(set func(*store.Meta)) {
 	l.ask(func() func() {
-		err := l.s.st.Update(func(tx *store.Tx) error {
-			m, err := tx.Meta()
-			if err != nil {
-				return err
-			}
-			t := metaTimes{m.Connected, m.Parted, m.PartedWhy}
-			set(&t)
-			m.Connected, m.Parted, m.PartedWhy = t.connected, t.parted, t.why
+		err := l.s.book.Amend(func(m *store.Meta) {
+			set(m)
 			m.Clean = false
-			return tx.PutMeta(m)
 		})
 		return func() {
 			if err != nil {
@@ -276,10 +199,10 @@ func (l *loop) hearJob(now time.Time) func() func() {
 	sess, msgs, hold, acked := t.sess, t.inbox, t.held, t.acked
 	t.inbox = nil
 	return func() func() {
-		var out heard
+		var out book.Heard
 		err := l.s.roomForIndex()
 		if err == nil {
-			out, err = l.s.hear(msgs, acked, l.s.now().UnixNano(), hold)
+			out, err = l.s.book.Hear(msgs, acked, l.s.now().UnixNano(), hold)
 		}
 		return func() {
 			if t.sess != sess {
@@ -307,7 +230,7 @@ func (l *loop) ackJob(now time.Time) func() func() {
 	}
 	acked := t.acked
 	return func() func() {
-		_, err := l.s.hear(nil, acked, l.s.now().UnixNano(), false)
+		_, err := l.s.book.Hear(nil, acked, l.s.now().UnixNano(), false)
 		return func() {
 			t.saved = max(t.saved, acked)
 			if err != nil && t.sess != nil {
@@ -318,18 +241,18 @@ func (l *loop) ackJob(now time.Time) func() func() {
 }
 
 // heard takes note of what the peer said, and acknowledges it.
-func (l *loop) heard(out heard) {
+func (l *loop) heard(out book.Heard) {
 	t := &l.talk
-	t.heard = max(t.heard, out.through)
+	t.heard = max(t.heard, out.Through)
 	t.owes = true
 	l.sayAck()
 	now := time.Now()
-	for _, p := range out.agreed {
+	for _, p := range out.Agreed {
 		l.lags.end(p, now)
 	}
-	l.dropSnapshots(out.agreed)
+	l.dropSnapshots(out.Agreed)
 	l.rounds.kick = true
-	if out.noted {
+	if out.Noted {
 		t.wake()
 	}
 }
@@ -355,7 +278,7 @@ func (l *loop) misheard(sess *session, err error) {
 		l.unfit(sess, err)
 		return
 	}
-	if !isImpossible(err) {
+	if !wire.IsImpossible(err) {
 		l.indexFailed("record what the peer said", err)
 		return
 	}
@@ -370,16 +293,34 @@ func (l *loop) misheard(sess *session, err error) {
 	l.parted(sess, err)
 }
 
-// protocolError means that the peer said what cannot be.
-type protocolError struct{ text string }
-
-func (e *protocolError) Error() string { return e.text }
-
-func isImpossible(err error) bool {
-	var p *protocolError
-	return errors.As(err, &p)
+// parsePeerRules reads the rules in the peer's hello.
+func parsePeerRules(theirs *wire.Hello) (*scan.Rules, error) {
+	rules, err := scan.ParseRules(theirs.Ignore)
+	if err != nil {
+		return nil, fmt.Errorf("read the ignore rules of %s, which must mean the same on both nodes: %w", theirs.NodeName, err)
+	}
+	return rules, nil
 }
 
-func impossible(format string, args ...any) error {
-	return &protocolError{fmt.Sprintf(format, args...)}
+// resettle settles the index by the rules that the peer's hello brought, a
+// chunk at a time in the writer lane, and then begins the session.
+func (l *loop) resettle(sess *session, ours *wire.Hello, m book.Meeting, after index.Path) {
+	if m.Err != nil || !m.Stale {
+		l.begin(sess, ours, m)
+		return
+	}
+	if l.talk.sess != sess || l.root.ctx == nil {
+		return // the next session begins anew
+	}
+	if after == index.Root {
+		l.log.Info("ignore rules have changed: looking which paths they concern", "peer", l.s.cfg.PeerName)
+	}
+	now := l.s.now().UnixNano()
+	l.ask(func() func() {
+		upto, done, err := l.s.book.Resettle(after, now)
+		return func() {
+			m.Stale, m.Err = !done, err
+			l.resettle(sess, ours, m, upto)
+		}
+	})
 }

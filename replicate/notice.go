@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"duet/replicate/book"
 	"duet/scan"
 	"duet/store"
 	"duet/store/index"
@@ -65,7 +66,7 @@ func (l *loop) scan(now time.Time) {
 	if n.first {
 		how = index.ByScan
 	}
-	counts, err := l.counts()
+	counts, err := l.s.book.Counts()
 	if err != nil {
 		l.indexFailed("start a scan", err)
 		return
@@ -150,7 +151,7 @@ func (l *loop) rescanAfter() time.Duration {
 func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions {
 	s, pass := l.s, l.notice.pass
 	o := scan.WalkOptions{
-		Files: l.root.files, Facts: s.facts, Lookup: s.lookup, Get: s.get,
+		Files: l.root.files, Facts: s.facts, Lookup: s.book.Lookup, Get: s.book.Get,
 		Under: index.Root, Hashers: s.cfg.Hashers, Clock: s.doors.Clock,
 		Emit: func(found []scan.Finding, problems []scan.Problem) error {
 			done := make(chan error, 1)
@@ -159,7 +160,7 @@ func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions 
 					done <- context.Canceled
 					return
 				}
-				l.lane.records = append(l.lane.records, findings{found, problems, how, func(err error) { done <- err }})
+				l.lane.records = append(l.lane.records, findings{book.Findings{Found: found, How: how}, problems, func(err error) { done <- err }})
 			})
 			select {
 			case err := <-done:

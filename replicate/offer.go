@@ -3,6 +3,7 @@ package replicate
 import (
 	"fmt"
 
+	"duet/replicate/book"
 	"duet/replicate/transfer"
 	"duet/scan/vfs"
 	"duet/store"
@@ -27,7 +28,7 @@ func (o offer) Open(p index.Path, h index.Hash, size int64) (transfer.Content, e
 		if r, err = tx.Get(p); err != nil {
 			return err
 		}
-		if r == nil || kindOf(r.Ours) != index.File {
+		if r == nil || r.Ours.LiveKind() != index.File {
 			return nil
 		}
 		if kept, err = tx.KeptByHash(h); err != nil {
@@ -47,7 +48,7 @@ func (o offer) Open(p index.Path, h index.Hash, size int64) (transfer.Content, e
 	switch {
 	case err != nil:
 		return nil, err
-	case r == nil || kindOf(r.Ours) != index.File:
+	case r == nil || r.Ours.LiveKind() != index.File:
 		return nil, fmt.Errorf("%v %w", p, transfer.ErrGone)
 	case r.Ours.Hash != h || r.Ours.Size != size:
 		return nil, fmt.Errorf("%v %w", p, transfer.ErrChanged)
@@ -55,7 +56,7 @@ func (o offer) Open(p index.Path, h index.Hash, size int64) (transfer.Content, e
 	if f := o.tree(r); f != nil {
 		return f, nil
 	}
-	if f, err := o.files.OpenHeld(snapshotName(h)); err == nil {
+	if f, err := o.files.OpenHeld(book.SnapshotName(h)); err == nil {
 		return f, nil
 	}
 	if twin != nil {
@@ -84,20 +85,13 @@ func (o offer) tree(r *index.Record) vfs.Content {
 	return f
 }
 
-// snapshotName is where a copy of a file that is still being written is kept
-// until the peer has it. The name is that of a partial transfer that happens
-// to be complete, so that nothing else has to know of it.
-func snapshotName(h index.Hash) vfs.Held {
-	return vfs.Held{Area: vfs.Stage, Name: h.String() + ".snap"}
-}
-
 // dropSnapshots removes the copies that the peer has by now.
 func (l *loop) dropSnapshots(agreed []index.Path) {
 	var names []vfs.Held
 	for _, p := range agreed {
 		if h, ok := l.notice.snaps[p]; ok {
 			delete(l.notice.snaps, p)
-			names = append(names, snapshotName(h))
+			names = append(names, book.SnapshotName(h))
 		}
 	}
 	if len(names) == 0 || l.root.ctx == nil {

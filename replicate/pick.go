@@ -83,7 +83,7 @@ func (k *picking) consider(r *index.Record) error {
 	if l.rounds.flying[p] || l.trouble.waits(p, k.now) || l.trouble.blocked(p) || k.used[p] {
 		return nil
 	}
-	v := l.s.decide(r)
+	v := l.s.book.Decide(r)
 	switch v.Act {
 	case diff.Take, diff.TakeOver:
 	default:
@@ -96,7 +96,7 @@ func (k *picking) consider(r *index.Record) error {
 	if ok, err := k.parent(p.Parent()); err != nil || !ok {
 		return err
 	}
-	was := kindOf(r.Ours)
+	was := r.Ours.LiveKind()
 	if v.Entry.Kind == index.Symlink || was != 0 && was != v.Entry.Kind && v.Entry.Kind != index.Dir {
 		if !k.links {
 			k.later = true
@@ -109,14 +109,6 @@ func (k *picking) consider(r *index.Record) error {
 		}
 	}
 	return k.add(r, v)
-}
-
-// kindOf is the kind of what is there, zero for nothing.
-func kindOf(e *index.Entry) index.Kind {
-	if !e.Live() {
-		return 0
-	}
-	return e.Kind
 }
 
 // parent reports whether the directory that is to hold a path is there, or
@@ -132,7 +124,7 @@ func (k *picking) parent(dir index.Path) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	ok := r != nil && kindOf(r.Ours) == index.Dir
+	ok := r != nil && r.Ours.LiveKind() == index.Dir
 	k.dirs[dir] = ok
 	return ok, nil
 }
@@ -198,7 +190,7 @@ func (k *picking) below(dir index.Path) (stays, waits bool, err error) {
 		}
 		switch {
 		case !c.Ours.Live():
-		case !l.s.doomed(c):
+		case !l.s.book.Doomed(c):
 			return true, false, nil
 		case l.rounds.flying[c.Path] || l.trouble.waits(c.Path, k.now) || l.trouble.blocked(c.Path):
 			waits = true
@@ -218,15 +210,6 @@ func (k *picking) countBelow(dir index.Path) (n int64, err error) {
 		}
 	}
 	return n, nil
-}
-
-// doomed reports whether what is live here is to be deleted.
-func (s *Share) doomed(r *index.Record) bool { return removes(s.decide(r)) && !s.ignores(r) }
-
-// removes reports whether v is to delete what is here. That may be the loser
-// of a conflict, when its winner was deleted before it got here.
-func removes(v diff.Verdict) bool {
-	return (v.Act == diff.Take || v.Act == diff.TakeOver) && v.Entry.Kind == index.Gone
 }
 
 // add makes a job of a record.
@@ -291,12 +274,6 @@ func (s *Share) job(r *index.Record, v diff.Verdict) install.Job {
 	return j
 }
 
-// movable reports whether what is live here is to be deleted, and may be moved
-// away instead: the loser of a conflict is kept as such.
-func (s *Share) movable(r *index.Record) bool {
-	return s.doomed(r) && !s.decide(r).Conflict
-}
-
 func (k *picking) wanted(h index.Hash) bool {
 	for i := range k.b.wants {
 		if k.b.wants[i].Hash == h {
@@ -325,10 +302,10 @@ func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *inde
 		if err != nil {
 			return nil, nil, err
 		}
-		if c == nil || kindOf(c.Ours) != index.File || c.Ours.Hash != e.Hash {
+		if c == nil || c.Ours.LiveKind() != index.File || c.Ours.Hash != e.Hash {
 			continue
 		}
-		if !r.Ours.Live() && k.l.s.movable(c) && k.l.drained() && !k.l.trouble.waits(p, k.now) {
+		if !r.Ours.Live() && k.l.s.book.Movable(c) && k.l.drained() && !k.l.trouble.waits(p, k.now) {
 			return nil, c, nil
 		}
 		if src == nil {
@@ -347,7 +324,7 @@ func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *inde
 
 // move turns j into a move of what is to be deleted anyway.
 func (k *picking) move(j *install.Job, from *index.Record) {
-	v := k.l.s.decide(from)
+	v := k.l.s.book.Decide(from)
 	j.From, j.FromEntry = from.Path, v.Entry
 	k.used[from.Path] = true
 }

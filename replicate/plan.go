@@ -36,8 +36,8 @@ func (s *Share) Plan(ctx context.Context) (*report.Plan, error) {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if !r.Agreed() && !s.ignores(r) {
-				p.Add(r, s.decide(r), s.policy)
+			if !r.Agreed() && !s.book.Ignores(r) {
+				p.Add(r, s.book.Decide(r), s.policy)
 			}
 		}
 		return nil

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"duet/diff"
 	"duet/replicate/install"
 	"duet/replicate/report"
 	"duet/store"
@@ -36,7 +35,7 @@ func (l *loop) pickRemovals(now time.Time) (*batch, error) {
 		r.waiting, r.seen, r.noisy = nil, 0, time.Time{}
 		return nil, err
 	}
-	c, err := l.counts()
+	c, err := l.s.book.Counts()
 	if err != nil || l.growing(n, now) || l.withhold(open, c, now) {
 		return nil, err
 	}
@@ -65,11 +64,11 @@ func (l *loop) pickRemovals(now time.Time) (*batch, error) {
 // remove adds a removal to the batch if it can be done now.
 func (k *picking) remove(r *index.Record) error {
 	l := k.l
-	v := l.s.decide(r)
-	if !removes(v) || l.rounds.flying[r.Path] || l.trouble.waits(r.Path, k.now) || l.trouble.blocked(r.Path) {
+	v := l.s.book.Decide(r)
+	if !v.Removes() || l.rounds.flying[r.Path] || l.trouble.waits(r.Path, k.now) || l.trouble.blocked(r.Path) {
 		return nil
 	}
-	if kindOf(r.Ours) == index.Dir {
+	if r.Ours.LiveKind() == index.Dir {
 		stays, waits, err := k.below(r.Path)
 		if err != nil || waits {
 			return err
@@ -104,7 +103,7 @@ func (l *loop) removalsIn(tx *store.Tx) (n, open int64, err error) {
 		if err != nil {
 			return 0, 0, err
 		}
-		if l.s.doomed(rec) {
+		if l.s.book.Doomed(rec) {
 			n++
 			if !l.approves(rec) {
 				open++
@@ -167,20 +166,7 @@ func (l *loop) revive(p index.Path) {
 	}
 	l.rounds.flying[p] = true
 	l.ask(func() func() {
-		err := l.s.st.Update(func(tx *store.Tx) error {
-			w, err := l.s.begin(tx, index.ByPeer, l.s.now().UnixNano())
-			if err != nil {
-				return err
-			}
-			r, err := tx.Get(p)
-			if err != nil || r == nil || kindOf(r.Ours) != index.Dir {
-				return err
-			}
-			if err := w.revive(r, diff.LineContents); err != nil {
-				return err
-			}
-			return tx.Put(r)
-		})
+		err := l.s.book.Revive(p)
 		return func() {
 			delete(l.rounds.flying, p)
 			l.rounds.kick = true

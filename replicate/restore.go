@@ -70,7 +70,7 @@ func (s *Share) restore(ctx context.Context, files vfs.Files, k *index.Kept) err
 		Note: fmt.Sprintf("kept version %d", k.ID), Reason: index.Overwritten,
 	}
 	if e.Kind == index.File {
-		r, err := s.get(k.Path)
+		r, err := s.book.Get(k.Path)
 		if err != nil {
 			return err
 		}
@@ -104,11 +104,11 @@ func (s *Share) restore(ctx context.Context, files vfs.Files, k *index.Kept) err
 func (s *Share) missingParents(p index.Path) ([]install.Job, error) {
 	var jobs []install.Job
 	for d := p.Parent(); d != index.Root; d = d.Parent() {
-		r, err := s.get(d)
+		r, err := s.book.Get(d)
 		if err != nil {
 			return nil, err
 		}
-		if r != nil && kindOf(r.Ours) == index.Dir {
+		if r != nil && r.Ours.LiveKind() == index.Dir {
 			break
 		}
 		if r != nil && r.Ours.Live() {

@@ -6,13 +6,11 @@ import (
 	"slices"
 	"time"
 
-	"duet/diff"
 	"duet/replicate/install"
 	"duet/replicate/report"
 	"duet/replicate/transfer"
 	"duet/replicate/wire"
 	"duet/scan/vfs"
-	"duet/store"
 	"duet/store/index"
 )
 
@@ -180,7 +178,7 @@ func (l *loop) retry(now time.Time) bool {
 	}
 	again := false
 	for _, p := range due {
-		r, err := l.s.get(p)
+		r, err := l.s.book.Get(p)
 		if err == nil && (r == nil || r.Next != index.Take) {
 			l.trouble.clear(p)
 			continue
@@ -244,7 +242,7 @@ func (l *loop) installJob() func() func() {
 				l.haltFor(err)
 			}
 		}
-		if err := s.settleAll(b.settle, hold); err != nil {
+		if err := s.book.Settle(b.settle, hold); err != nil {
 			return func() { l.landed(b, nil, err) }
 		}
 		jobs := b.staged()
@@ -263,33 +261,6 @@ func (l *loop) installJob() func() func() {
 			l.landed(b, out, err)
 		}
 	}
-}
-
-// settleAll decides paths again for which nothing changes in the tree.
-func (s *Share) settleAll(paths []index.Path, hold bool) error {
-	if len(paths) == 0 {
-		return nil
-	}
-	return s.st.Update(func(tx *store.Tx) error {
-		w, err := s.begin(tx, index.ByPeer, s.now().UnixNano())
-		if err != nil {
-			return err
-		}
-		w.hold = hold
-		for _, p := range paths {
-			r, err := tx.Get(p)
-			if err != nil {
-				return err
-			}
-			if r == nil {
-				continue
-			}
-			if err := w.settle(r); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // landed takes note of what became of a batch.
@@ -378,9 +349,6 @@ func (l *loop) outcome(b *batch, o *install.Outcome, now time.Time) {
 		}
 	}
 }
-
-// decide is diff.Decide with this share's policy.
-func (s *Share) decide(r *index.Record) diff.Verdict { return diff.Decide(r.Ours, r.Theirs, s.policy) }
 
 // window counts what happened in the last minute.
 type window struct{ marks []mark }

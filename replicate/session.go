@@ -11,6 +11,7 @@ import (
 	"duet/replicate/link"
 	"duet/replicate/transfer"
 	"duet/replicate/wire"
+	"duet/store"
 	"duet/store/index"
 )
 
@@ -194,7 +195,7 @@ func (l *loop) parted(sess *session, err error) {
 		if t.held {
 			l.log.Debug("nothing was applied: the outage before goes on")
 		} else {
-			l.remember(func(m *metaTimes) { m.parted, m.why = l.s.now().UnixNano(), why })
+			l.remember(func(m *store.Meta) { m.Parted, m.PartedWhy = l.s.now().UnixNano(), why })
 		}
 	}
 	if err != nil {
@@ -210,7 +211,7 @@ func (sess *session) fail(l *loop, err error) {
 	if sess.ctx.Err() != nil {
 		return
 	}
-	if isImpossible(err) {
+	if wire.IsImpossible(err) {
 		sess.s.post(func() { l.misheard(sess, err) })
 		return
 	}
@@ -247,7 +248,7 @@ func (l *loop) greet() {
 	}
 	l.start(func() func() {
 		theirs, err := sess.greet(hello)
-		if isImpossible(err) {
+		if wire.IsImpossible(err) {
 			return func() { l.misheard(sess, err) }
 		}
 		if err != nil {
@@ -278,7 +279,7 @@ func (sess *session) greet(ours *wire.Hello) (*wire.Hello, error) {
 	case *wire.Control:
 		return nil, fmt.Errorf("peer says: %s", m.Text)
 	}
-	return nil, impossible("peer began with a %T", m)
+	return nil, wire.Impossible("peer began with a %T", m)
 }
 
 // accept serves the streams on which the peer fetches.
@@ -328,7 +329,7 @@ func (sess *session) read(l *loop, room chan struct{}) error {
 			sess.s.post(func() { l.changes(sess, m) })
 		case *wire.Ack:
 			if told := sess.told.Load(); uint64(m.Heard) > told {
-				return impossible("peer acknowledges position %d, it was told up to %d", m.Heard, told)
+				return wire.Impossible("peer acknowledges position %d, it was told up to %d", m.Heard, told)
 			}
 			sess.s.post(func() { l.ack(sess, m.Heard) })
 		case *wire.Control:
@@ -336,7 +337,7 @@ func (sess *session) read(l *loop, room chan struct{}) error {
 				return err
 			}
 		default:
-			return impossible("peer sent a %T on the control stream", m)
+			return wire.Impossible("peer sent a %T on the control stream", m)
 		}
 	}
 }
@@ -346,7 +347,7 @@ func hearMsg(stream link.Stream) (wire.Msg, error) {
 	m, err := wire.ReadMsg(stream)
 	var invalid *wire.InvalidError
 	if errors.As(err, &invalid) {
-		return nil, impossible("%v", err)
+		return nil, wire.Impossible("%v", err)
 	}
 	return m, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"duet/diff"
 	"duet/recovery"
+	"duet/replicate/book"
 	"duet/replicate/report"
 	"duet/replicate/wire"
 	"duet/scan"
@@ -26,6 +27,7 @@ type Share struct {
 	log    *slog.Logger
 	doors  Doors
 	st     *store.Store // nil: the index could not be opened
+	book   *book.Book   // what is done with it
 	broken error        // why
 	policy diff.Policy
 	limit  recovery.Limit
@@ -38,8 +40,6 @@ type Share struct {
 	stopped chan struct{}
 	loop    *loop
 	status  atomic.Pointer[report.Status]
-
-	peerRules atomic.Pointer[scan.Rules] // what the peer ignores, as last heard; written in the writer lane
 }
 
 // Doors are where a share meets the world. The zero Doors are the real ones; a
@@ -103,6 +103,7 @@ func Open(cfg Config) (*Share, error) {
 		return nil, fmt.Errorf("share %q: %w", cfg.Name, err)
 	}
 	s.st = st
+	s.book = &book.Book{Store: st, Policy: s.policy, Rules: s.rules, Ignore: cfg.Ignore, Now: s.now}
 	s.loop = newLoop(s)
 	s.loop.publishNow(time.Now())
 	return s, nil

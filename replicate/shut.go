@@ -31,7 +31,7 @@ var unprivileged = os.Geteuid() != 0
 
 // shuttable reports whether r is a directory that is to be shut when all is done.
 func shuttable(r *index.Record) bool {
-	return r != nil && kindOf(r.Ours) == index.Dir && r.Ours.Mode&ownerBits != ownerBits
+	return r != nil && r.Ours.LiveKind() == index.Dir && r.Ours.Mode&ownerBits != ownerBits
 }
 
 // openFor opens the directories in which the jobs have something to do, and
@@ -53,7 +53,7 @@ func (s *Share) openFor(files vfs.Files, jobs []install.Job) ([]index.Path, erro
 	}
 	var open []index.Path
 	for _, p := range slices.SortedFunc(maps.Keys(dirs), index.Path.Compare) {
-		r, err := s.get(p)
+		r, err := s.book.Get(p)
 		if err != nil {
 			return open, err
 		}
@@ -89,7 +89,7 @@ func (l *loop) shutAll() {
 	files := l.root.files
 	l.ask(func() func() {
 		for _, p := range slices.Backward(paths) {
-			r, err := l.s.get(p)
+			r, err := l.s.book.Get(p)
 			if err == nil && shuttable(r) && r.Stamp.Mode&0o777 != r.Ours.Mode&0o777 {
 				err = l.s.setMode(files, r, r.Ours.Mode)
 			}

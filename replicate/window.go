@@ -67,7 +67,7 @@ type RestoredPath struct {
 const maxRestored = 10_000
 
 func (r *Restored) add(k *index.Kept, did, detail string) {
-	kind := kindOf(k.Entry)
+	kind := k.Entry.LiveKind()
 	bytes := int64(0)
 	if kind == index.File {
 		bytes = k.Entry.Size
@@ -238,7 +238,7 @@ func (c *restoring) plan(k *index.Kept) error {
 		Note: fmt.Sprintf("kept version %d", k.ID), Reason: index.Overwritten,
 	}
 	if e.Kind == index.File {
-		r, err := c.s.get(k.Path)
+		r, err := c.s.book.Get(k.Path)
 		if err != nil {
 			return err
 		}
@@ -256,7 +256,7 @@ func (c *restoring) plan(k *index.Kept) error {
 
 // inPlace looks at what is in the version's place now.
 func (c *restoring) inPlace(k *index.Kept) (did string, err error) {
-	r, err := c.s.get(k.Path)
+	r, err := c.s.book.Get(k.Path)
 	if err != nil {
 		return "", err
 	}

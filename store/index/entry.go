@@ -53,6 +53,14 @@ type Entry struct {
 // Live reports whether e says that something is there.
 func (e *Entry) Live() bool { return e != nil && e.Kind != Gone }
 
+// LiveKind is the kind of what e says is there, zero for nothing.
+func (e *Entry) LiveKind() Kind {
+	if !e.Live() {
+		return 0
+	}
+	return e.Kind
+}
+
 // SameContent reports whether a and b are the same thing but for metadata:
 // same kind, and same bytes or link target. Two tombstones are the same.
 func SameContent(a, b *Entry) bool {

@@ -195,3 +195,15 @@ type Run struct {
 	From Seq // its positions are greater than From
 	ID   uint64
 }
+
+// RunAt returns the run that wrote a position.
+func RunAt(runs []Run, pos Seq) uint64 {
+	var id uint64
+	for _, r := range runs {
+		if r.From >= pos {
+			break
+		}
+		id = r.ID
+	}
+	return id
+}

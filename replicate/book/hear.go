@@ -1,4 +1,4 @@
-package replicate
+package book
 
 import (
 	"duet/replicate/wire"
@@ -6,21 +6,20 @@ import (
 	"duet/store/index"
 )
 
-// heard is what became of what the peer said.
-type heard struct {
-	through index.Seq
-	take    int          // paths on which we have to act now
-	agreed  []index.Path // paths that the peer is known to have as we do
-	noted   bool         // our journal has grown
+// Heard is what became of what the peer said.
+type Heard struct {
+	Through index.Seq
+	Agreed  []index.Path // paths that the peer is known to have as we do
+	Noted   bool         // our journal has grown
 }
 
-// hear commits what the peer said of its index, with the position up to which
+// Hear commits what the peer said of its index, with the position up to which
 // we have heard it and the one up to which it heard us, and decides each path.
-func (s *Share) hear(msgs []*wire.Changes, acked index.Seq, now int64, hold bool) (heard, error) {
-	var out heard
-	err := s.st.Update(func(tx *store.Tx) error {
-		out = heard{}
-		w, err := s.begin(tx, index.ByPeer, now)
+func (b *Book) Hear(msgs []*wire.Changes, acked index.Seq, now int64, hold bool) (Heard, error) {
+	var out Heard
+	err := b.Store.Update(func(tx *store.Tx) error {
+		out = Heard{}
+		w, err := b.begin(tx, index.ByPeer, now)
 		if err != nil {
 			return err
 		}
@@ -31,7 +30,7 @@ func (s *Share) hear(msgs []*wire.Changes, acked index.Seq, now int64, hold bool
 		}
 		for _, m := range msgs {
 			if m.Through < w.meta.Heard {
-				return impossible("peer's journal runs backwards: position %d after %d", m.Through, w.meta.Heard)
+				return wire.Impossible("peer's journal runs backwards: position %d after %d", m.Through, w.meta.Heard)
 			}
 			for i := range m.Changes {
 				if err := w.change(&m.Changes[i], &out); err != nil {
@@ -40,22 +39,22 @@ func (s *Share) hear(msgs []*wire.Changes, acked index.Seq, now int64, hold bool
 			}
 			w.meta.Heard, w.meta.PeerRun = m.Through, m.Run
 		}
-		out.through, out.noted = w.meta.Heard, tx.Head() != head
+		out.Through, out.Noted = w.meta.Heard, tx.Head() != head
 		return tx.PutMeta(w.meta)
 	})
 	return out, err
 }
 
 // change commits one change of the peer's.
-func (w *writing) change(c *wire.Change, out *heard) error {
+func (w *writing) change(c *wire.Change, out *Heard) error {
 	if c.Pos <= w.meta.Heard {
-		return impossible("peer sent journal position %d after %d", c.Pos, w.meta.Heard)
+		return wire.Impossible("peer sent journal position %d after %d", c.Pos, w.meta.Heard)
 	}
 	if c.Agreed != 0 {
 		return w.confirmed(c, out)
 	}
 	if seen, head := c.Entry.Version.At(w.meta.Epoch), w.tx.Head(); seen > head {
-		return impossible("peer claims an edit of ours to %v at position %d, our journal ends at %d", c.Path, seen, head)
+		return wire.Impossible("peer claims an edit of ours to %v at position %d, our journal ends at %d", c.Path, seen, head)
 	}
 	r, err := w.tx.Get(c.Path)
 	if err != nil {
@@ -68,20 +67,17 @@ func (w *writing) change(c *wire.Change, out *heard) error {
 	if err := w.settle(r); err != nil {
 		return err
 	}
-	if r.Next == index.Take {
-		out.take++
-	}
 	if r.Agreed() {
-		out.agreed = append(out.agreed, c.Path)
+		out.Agreed = append(out.Agreed, c.Path)
 	}
 	return w.forget(r)
 }
 
 // confirmed marks that the peer has what we had at our position c.Agreed. If
 // we have moved on since, the peer will hear of that, and this says nothing.
-func (w *writing) confirmed(c *wire.Change, out *heard) error {
+func (w *writing) confirmed(c *wire.Change, out *Heard) error {
 	if head := w.tx.Head(); c.Agreed > head {
-		return impossible("peer confirms position %d, our journal ends at %d", c.Agreed, head)
+		return wire.Impossible("peer confirms position %d, our journal ends at %d", c.Agreed, head)
 	}
 	r, err := w.tx.At(c.Agreed)
 	if err != nil || r == nil {
@@ -89,7 +85,7 @@ func (w *writing) confirmed(c *wire.Change, out *heard) error {
 	}
 	r.Theirs, r.Heard = r.Ours, c.Pos
 	w.agree(r)
-	out.agreed = append(out.agreed, r.Path)
+	out.Agreed = append(out.Agreed, r.Path)
 	if err := w.tx.Put(r); err != nil {
 		return err
 	}
@@ -108,7 +104,7 @@ func (w *writing) forget(r *index.Record) error {
 // that waited for that.
 func (w *writing) ack(through index.Seq) error {
 	if head := w.tx.Head(); through > head {
-		return impossible("peer acknowledges position %d, our journal ends at %d", through, head)
+		return wire.Impossible("peer acknowledges position %d, our journal ends at %d", through, head)
 	}
 	if through <= w.meta.Acked {
 		return nil

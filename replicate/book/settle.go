@@ -1,4 +1,4 @@
-package replicate
+package book
 
 import (
 	"duet/diff"
@@ -10,7 +10,7 @@ import (
 type writing struct {
 	tx    *store.Tx
 	meta  store.Meta
-	share *Share
+	book  *Book
 	now   int64 // ns since 1970
 	how   index.How
 	hold  bool // the session is held: decide, but act on nothing
@@ -18,12 +18,12 @@ type writing struct {
 }
 
 // begin reads what every job needs to know.
-func (s *Share) begin(tx *store.Tx, how index.How, now int64) (*writing, error) {
+func (b *Book) begin(tx *store.Tx, how index.How, now int64) (*writing, error) {
 	meta, err := tx.Meta()
 	if err != nil {
 		return nil, err
 	}
-	return &writing{tx: tx, meta: meta, share: s, how: how, now: now}, nil
+	return &writing{tx: tx, meta: meta, book: b, how: how, now: now}, nil
 }
 
 // note journals r.Ours as the state of r.Path from here on.
@@ -44,9 +44,9 @@ func (w *writing) next() index.Seq { return w.tx.Head() + 1 }
 // thing is revived. The rest is left as Next == Take for a round. What one of
 // the nodes ignores is left alone; only what changes nothing goes on.
 func (w *writing) settle(r *index.Record) error {
-	v := diff.Decide(r.Ours, r.Theirs, w.share.policy)
+	v := w.book.Decide(r)
 	r.Next = diff.Next(v)
-	left := w.share.ignores(r)
+	left := w.book.Ignores(r)
 	switch v.Act {
 	case diff.Nothing:
 		w.agree(r)
@@ -115,14 +115,59 @@ func (w *writing) revive(r *index.Record, line string) error {
 		e = *diff.Revived(r.Ours, r.Theirs)
 	}
 	e.Version = e.Version.With(w.meta.Epoch, w.next())
-	e.Origin = w.share.cfg.Node
+	e.Origin = w.book.Policy.Self
 	r.Ours = &e
 	r.Next = index.Wait
-	return w.note(r, index.Revived, w.share.cfg.Node, line)
+	return w.note(r, index.Revived, w.book.Policy.Self, line)
 }
 
 // forgettable reports whether r is a tombstone that both sides have and that
 // the peer knows we have: it has served (rule 10).
 func (w *writing) forgettable(r *index.Record) bool {
 	return r.Ours != nil && r.Ours.Kind == index.Gone && r.Agreed() && r.Pos <= w.meta.Acked
+}
+
+// Settle decides paths again for which nothing changes in the tree.
+func (b *Book) Settle(paths []index.Path, hold bool) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	return b.Store.Update(func(tx *store.Tx) error {
+		w, err := b.begin(tx, index.ByPeer, b.Now().UnixNano())
+		if err != nil {
+			return err
+		}
+		w.hold = hold
+		for _, p := range paths {
+			r, err := tx.Get(p)
+			if err != nil {
+				return err
+			}
+			if r == nil {
+				continue
+			}
+			if err := w.settle(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Revive keeps a directory alive because something in it is to stay.
+func (b *Book) Revive(p index.Path) error {
+	return b.Store.Update(func(tx *store.Tx) error {
+		w, err := b.begin(tx, index.ByPeer, b.Now().UnixNano())
+		if err != nil {
+			return err
+		}
+		r, err := tx.Get(p)
+		if err != nil || r == nil || r.Ours.LiveKind() != index.Dir {
+			return err
+		}
+		if err := w.revive(r, diff.LineContents); err != nil {
+			return err
+		}
+		return tx.Put(r)
+	})
 }

@@ -1,4 +1,4 @@
-package replicate
+package book
 
 import (
 	"errors"
@@ -11,48 +11,52 @@ import (
 	"duet/store/index"
 )
 
-// findings is what a scan or an examination saw, on its way into the index.
-type findings struct {
-	found    []scan.Finding
-	problems []scan.Problem
-	how      index.How
-	done     func(error) // called by the loop when it is committed; may be nil
+// Findings is what a scan or an examination saw, on its way into the index.
+type Findings struct {
+	Found []scan.Finding
+	How   index.How
 }
 
-// recorded is what became of findings.
-type recorded struct {
-	edits int
-	stale []index.Path // an install came between the look and the commit: look again
-	snaps []snap
-	left  map[index.Path]bool // edits that the peer ignores
+// Recorded is what became of findings.
+type Recorded struct {
+	Edits int
+	Stale []index.Path // an install came between the look and the commit: look again
+	Snaps []Snap
+	Left  map[index.Path]bool // edits that the peer ignores
 }
 
-// snap is a copy of a file that is still being written, kept until the peer
+// Snap is a copy of a file that is still being written, kept until the peer
 // has it.
-type snap struct {
-	path index.Path
-	hash index.Hash
+type Snap struct {
+	Path index.Path
+	Hash index.Hash
 }
 
-// record commits findings as own edits, creations before deletions so that a
+// SnapshotName is where such a copy is. The name is that of a partial transfer
+// that happens to be complete, so that nothing else has to know of it.
+func SnapshotName(h index.Hash) vfs.Held {
+	return vfs.Held{Area: vfs.Stage, Name: h.String() + ".snap"}
+}
+
+// Record commits findings as own edits, creations before deletions so that a
 // peer sees a rename's new name first.
-func (s *Share) record(files vfs.Files, batch []findings, now int64, apart bool) (recorded, error) {
-	var out recorded
+func (b *Book) Record(files vfs.Files, batch []Findings, now int64, apart bool) (Recorded, error) {
+	var out Recorded
 	if err := nameSnapshots(files, batch); err != nil {
 		return out, err
 	}
-	err := s.st.Update(func(tx *store.Tx) error {
-		out = recorded{}
-		w, err := s.begin(tx, 0, now)
+	err := b.Store.Update(func(tx *store.Tx) error {
+		out = Recorded{}
+		w, err := b.begin(tx, 0, now)
 		if err != nil {
 			return err
 		}
 		w.apart = apart
 		for _, deletions := range []bool{false, true} {
-			for _, b := range batch {
-				w.how = b.how
-				for i := range b.found {
-					f := &b.found[i]
+			for _, fs := range batch {
+				w.how = fs.How
+				for i := range fs.Found {
+					f := &fs.Found[i]
 					if gone := f.Entry != nil && f.Entry.Kind == index.Gone; gone != deletions {
 						continue
 					}
@@ -68,15 +72,15 @@ func (s *Share) record(files vfs.Files, batch []findings, now int64, apart bool)
 }
 
 // nameSnapshots gives copies of files that are still being written the names
-// under which offer looks for them.
-func nameSnapshots(files vfs.Files, batch []findings) error {
+// under which they are looked for.
+func nameSnapshots(files vfs.Files, batch []Findings) error {
 	for _, b := range batch {
-		for i := range b.found {
-			f := &b.found[i]
+		for i := range b.Found {
+			f := &b.Found[i]
 			if f.Snapshot.Name == "" || f.Entry == nil {
 				continue
 			}
-			name := snapshotName(f.Entry.Hash)
+			name := SnapshotName(f.Entry.Hash)
 			if err := files.RemoveHeld(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
@@ -89,7 +93,7 @@ func nameSnapshots(files vfs.Files, batch []findings) error {
 }
 
 // edit commits one finding.
-func (w *writing) edit(f *scan.Finding, out *recorded) error {
+func (w *writing) edit(f *scan.Finding, out *Recorded) error {
 	r, err := w.tx.Get(f.Path)
 	if err != nil {
 		return err
@@ -98,7 +102,7 @@ func (w *writing) edit(f *scan.Finding, out *recorded) error {
 		r = &index.Record{Path: f.Path}
 	}
 	if r.Stamp != f.Was {
-		out.stale = append(out.stale, f.Path)
+		out.Stale = append(out.Stale, f.Path)
 		return nil
 	}
 	r.Stamp = f.Now
@@ -109,28 +113,28 @@ func (w *writing) edit(f *scan.Finding, out *recorded) error {
 		return nil
 	}
 	e := diff.Edited(r.Ours, f.Entry, w.meta.Epoch, w.next())
-	e.Origin = w.share.cfg.Node
+	e.Origin = w.book.Policy.Self
 	e.Apart = e.Kind == index.Gone && w.apart
 	r.Ours = e
 	if f.Snapshot.Name != "" {
 		// The file went on changing while its copy was hashed, or will: the
 		// stamp must match nothing, so that the next look reads it again.
 		r.Stamp = index.Stamp{}
-		out.snaps = append(out.snaps, snap{f.Path, e.Hash})
+		out.Snaps = append(out.Snaps, Snap{f.Path, e.Hash})
 	}
-	if err := w.note(r, f.What, w.share.cfg.Node, ""); err != nil {
+	if err := w.note(r, f.What, w.book.Policy.Self, ""); err != nil {
 		return err
 	}
-	out.edits++
+	out.Edits++
 	r.Next = index.Wait
 	if err := w.settle(r); err != nil {
 		return err
 	}
 	if r.Next == index.Left {
-		if out.left == nil {
-			out.left = map[index.Path]bool{}
+		if out.Left == nil {
+			out.Left = map[index.Path]bool{}
 		}
-		out.left[r.Path] = true
+		out.Left[r.Path] = true
 	}
 	return nil
 }
