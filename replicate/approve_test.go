@@ -7,6 +7,8 @@ import (
 
 	"duet/replicate"
 	"duet/replicate/report"
+	"duet/replicate/wire"
+	"duet/store/index"
 )
 
 // An approval is for the deletes that waited, and outlives whatever else is
@@ -38,5 +40,44 @@ func TestApprovalOutlivesOtherNews(t *testing.T) {
 	p.settle()
 	if st := p.b.share.Status(); st.Files != 11 {
 		t.Errorf("%d files are left, want 11", st.Files)
+	}
+}
+
+// An approval is for what was shown, also if the peer goes on deleting while a
+// person looks: it cannot slip something in.
+func TestApprovalIsForWhatWasShown(t *testing.T) {
+	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "10" })
+	for i := range 40 {
+		p.a.write(fmt.Sprintf("f%02d", i), "x")
+	}
+	pp := p.puppetOf(nil)
+	p.a.until("meeting", connected)
+	pos := index.Seq(0)
+	gone := func(from, to int, head index.Seq) {
+		var all []wire.Change
+		for i := from; i < to; i++ {
+			pos++
+			e := goneAt(pos)
+			name := index.Path(fmt.Sprintf("f%02d", i))
+			e.Version = p.a.record(name).Ours.Version.With(puppetEpoch, pos)
+			all = append(all, wire.Change{Pos: pos, Path: name, Entry: e})
+		}
+		pp.say(&wire.Changes{Changes: all, Through: pos, Head: max(pos, head), Run: 1})
+		p.a.until("what the peer said", func(st report.Status) bool { return st.Heard == uint64(pos) })
+	}
+	pp.say(&wire.Changes{Changes: []wire.Change{fileAt(1000, "ready", "")}, Through: 1000, Head: 1000, Run: 1})
+	pos = 1000
+	gone(0, 20, 0)
+	st := p.a.until("approval", func(st report.Status) bool { return st.Waiting != nil && st.Waiting.Deletes == 20 })
+	gone(20, 35, 100_000) // as long as there is more to hear, nobody counts
+	if err := p.a.share.Approve(context.Background(), st.Waiting.ID); err != nil {
+		t.Fatal(err)
+	}
+	pos = 100_000
+	pp.say(&wire.Changes{Through: pos, Head: pos, Run: 1})
+	p.a.until("approval of the others", func(st report.Status) bool { return st.Waiting != nil && st.Waiting.Deletes == 15 })
+	p.a.until("what was approved", func(st report.Status) bool { return st.Files == 40-20+1 })
+	if st := p.a.share.Status(); st.Waiting == nil {
+		t.Error("the others do not wait any more")
 	}
 }

@@ -102,9 +102,10 @@ func (s *Share) Approve(ctx context.Context, id string) error {
 	})
 }
 
-// approve writes the approval down, so that a restart does not ask again.
+// approve writes the approval down, so that a restart does not ask again. It is
+// for what the person was shown: what was heard since then has to be shown too.
 func (l *loop) approve(done chan<- error) {
-	upto := l.talk.heard
+	upto := l.rounds.shown
 	l.ask(func() func() {
 		err := l.s.book.Approve(upto)
 		return func() {

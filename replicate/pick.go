@@ -25,6 +25,7 @@ type picking struct {
 	used  map[index.Path]bool // sources of moves in this batch
 
 	withholds *bool // what withheld said; nil if it was not asked
+	approved  bool  // only removals that a person has approved
 }
 
 // pick makes the next batch from the paths behind the cursor, contents first.
@@ -167,7 +168,7 @@ func (k *picking) withheld() (bool, error) {
 	if k.withholds != nil {
 		return *k.withholds, nil
 	}
-	_, open, err := k.l.removalsIn(k.tx)
+	todo, err := k.l.removalsIn(k.tx)
 	if err != nil {
 		return false, err
 	}
@@ -175,7 +176,7 @@ func (k *picking) withheld() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	withheld := k.l.withhold(open, c, k.now)
+	withheld := k.l.withhold(todo, c, k.now)
 	k.withholds = &withheld
 	return withheld, nil
 }
@@ -192,7 +193,7 @@ func (k *picking) below(dir index.Path) (stays, waits bool, err error) {
 		case !c.Ours.Live():
 		case !l.s.book.Doomed(c):
 			return true, false, nil
-		case l.rounds.flying[c.Path] || l.trouble.waits(c.Path, k.now) || l.trouble.blocked(c.Path):
+		case l.rounds.flying[c.Path] || l.trouble.waits(c.Path, k.now) || l.trouble.blocked(c.Path), k.approved && !l.approves(c):
 			waits = true
 		}
 	}

@@ -30,18 +30,22 @@ func (l *loop) pickRemovals(now time.Time) (*batch, error) {
 	if !l.drained() || l.notice.scanning {
 		return nil, nil
 	}
-	n, open, err := l.countRemovals()
-	if err != nil || n == 0 {
+	todo, err := l.countRemovals()
+	if err != nil || todo.all == 0 {
 		r.waiting, r.seen, r.noisy = nil, 0, time.Time{}
 		return nil, err
 	}
 	c, err := l.s.book.Counts()
-	if err != nil || l.growing(n, now) || l.withhold(open, c, now) {
+	if err != nil || l.growing(todo.all, now) {
 		return nil, err
+	}
+	withheld := l.withhold(todo, c, now)
+	if withheld && todo.open == todo.all {
+		return nil, nil
 	}
 	b := &batch{remove: true, failed: map[index.Path]error{}, approved: map[index.Path]bool{}}
 	err = l.s.st.View(func(tx *store.Tx) error {
-		k := &picking{l: l, tx: tx, now: now, b: b}
+		k := &picking{l: l, tx: tx, now: now, b: b, approved: withheld}
 		for rec, err := range tx.TodoBack(index.Root) {
 			if err != nil {
 				return err
@@ -65,7 +69,7 @@ func (l *loop) pickRemovals(now time.Time) (*batch, error) {
 func (k *picking) remove(r *index.Record) error {
 	l := k.l
 	v := l.s.book.Decide(r)
-	if !v.Removes() || l.rounds.flying[r.Path] || l.trouble.waits(r.Path, k.now) || l.trouble.blocked(r.Path) {
+	if !v.Removes() || k.approved && !l.approves(r) || l.rounds.flying[r.Path] || l.trouble.waits(r.Path, k.now) || l.trouble.blocked(r.Path) {
 		return nil
 	}
 	if r.Ours.LiveKind() == index.Dir {
@@ -89,32 +93,40 @@ func (k *picking) remove(r *index.Record) error {
 	return nil
 }
 
-// countRemovals counts what is to be deleted, and what of it is not approved.
-func (l *loop) countRemovals() (n, open int64, err error) {
-	err = l.s.st.View(func(tx *store.Tx) error {
-		n, open, err = l.removalsIn(tx)
-		return err
-	})
-	return n, open, err
+// removals are what the peer deleted and is still here.
+type removals struct {
+	all  int64
+	open int64     // of those, not approved
+	upto index.Seq // the last of the open ones was heard at this position
 }
 
-func (l *loop) removalsIn(tx *store.Tx) (n, open int64, err error) {
+// countRemovals counts what is to be deleted, and what of it is not approved.
+func (l *loop) countRemovals() (out removals, err error) {
+	err = l.s.st.View(func(tx *store.Tx) error {
+		out, err = l.removalsIn(tx)
+		return err
+	})
+	return out, err
+}
+
+func (l *loop) removalsIn(tx *store.Tx) (out removals, err error) {
 	for rec, err := range tx.Todo(index.Root) {
 		if err != nil {
-			return 0, 0, err
+			return removals{}, err
 		}
 		if l.s.book.Doomed(rec) {
-			n++
+			out.all++
 			if !l.approves(rec) {
-				open++
+				out.open++
+				out.upto = max(out.upto, rec.Heard)
 			}
 		}
 	}
-	return n, open, nil
+	return out, nil
 }
 
 // approves reports whether a person has approved that r is deleted: an approval
-// is for all that had been heard by then, whatever is heard afterwards.
+// is for what waited when its id was made, whatever is heard afterwards.
 func (l *loop) approves(r *index.Record) bool { return r.Heard <= l.rounds.approved }
 
 // growing reports whether so many removals wait that more on their way could
@@ -134,10 +146,10 @@ func (l *loop) growing(n int64, now time.Time) bool {
 	return now.Before(r.quiet) && now.Sub(r.noisy) < noisyMost
 }
 
-// withhold reports whether n removals that nobody approved are more than may
+// withhold reports whether the removals that nobody approved are more than may
 // happen without that; then all of them wait. c is of the index as it is.
-func (l *loop) withhold(n int64, c store.Counts, now time.Time) bool {
-	r := &l.rounds
+func (l *loop) withhold(todo removals, c store.Counts, now time.Time) bool {
+	r, n := &l.rounds, todo.open
 	if n == 0 {
 		r.waiting = nil
 		return false
@@ -148,9 +160,10 @@ func (l *loop) withhold(n int64, c store.Counts, now time.Time) bool {
 		r.waiting = nil
 		return false
 	}
-	if r.waiting == nil || r.waiting.Deletes != n {
+	if r.waiting == nil || r.waiting.Deletes != n || r.shown != todo.upto {
+		r.shown = todo.upto
 		r.waiting = &report.Waiting{
-			ID: fmt.Sprintf("%08x", uint32(l.s.boot)^uint32(l.talk.heard)), Deletes: n, Total: total,
+			ID: fmt.Sprintf("%08x", uint32(l.s.boot)^uint32(todo.upto)), Deletes: n, Total: total,
 			Reason: fmt.Sprintf("%s deleted %d of %d paths, more than max_delete %v: look at `duet recover %s --dry-run`, then `duet approve %s`, or bring the files back on %s",
 				l.s.cfg.PeerName, n, total, l.s.limit, l.s.cfg.Name, l.s.cfg.Name, l.s.cfg.PeerName),
 		}

@@ -36,6 +36,7 @@ type rounds struct {
 	approved index.Seq // deletes heard up to here are approved
 	deleted  window    // removals done lately
 	waiting  *report.Waiting
+	shown    index.Seq // of waiting: the last of the removals was heard at this position
 	seen     int64     // removals that waited when last counted
 	quiet    time.Time // removals wait until then, for more to be heard
 	noisy    time.Time // since when they have been growing
