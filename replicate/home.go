@@ -10,6 +10,7 @@ import (
 
 	"duet/recovery"
 	"duet/replicate/report"
+	"duet/replicate/trouble"
 	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store"
@@ -141,7 +142,7 @@ func (l *loop) unsettled(problems []error, now time.Time) {
 		return
 	}
 	r.unsettled++
-	r.again = now.Add(max(rootEvery, backoff(r.unsettled)))
+	r.again = now.Add(max(rootEvery, trouble.Backoff(r.unsettled)))
 	for _, err := range problems {
 		l.log.Warn("settle what a crash left", "error", err, "next", r.again)
 	}
@@ -191,7 +192,7 @@ func (l *loop) haltFor(err error) {
 		l.root.final = true
 		l.halt(report.IndexError, err.Error())
 	default: // an error of the moment, as a full disk
-		l.halt(report.Failed, advise(err)+"; tried again every few seconds")
+		l.halt(report.Failed, trouble.Advise(err)+"; tried again every few seconds")
 	}
 }
 

@@ -113,9 +113,9 @@ func (l *loop) recorded(jobs []findings, out book.Recorded, now time.Time) {
 	for _, j := range jobs {
 		for i := range j.Found {
 			f := &j.Found[i]
-			l.trouble.clear(f.Path)
+			l.trouble.Clear(f.Path)
 			if f.Entry != nil && l.talk.greeted && !out.Left[f.Path] {
-				l.lags.begin(f.Path, now)
+				l.lags.Begin(f.Path, now)
 			}
 		}
 		l.problems(j.problems, now)
@@ -139,6 +139,6 @@ func (l *loop) problems(ps []scan.Problem, now time.Time) {
 			l.notice.dirty.Mark(p.Path, false, now) // somebody is writing it: no trouble, look again soon
 			continue
 		}
-		l.trouble.scan(p, now)
+		l.trouble.Scan(p, now)
 	}
 }

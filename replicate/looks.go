@@ -20,10 +20,8 @@ func (l *loop) examine(now time.Time) {
 	if l.root.ctx == nil || !l.root.ready || len(n.looking) >= maxLooking {
 		return
 	}
-	for _, p := range l.trouble.due(now) {
-		h := l.trouble.paths[p]
-		h.next = now.Add(backoff(h.tries + 1))
-		n.dirty.Mark(p, h.subtree, now)
+	for p, subtree := range l.trouble.Due(now) {
+		n.dirty.Mark(p, subtree, now)
 	}
 	due := n.apart(n.dirty.Due(now, maxExamine), now)
 	if len(due) == 0 {
@@ -33,7 +31,7 @@ func (l *loop) examine(now time.Time) {
 	serial := n.serial
 	n.looking[serial] = due
 	n.cross(due)
-	l.trouble.recheck(due, serial)
+	l.trouble.Recheck(due, serial)
 	ctx := l.root.ctx
 	o := scan.ExamineOptions{
 		WalkOptions: l.walkOptions(ctx, index.ByWatch),
@@ -104,7 +102,7 @@ func (l *loop) examined(serial int, due, again []scan.Dirty, err error, now time
 		return
 	}
 	n.dirty.Put(again...)
-	l.trouble.wellAgain(serial)
+	l.trouble.WellAgain(serial)
 	l.rounds.kick = true
 }
 

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"duet/replicate/book"
+	"duet/replicate/gauge"
 	"duet/replicate/report"
+	"duet/replicate/trouble"
 	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store"
@@ -45,11 +47,11 @@ type loop struct {
 	lane    lane
 	talk    talk
 	rounds  rounds
-	trouble trouble
+	trouble trouble.Paths
 	keeping keeping
 
 	waiters   []waiter
-	lags      lags
+	lags      gauge.Lags
 	published published
 }
 
@@ -209,7 +211,7 @@ func (l *loop) arm(now time.Time) {
 	if !l.stopping {
 		sooner(l.root.next)
 		sooner(l.root.again)
-		sooner(l.trouble.next(now))
+		sooner(l.trouble.Next(now))
 		sooner(l.rounds.quiet)
 		if l.root.ready {
 			sooner(l.notice.wake())
@@ -257,32 +259,4 @@ func (l *loop) close() error {
 type waiter struct {
 	done chan<- error
 	ctx  context.Context
-}
-
-// lags remembers when own changes were committed, to tell how long it takes
-// until the peer confirms them.
-type lags struct {
-	open map[index.Path]time.Time // at most 1000
-	last []time.Duration          // at most 100
-}
-
-func (g *lags) begin(p index.Path, t time.Time) {
-	if g.open == nil {
-		g.open = map[index.Path]time.Time{}
-	}
-	if len(g.open) < 1000 {
-		g.open[p] = t
-	}
-}
-
-func (g *lags) end(p index.Path, now time.Time) {
-	t, ok := g.open[p]
-	if !ok {
-		return
-	}
-	delete(g.open, p)
-	if len(g.last) == 100 {
-		g.last = g.last[1:]
-	}
-	g.last = append(g.last, now.Sub(t))
 }

@@ -248,7 +248,7 @@ func (l *loop) heard(out book.Heard) {
 	l.sayAck()
 	now := time.Now()
 	for _, p := range out.Agreed {
-		l.lags.end(p, now)
+		l.lags.End(p, now)
 	}
 	l.dropSnapshots(out.Agreed)
 	l.rounds.kick = true

@@ -80,7 +80,7 @@ func (l *loop) scan(now time.Time) {
 	}
 	n.scanning = true
 	n.pass = &pass{began: now, known: counts.Records}
-	l.trouble.clearScan(index.Root)
+	l.trouble.ClearScan(index.Root)
 	ctx, o := l.root.ctx, l.walkOptions(l.root.ctx, how)
 	l.start(func() func() {
 		sum, err := scan.Walk(ctx, o)
@@ -118,11 +118,11 @@ func (l *loop) scanned(sum scan.Summary, err error, now time.Time) {
 	if err != nil {
 		l.log.Error("scan failed", "error", err)
 		n.rescan = now.Add(rootEvery)
-		l.trouble.fail(index.Root, fmt.Errorf("scan: %w", err), now)
+		l.trouble.Fail(index.Root, fmt.Errorf("scan: %w", err), now)
 		l.root.next = now
 		return
 	}
-	l.trouble.clear(index.Root)
+	l.trouble.Clear(index.Root)
 	l.rounds.kick = true
 	if l.root.ready {
 		return

@@ -81,7 +81,7 @@ func (l *loop) pickFrom(from index.Path, now time.Time, links bool) (b *batch, e
 // consider adds r to the batch if it can be done now.
 func (k *picking) consider(r *index.Record) error {
 	l, p := k.l, r.Path
-	if l.rounds.flying[p] || l.trouble.waits(p, k.now) || l.trouble.blocked(p) || k.used[p] {
+	if l.rounds.flying[p] || l.trouble.Waits(p, k.now) || l.trouble.Blocked(p) || k.used[p] {
 		return nil
 	}
 	v := l.s.book.Decide(r)
@@ -193,7 +193,7 @@ func (k *picking) below(dir index.Path) (stays, waits bool, err error) {
 		case !c.Ours.Live():
 		case !l.s.book.Doomed(c):
 			return true, false, nil
-		case l.rounds.flying[c.Path] || l.trouble.waits(c.Path, k.now) || l.trouble.blocked(c.Path), k.approved && !l.approves(c):
+		case l.rounds.flying[c.Path] || l.trouble.Waits(c.Path, k.now) || l.trouble.Blocked(c.Path), k.approved && !l.approves(c):
 			waits = true
 		}
 	}
@@ -237,7 +237,7 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 	if err != nil {
 		return err
 	}
-	if h := l.trouble.paths[r.Path]; h != nil && h.tries > 1 && errors.Is(h.err, install.ErrContent) {
+	if tries, err := l.trouble.Failed(r.Path); tries > 1 && errors.Is(err, install.ErrContent) {
 		src = nil // it is not what the index thinks; fetch it
 	}
 	switch {
@@ -306,7 +306,7 @@ func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *inde
 		if c == nil || c.Ours.LiveKind() != index.File || c.Ours.Hash != e.Hash {
 			continue
 		}
-		if !r.Ours.Live() && k.l.s.book.Movable(c) && k.l.drained() && !k.l.trouble.waits(p, k.now) {
+		if !r.Ours.Live() && k.l.s.book.Movable(c) && k.l.drained() && !k.l.trouble.Waits(p, k.now) {
 			return nil, c, nil
 		}
 		if src == nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"duet/replicate/gauge"
 	"duet/replicate/report"
 	"duet/store"
 )
@@ -18,7 +19,7 @@ type published struct {
 	meta   store.Meta
 	head   uint64
 	paused bool
-	rate   rate
+	rate   gauge.Rate
 }
 
 // publishEvery bounds how often a status is made.
@@ -89,7 +90,7 @@ func (l *loop) describe(now time.Time) report.Status {
 		st.Dirty++
 	}
 	var failed int64
-	st.Problems, st.Skipped, failed = l.trouble.list()
+	st.Problems, st.Skipped, failed = l.trouble.Report()
 	if f, ok := l.root.files.(interface {
 		Holding() string
 		HoldingInside() bool
@@ -102,12 +103,8 @@ func (l *loop) describe(now time.Time) report.Status {
 			st.Outage.To = time.Unix(0, m.Connected)
 		}
 	}
-	for i, d := range l.lags.last {
-		st.LagMS = float64(d.Microseconds()) / 1000
-		if i == 0 || st.LagMS > st.MaxLagMS {
-			st.MaxLagMS = st.LagMS
-		}
-	}
+	lag, longest := l.lags.Report()
+	st.LagMS, st.MaxLagMS = float64(lag.Microseconds())/1000, float64(longest.Microseconds())/1000
 	st.State, st.Reason = l.word(st, failed)
 	st.Progress = l.progress(now)
 	return st
@@ -171,7 +168,7 @@ func (l *loop) progress(now time.Time) *report.Progress {
 	r := &l.rounds
 	if r.batches == 0 {
 		if l.published.counts.Take == 0 {
-			r.began, r.done, l.published.rate = time.Time{}, 0, rate{}
+			r.began, r.done, l.published.rate = time.Time{}, 0, gauge.Rate{}
 		}
 		return nil
 	}
@@ -182,28 +179,11 @@ func (l *loop) progress(now time.Time) *report.Progress {
 	if s := l.talk.sess; s != nil && s.fetch != nil {
 		p.Bytes = s.fetch.Received()
 	}
-	p.Rate = l.published.rate.of(p.Bytes, now)
+	p.Rate = l.published.rate.Of(p.Bytes, now)
 	if secs := now.Sub(r.began).Seconds(); r.done > 0 {
 		p.Left = float64(p.Total-p.Done) * secs / float64(r.done)
 	}
 	return p
-}
-
-// rate is bytes per second over the last seconds.
-type rate struct {
-	at    time.Time
-	bytes int64
-	per   float64
-}
-
-func (r *rate) of(bytes int64, now time.Time) float64 {
-	switch d := now.Sub(r.at); {
-	case r.at.IsZero() || bytes < r.bytes:
-		*r = rate{at: now, bytes: bytes}
-	case d >= time.Second:
-		*r = rate{at: now, bytes: bytes, per: float64(bytes-r.bytes) / d.Seconds()}
-	}
-	return r.per
 }
 
 // answer tells those who wait in Flush.

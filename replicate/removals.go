@@ -69,7 +69,7 @@ func (l *loop) pickRemovals(now time.Time) (*batch, error) {
 func (k *picking) remove(r *index.Record) error {
 	l := k.l
 	v := l.s.book.Decide(r)
-	if !v.Removes() || k.approved && !l.approves(r) || l.rounds.flying[r.Path] || l.trouble.waits(r.Path, k.now) || l.trouble.blocked(r.Path) {
+	if !v.Removes() || k.approved && !l.approves(r) || l.rounds.flying[r.Path] || l.trouble.Waits(r.Path, k.now) || l.trouble.Blocked(r.Path) {
 		return nil
 	}
 	if r.Ours.LiveKind() == index.Dir {
@@ -154,7 +154,7 @@ func (l *loop) withhold(todo removals, c store.Counts, now time.Time) bool {
 		r.waiting = nil
 		return false
 	}
-	lately := r.deleted.sum(now)
+	lately := r.deleted.Sum(now)
 	total := c.Files + c.Dirs + c.Links + lately
 	if !l.s.limit.Exceeded(n+lately, total) {
 		r.waiting = nil
@@ -199,9 +199,8 @@ func (l *loop) stuck(o *install.Outcome, now time.Time) {
 	// Something is in the directory that the index does not know: a new file
 	// not looked at yet, or one that is ignored. A look tells; if it is still
 	// in the way after that, the directory stays, on both sides.
-	h := l.trouble.paths[o.Path]
-	if h != nil && h.tries >= 3 {
-		l.trouble.clear(o.Path)
+	if tries, _ := l.trouble.Failed(o.Path); tries >= 3 {
+		l.trouble.Clear(o.Path)
 		l.revive(o.Path)
 		return
 	}

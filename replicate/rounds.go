@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"duet/replicate/gauge"
 	"duet/replicate/install"
 	"duet/replicate/report"
 	"duet/replicate/transfer"
@@ -33,8 +34,8 @@ type rounds struct {
 
 	open map[index.Path]bool // directories to shut when all is done, see shut.go
 
-	approved index.Seq // deletes heard up to here are approved
-	deleted  window    // removals done lately
+	approved index.Seq    // deletes heard up to here are approved
+	deleted  gauge.Minute // removals done lately
 	waiting  *report.Waiting
 	shown    index.Seq // of waiting: the last of the removals was heard at this position
 	seen     int64     // removals that waited when last counted
@@ -173,7 +174,7 @@ func (l *loop) choose(now time.Time) {
 // retry reports whether the back-off of an install is over, and forgets those
 // that have become pointless.
 func (l *loop) retry(now time.Time) bool {
-	due := l.trouble.dueInstalls(now)
+	due := l.trouble.DueInstalls(now)
 	if len(due) == 0 || !l.mayAct() {
 		return false
 	}
@@ -181,7 +182,7 @@ func (l *loop) retry(now time.Time) bool {
 	for _, p := range due {
 		r, err := l.s.book.Get(p)
 		if err == nil && (r == nil || r.Next != index.Take) {
-			l.trouble.clear(p)
+			l.trouble.Clear(p)
 			continue
 		}
 		again = true
@@ -296,7 +297,7 @@ func (l *loop) landed(b *batch, out []install.Outcome, err error) {
 			l.notice.dirty.Mark(b.sources[p], false, now)
 		}
 		if !errors.Is(err, errParted) {
-			l.trouble.fail(p, err, now)
+			l.trouble.Fail(p, err, now)
 		}
 	}
 	for i := range out {
@@ -317,7 +318,7 @@ func (b *batch) entry(p index.Path) *index.Entry {
 func (l *loop) outcome(b *batch, o *install.Outcome, now time.Time) {
 	switch {
 	case o.Done:
-		l.trouble.clear(o.Path)
+		l.trouble.Clear(o.Path)
 		if unprivileged {
 			if e := b.entry(o.Path); e.Kind == index.Dir && e.Mode&ownerBits != ownerBits {
 				l.rounds.open[o.Path] = true
@@ -325,23 +326,23 @@ func (l *loop) outcome(b *batch, o *install.Outcome, now time.Time) {
 		}
 		l.rounds.done++
 		if b.remove && !b.approved[o.Path] {
-			l.rounds.deleted.add(1, now)
+			l.rounds.deleted.Add(1, now)
 		}
 		if n := b.vacated[o.Path]; n > 0 {
-			l.rounds.deleted.add(n, now)
+			l.rounds.deleted.Add(n, now)
 		}
 		if l.s.cfg.Verbose {
 			l.log.Info("installed", "path", o.Path.String(), "from", o.From.String(), "kept", o.Kept)
 		}
 	case o.Busy:
-		l.trouble.fail(o.Path, errBusy, now)
+		l.trouble.Fail(o.Path, errBusy, now)
 	case o.Err != nil:
-		l.trouble.fail(o.Path, o.Err, now)
+		l.trouble.Fail(o.Path, o.Err, now)
 		l.stuck(o, now)
 	case o.Raced:
 		// Nothing can be done before somebody has looked at it: without a wait,
 		// each try would put off that look again.
-		l.trouble.fail(o.Path, errRaced, now)
+		l.trouble.Fail(o.Path, errRaced, now)
 	}
 	if o.Raced || o.Busy {
 		l.notice.dirty.Mark(o.Path, true, now)
@@ -349,32 +350,4 @@ func (l *loop) outcome(b *batch, o *install.Outcome, now time.Time) {
 			l.notice.dirty.Mark(o.From, true, now)
 		}
 	}
-}
-
-// window counts what happened in the last minute.
-type window struct{ marks []mark }
-
-type mark struct {
-	at time.Time
-	n  int64
-}
-
-const windowLength = time.Minute
-
-func (w *window) add(n int64, now time.Time) {
-	if k := len(w.marks); k > 0 && now.Sub(w.marks[k-1].at) < time.Second {
-		w.marks[k-1].n += n
-		return
-	}
-	w.marks = append(w.marks, mark{now, n})
-}
-
-func (w *window) sum(now time.Time) (n int64) {
-	for len(w.marks) > 0 && now.Sub(w.marks[0].at) > windowLength {
-		w.marks = w.marks[1:]
-	}
-	for _, m := range w.marks {
-		n += m.n
-	}
-	return n
 }

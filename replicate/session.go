@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"duet/replicate/gauge"
 	"duet/replicate/link"
 	"duet/replicate/transfer"
 	"duet/replicate/wire"
@@ -62,8 +63,8 @@ type talk struct {
 	since   time.Time // of the last change of connectedness
 	why     string    // why there is no session
 	skew    time.Duration
-	met     window // sessions
-	weary   bool   // there were too many lately
+	met     gauge.Minute // sessions
+	weary   bool         // there were too many lately
 	mending mending
 
 	head  index.Seq       // the peer's last position, as last told
@@ -98,17 +99,17 @@ func (l *loop) drained() bool {
 func (l *loop) connected(conn link.Conn) {
 	l.hangup("a new connection replaced this one")
 	now := time.Now()
-	if n := l.talk.met.sum(now); n >= maxSessions {
+	if n := l.talk.met.Sum(now); n >= maxSessions {
 		if !l.talk.weary {
-			l.log.Warn("peer connects again and again: it has to wait for a minute", "peer", l.s.cfg.PeerName, "connections", n, "within", windowLength,
+			l.log.Warn("peer connects again and again: it has to wait for a minute", "peer", l.s.cfg.PeerName, "connections", n, "within", time.Minute,
 				"last_error", l.talk.why)
 		}
 		l.talk.weary = true
-		l.refuse(conn, fmt.Sprintf("%s has had %d connections within %v: wait a minute", l.s.cfg.NodeName, n, windowLength))
+		l.refuse(conn, fmt.Sprintf("%s has had %d connections within %v: wait a minute", l.s.cfg.NodeName, n, time.Minute))
 		return
 	}
 	l.talk.weary = false
-	l.talk.met.add(1, now)
+	l.talk.met.Add(1, now)
 	switch {
 	case l.stopping:
 		l.refuse(conn, l.s.cfg.NodeName+" stops")

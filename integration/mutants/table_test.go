@@ -57,7 +57,8 @@ func TestTable(t *testing.T) {
 var folders = map[string]string{
 	"index": "store/index", "store": "store", "vfs": "scan/vfs", "scan": "scan", "diff": "diff",
 	"landing": "recovery/landing", "recovery": "recovery", "wire": "replicate/wire", "link": "replicate/link",
-	"book": "replicate/book", "transfer": "replicate/transfer", "install": "replicate/install", "replicate": "replicate",
+	"book": "replicate/book", "trouble": "replicate/trouble", "gauge": "replicate/gauge",
+	"transfer": "replicate/transfer", "install": "replicate/install", "replicate": "replicate",
 }
 
 // declares reports whether a file in dir has a line that matches.

@@ -47,7 +47,7 @@ type Entry struct {
 	Kind    string    `json:"kind"` // file, directory, symlink, gone
 	Size    int64     `json:"size"`
 	ModTime int64     `json:"mtime_ns"`
-	Mode    string    `json:"mode,omitempty"` // octal
+	Mode    string    `json:"mode,omitempty"`  // octal
 	Owner   string    `json:"owner,omitempty"` // escaped: the peer may say anything
 	Group   string    `json:"group,omitempty"` // escaped
 	Hash    string    `json:"hash,omitempty"`

@@ -1,4 +1,8 @@
-package replicate
+// Package trouble remembers the paths that could not be scanned or installed.
+// An error on one path stays on that path: shown, retried with back-off, and
+// never silent; and while it lasts, nothing is decided at or below a path that
+// could not be read. It knows no clock: it is told what time it is.
+package trouble
 
 import (
 	"errors"
@@ -13,14 +17,13 @@ import (
 	"duet/store/index"
 )
 
-// trouble is the paths that could not be scanned or installed. An error on one
-// path stays on that path: shown, retried with back-off, and never silent.
-type trouble struct {
-	paths map[index.Path]*hurdle // at most maxTrouble
+// Paths are the paths in trouble. The zero Paths is ready for use.
+type Paths struct {
+	paths map[index.Path]*hurdle // at most maxPaths
 	extra int64                  // problems beyond that
 }
 
-const maxTrouble = 10000
+const maxPaths = 10000
 
 type hurdle struct {
 	err     error
@@ -33,16 +36,16 @@ type hurdle struct {
 	tries   int
 }
 
-// scan notes a path that could not be looked at.
-func (t *trouble) scan(p scan.Problem, now time.Time) {
+// Scan notes a path that could not be looked at.
+func (t *Paths) Scan(p scan.Problem, now time.Time) {
 	if h := t.note(p.Path, p.Err, now); h != nil {
 		h.skipped, h.subtree, h.install, h.stale = p.Skipped, p.Subtree, false, 0
 	}
 }
 
-// recheck notes that what a scan found at these paths is looked at again;
-// wellAgain then forgets what was not found again.
-func (t *trouble) recheck(due []scan.Dirty, serial int) {
+// Recheck notes that what a scan found at these paths is looked at again;
+// WellAgain then forgets what was not found again.
+func (t *Paths) Recheck(due []scan.Dirty, serial int) {
 	for _, d := range due {
 		if h := t.paths[d.Path]; h != nil && !h.install {
 			h.stale = serial
@@ -58,21 +61,22 @@ func (t *trouble) recheck(due []scan.Dirty, serial int) {
 	}
 }
 
-func (t *trouble) wellAgain(serial int) {
+// WellAgain forgets what the examination with this serial did not find again.
+func (t *Paths) WellAgain(serial int) {
 	maps.DeleteFunc(t.paths, func(_ index.Path, h *hurdle) bool { return h.stale == serial })
 }
 
-// fail notes that the peer's state of a path could not be installed.
-func (t *trouble) fail(p index.Path, err error, now time.Time) {
+// Fail notes that the peer's state of a path could not be installed.
+func (t *Paths) Fail(p index.Path, err error, now time.Time) {
 	if h := t.note(p, err, now); h != nil {
 		h.install, h.skipped = true, false
 	}
 }
 
-func (t *trouble) note(p index.Path, err error, now time.Time) *hurdle {
+func (t *Paths) note(p index.Path, err error, now time.Time) *hurdle {
 	h := t.paths[p]
 	if h == nil {
-		if len(t.paths) >= maxTrouble {
+		if len(t.paths) >= maxPaths {
 			t.extra++
 			return nil
 		}
@@ -84,33 +88,42 @@ func (t *trouble) note(p index.Path, err error, now time.Time) *hurdle {
 	}
 	h.err = err
 	h.tries++
-	h.next = now.Add(backoff(h.tries))
+	h.next = now.Add(Backoff(h.tries))
 	return h
 }
 
-// backoff is how long to wait after n failures: 200 ms, doubling up to a minute.
-func backoff(n int) time.Duration {
+// Backoff is how long to wait after n failures: 200 ms, doubling up to a minute.
+func Backoff(n int) time.Duration {
 	return min(200*time.Millisecond<<min(n-1, 10), time.Minute)
 }
 
-// clear notes that a path is well again.
-func (t *trouble) clear(p index.Path) { delete(t.paths, p) }
+// Clear notes that a path is well again.
+func (t *Paths) Clear(p index.Path) { delete(t.paths, p) }
 
-// clearScan forgets what scans found at and below p: a new scan will say.
-func (t *trouble) clearScan(p index.Path) {
+// ClearScan forgets what scans found at and below p: a new scan will say.
+func (t *Paths) ClearScan(p index.Path) {
 	maps.DeleteFunc(t.paths, func(q index.Path, h *hurdle) bool {
 		return !h.install && (q == p || q.Under(p))
 	})
 }
 
-// waits reports whether the installation of p is to be left alone for now.
-func (t *trouble) waits(p index.Path, now time.Time) bool {
+// Failed returns how often a path has failed in a row, and with what, the last
+// time; nil if it has not.
+func (t *Paths) Failed(p index.Path) (tries int, err error) {
+	if h := t.paths[p]; h != nil {
+		return h.tries, h.err
+	}
+	return 0, nil
+}
+
+// Waits reports whether the installation of p is to be left alone for now.
+func (t *Paths) Waits(p index.Path, now time.Time) bool {
 	h := t.paths[p]
 	return h != nil && h.install && h.next.After(now)
 }
 
-// blocked reports whether an error at p or above it forbids decisions there.
-func (t *trouble) blocked(p index.Path) bool {
+// Blocked reports whether an error at p or above it forbids decisions there.
+func (t *Paths) Blocked(p index.Path) bool {
 	if h := t.paths[p]; h != nil && !h.install && !h.skipped {
 		return true
 	}
@@ -123,19 +136,24 @@ func (t *trouble) blocked(p index.Path) bool {
 	return false
 }
 
-// due returns the paths whose scan is to be tried again.
-func (t *trouble) due(now time.Time) []index.Path {
-	var out []index.Path
+// Due returns the paths whose scan is to be tried again, with all that is below
+// or not, and puts off the try after that.
+func (t *Paths) Due(now time.Time) map[index.Path]bool {
+	var out map[index.Path]bool
 	for p, h := range t.paths {
 		if !h.install && !h.skipped && !h.next.After(now) {
-			out = append(out, p)
+			if out == nil {
+				out = map[index.Path]bool{}
+			}
+			h.next = now.Add(Backoff(h.tries + 1))
+			out[p] = h.subtree
 		}
 	}
 	return out
 }
 
-// dueInstalls returns the paths whose installation is to be tried again.
-func (t *trouble) dueInstalls(now time.Time) []index.Path {
+// DueInstalls returns the paths whose installation is to be tried again.
+func (t *Paths) DueInstalls(now time.Time) []index.Path {
 	var out []index.Path
 	for p, h := range t.paths {
 		if h.install && !h.next.After(now) {
@@ -145,8 +163,8 @@ func (t *trouble) dueInstalls(now time.Time) []index.Path {
 	return out
 }
 
-// next returns when the next retry comes up after now, zero if there is none.
-func (t *trouble) next(now time.Time) time.Time {
+// Next returns when the next retry comes up after now, zero if there is none.
+func (t *Paths) Next(now time.Time) time.Time {
 	var first time.Time
 	for _, h := range t.paths {
 		if !h.skipped && h.next.After(now) && (first.IsZero() || h.next.Before(first)) {
@@ -156,8 +174,9 @@ func (t *trouble) next(now time.Time) time.Time {
 	return first
 }
 
-// list returns the problems for people, in walk order, at most 100.
-func (t *trouble) list() (ps []report.Problem, skipped, failed int64) {
+// Report returns the problems for people, in walk order, at most 100, and counts
+// all of them.
+func (t *Paths) Report() (ps []report.Problem, skipped, failed int64) {
 	for _, p := range slices.SortedFunc(maps.Keys(t.paths), index.Path.Compare) {
 		h := t.paths[p]
 		if h.install && h.tries < 3 {
@@ -170,7 +189,7 @@ func (t *trouble) list() (ps []report.Problem, skipped, failed int64) {
 		}
 		if len(ps) < 100 {
 			ps = append(ps, report.Problem{
-				Path: p.String(), Error: advise(h.err), Skipped: h.skipped,
+				Path: p.String(), Error: Advise(h.err), Skipped: h.skipped,
 				Since: h.since, Next: h.next, Tries: h.tries,
 			})
 		}
@@ -178,8 +197,8 @@ func (t *trouble) list() (ps []report.Problem, skipped, failed int64) {
 	return ps, skipped, failed + t.extra
 }
 
-// advise adds to an error what a person can do about it.
-func advise(err error) string {
+// Advise adds to an error what a person can do about it.
+func Advise(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return err.Error() + ": run duet as a user who may read and write there, or add the path to `ignore`"
