@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"duet/replicate/gauge"
+	"duet/replicate/inquiry"
 	"duet/replicate/link"
 	"duet/replicate/transfer"
 	"duet/replicate/wire"
@@ -18,8 +19,8 @@ import (
 
 // Protocol versions that this program speaks.
 const (
-	protocol       = 1
-	oldestProtocol = 1
+	protocol       = wire.Protocol
+	oldestProtocol = wire.Oldest
 )
 
 // controlKind is the kind of the stream that carries everything but contents.
@@ -39,6 +40,7 @@ type session struct {
 	say     chan wire.Msg // bounded: acks and controls
 	fetch   *transfer.Fetcher
 	serving int           // streams on which the peer fetches, at most maxServed; the loop's
+	asked   int           // streams on which the peer asks about our index, at most maxAsked; the loop's
 	told    atomic.Uint64 // our position up to which the peer was told, or is just being told
 }
 
@@ -283,14 +285,19 @@ func (sess *session) greet(ours *wire.Hello) (*wire.Hello, error) {
 	return nil, wire.Impossible("peer began with a %T", m)
 }
 
-// accept serves the streams on which the peer fetches.
+// accept serves the streams on which the peer fetches, and asks.
 func (sess *session) accept(l *loop, src transfer.Source) {
 	for {
 		stream, err := sess.conn.Accept(sess.ctx)
 		if err != nil {
 			return
 		}
-		if stream.Kind() != transfer.StreamKind {
+		switch stream.Kind() {
+		case transfer.StreamKind:
+		case inquiry.StreamKind:
+			sess.answer(l, stream)
+			continue
+		default:
 			stream.Close()
 			continue
 		}

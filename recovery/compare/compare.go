@@ -37,7 +37,7 @@ type Options struct {
 	All   bool       // emit what is the same, too
 	// Ignored reports whether a path is left alone because one of the nodes
 	// ignores it. Records say so as well, but not always on both nodes at once.
-	Ignored func(p index.Path, dir bool) bool
+	Ignored func(Difference) bool
 }
 
 // Summary is what a comparison comes to.

@@ -183,7 +183,7 @@ func TestStates(t *testing.T) {
 	}
 	b.put(index.Take, map[index.Path]*index.Entry{"a": file("2")})
 	b.put(index.Left, map[index.Path]*index.Entry{"left-there": file("2")})
-	got, _, _ := diff(t, a, b, Options{Ignored: func(p index.Path, _ bool) bool { return p == "left" }})
+	got, _, _ := diff(t, a, b, Options{Ignored: func(d Difference) bool { return d.Path == "left" }})
 	want(t, got, "X a there", "X held held", "X take here", "X wait there")
 
 	a.heard(4) // not yet of b's "a", which is the fifth

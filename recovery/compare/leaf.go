@@ -98,7 +98,7 @@ func (m *merging) one() error {
 // judged tells of one path.
 func (m *merging) judged(own, theirs *Item) error {
 	d, ok := judge(own, m.here, theirs, m.there)
-	if !ok || d.State != Equal && m.ignored(d) {
+	if !ok || d.State != Equal && m.o.Ignored != nil && m.o.Ignored(d) {
 		return nil
 	}
 	if d.State == Drift {
@@ -108,14 +108,6 @@ func (m *merging) judged(own, theirs *Item) error {
 		}
 	}
 	return m.tell(d)
-}
-
-func (m *merging) ignored(d Difference) bool {
-	if m.o.Ignored == nil {
-		return false
-	}
-	dir := d.Ours.Live() && d.Ours.Kind == index.Dir || d.Theirs.Live() && d.Theirs.Kind == index.Dir
-	return m.o.Ignored(d.Path, dir)
 }
 
 // again looks at this node's record once more. That the peer has no record of a

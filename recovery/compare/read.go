@@ -31,6 +31,12 @@ type Item struct {
 	Next  index.Next
 }
 
+// Bytes is about how much the item takes in a message, at most 12 KiB.
+func (i *Item) Bytes() int {
+	e := i.Entry
+	return len(i.Path) + len(e.Target) + len(e.Owner) + len(e.Group) + 22*(len(e.Version)+len(e.Over)) + 100
+}
+
 func atOf(tx *store.Tx) (At, error) {
 	m, err := tx.Meta()
 	return At{Head: tx.Head(), Heard: m.Heard}, err

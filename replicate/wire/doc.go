@@ -19,8 +19,11 @@ package wire
 
 // The protocol versions that this program speaks. Two nodes use the lower of
 // their two Protocols, if neither's Oldest is above it.
+//
+//	1  the beginning
+//	2  Compare, Digests, Listing; the stream that they are on
 const (
-	Protocol = 1
+	Protocol = 2
 	Oldest   = 1
 )
 
@@ -33,6 +36,9 @@ const (
 	MaxPiece   = 256 << 10 // bytes of content in a piece, before compression
 	MaxText    = 1 << 10   // bytes of text for people
 	MaxName    = 255       // bytes of a share's or node's name
+
+	MaxCuts  = 1023 // cuts in a question about the index
+	MaxItems = 4096 // items in a listing
 
 	MaxIgnores     = 1000     // lines of ignore rules
 	MaxIgnoreBytes = 64 << 10 // bytes of all of them

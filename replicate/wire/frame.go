@@ -12,7 +12,8 @@ import (
 	"duet/store/index"
 )
 
-// Msg is a message: *Hello, *Changes, *Ack, *Control, *Fetch or *Piece.
+// Msg is a message: *Hello, *Changes, *Ack, *Control, *Fetch, *Piece, *Compare,
+// *Digests or *Listing.
 type Msg interface {
 	check() error
 }
@@ -122,6 +123,12 @@ func encode(m Msg) (wirepb.Kind, proto.Message) {
 		return wirepb.Kind_FETCH, m.proto()
 	case *Piece:
 		return wirepb.Kind_PIECE, m.proto()
+	case *Compare:
+		return wirepb.Kind_COMPARE, m.proto()
+	case *Digests:
+		return wirepb.Kind_DIGESTS, m.proto()
+	case *Listing:
+		return wirepb.Kind_LISTING, m.proto()
 	}
 	panic(fmt.Sprintf("wire: no encoding for %T", m))
 }
@@ -164,6 +171,31 @@ func decode(kind wirepb.Kind, b []byte) (Msg, error) {
 			return nil, err
 		}
 		return pieceFrom(&p)
+	}
+	return decodeCompare(kind, b)
+}
+
+// decodeCompare is decode for the messages of a comparison.
+func decodeCompare(kind wirepb.Kind, b []byte) (Msg, error) {
+	switch kind {
+	case wirepb.Kind_COMPARE:
+		var p wirepb.Compare
+		if err := unmarshalShaped(b, &p, compareShape); err != nil {
+			return nil, err
+		}
+		return compareFrom(&p), nil
+	case wirepb.Kind_DIGESTS:
+		var p wirepb.Digests
+		if err := unmarshalShaped(b, &p, digestsShape); err != nil {
+			return nil, err
+		}
+		return digestsFrom(&p)
+	case wirepb.Kind_LISTING:
+		var p wirepb.Listing
+		if err := unmarshalShaped(b, &p, listingShape); err != nil {
+			return nil, err
+		}
+		return listingFrom(&p)
 	}
 	return nil, errors.New("not a message of this protocol version")
 }

@@ -60,3 +60,6 @@ func FuzzAck(f *testing.F)     { fuzzKind(f, wirepb.Kind_ACK) }
 func FuzzControl(f *testing.F) { fuzzKind(f, wirepb.Kind_CONTROL) }
 func FuzzFetch(f *testing.F)   { fuzzKind(f, wirepb.Kind_FETCH) }
 func FuzzPiece(f *testing.F)   { fuzzKind(f, wirepb.Kind_PIECE) }
+func FuzzCompare(f *testing.F) { fuzzKind(f, wirepb.Kind_COMPARE) }
+func FuzzDigests(f *testing.F) { fuzzKind(f, wirepb.Kind_DIGESTS) }
+func FuzzListing(f *testing.F) { fuzzKind(f, wirepb.Kind_LISTING) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"strings"
@@ -54,6 +55,12 @@ var samples = []struct {
 	{"control", &Control{Kind: Refuse, Text: "the shares' policies differ"}},
 	{"fetch", &Fetch{Wants: []Want{{ID: 1, Path: "a", Hash: hashA, Size: 10, Offset: 4}, {ID: 2, Path: "b", Hash: hashA, Size: 10}}}},
 	{"piece", &Piece{ID: 3, Data: []byte("data"), Zstd: true, Last: true}},
+	{"compare", &Compare{Under: "d", After: "d/a", Through: "d/z", Cuts: []index.Path{"d/b", "d/c\xff"}, Owners: true}},
+	{"compare all", &Compare{}},
+	{"list", &Compare{After: "a", List: true}},
+	{"digests", &Digests{Digests: []Digest{{hashA, 1000}, {hashA, 0}}, Head: 12, Heard: 7}},
+	{"listing", &Listing{Items: []Item{{"a/b\xff", file, 3, index.Take}, {"a/c", gone, 4, index.Nothing}}, Head: 12, Heard: 7, Last: true}},
+	{"empty listing", &Listing{Last: true}},
 	{"refusal", &Piece{ID: 3, Last: true, Refusal: Busy, Text: "open for writing"}},
 }
 
@@ -153,6 +160,23 @@ func TestRulesHoldInBothDirections(t *testing.T) {
 		{"negative offset", want(func(w *Want) { w.Offset = -1 }), "offset -1"},
 		{"negative size", want(func(w *Want) { w.Size = -1 }), "size -1"},
 
+		{"compare outside", &Compare{Under: "../x"}, `component ".."`},
+		{"compare after nonsense", &Compare{After: "/x"}, "empty component"},
+		{"compare through nonsense", &Compare{Through: "a//x"}, "empty component"},
+		{"cut outside", &Compare{Cuts: []index.Path{".."}}, `component ".."`},
+		{"cuts out of order", &Compare{Cuts: []index.Path{"b", "a"}}, "cut 1 is out of order"},
+		{"too many cuts", &Compare{Cuts: cuts(MaxCuts + 1)}, "1023"},
+		{"list with cuts", &Compare{Cuts: []index.Path{"a"}, List: true}, "no cuts"},
+		{"no digests", &Digests{}, "0 digests"},
+		{"too many digests", &Digests{Digests: make([]Digest, MaxCuts+2)}, "1024"},
+		{"digest of less than nothing", &Digests{Digests: []Digest{{Count: -1}}}, "entries"},
+		{"item outside", listing(func(i *Item) { i.Path = "a/.." }), `component ".."`},
+		{"item without entry", listing(func(i *Item) { i.Entry = nil }), "entry"},
+		{"item at no position", listing(func(i *Item) { i.Pos = 0 }), "no position"},
+		{"item for nobody", listing(func(i *Item) { i.Next = index.Left }), "next 4 is unknown"},
+		{"items out of order", &Listing{Items: []Item{{"b", file, 1, 0}, {"a", file, 2, 0}}}, "item 1 is out of order"},
+		{"too many items", &Listing{Items: items(MaxItems + 1)}, "4096"},
+
 		{"piece of nothing", &Piece{Data: []byte("x")}, "answers no want"},
 		{"long piece", &Piece{ID: 1, Data: make([]byte, MaxPiece+1)}, "limit is 262144"},
 		{"empty zstd", &Piece{ID: 1, Zstd: true, Last: true}, "compressed, but empty"},
@@ -179,6 +203,24 @@ func agreed(n int) []Change {
 		changes[i] = Change{Pos: index.Seq(i + 1), Agreed: 1}
 	}
 	return changes
+}
+
+func listing(change func(*Item)) Msg {
+	return &Listing{Items: []Item{*with(Item{"a", file, 1, index.Nothing}, change)}}
+}
+
+func cuts(n int) (list []index.Path) {
+	for i := range n {
+		list = append(list, index.Path(fmt.Sprintf("%05d", i)))
+	}
+	return list
+}
+
+func items(n int) (list []Item) {
+	for _, p := range cuts(n) {
+		list = append(list, Item{p, gone, 1, index.Nothing})
+	}
+	return list
 }
 
 func wants(n int) []Want {
@@ -208,6 +250,10 @@ func TestCountsAreCheckedBeforeDecoding(t *testing.T) {
 		{"wants", many(1, nil, MaxFrame/2-1), wirepb.Kind_FETCH},
 		{"entries", many(1, many(3, nil, 2), 1), wirepb.Kind_CHANGES},
 		{"counters", many(1, counters, 1), wirepb.Kind_CHANGES},
+		{"cuts", many(4, nil, MaxFrame/2-1), wirepb.Kind_COMPARE},
+		{"digests", many(1, nil, MaxFrame/2-1), wirepb.Kind_DIGESTS},
+		{"items", many(1, nil, MaxFrame/2-1), wirepb.Kind_LISTING},
+		{"counters of an item", many(1, many(2, many(10, nil, 17), 1), 1), wirepb.Kind_LISTING},
 		{"ignore lines", many(20, nil, MaxFrame/3-1), wirepb.Kind_HELLO},
 	} {
 		_, err := Decode(append([]byte{byte(c.kind)}, c.body...))

@@ -40,6 +40,10 @@ const (
 	Kind_CONTROL Kind = 4
 	Kind_FETCH   Kind = 5
 	Kind_PIECE   Kind = 6
+	// From protocol version 2 on.
+	Kind_COMPARE Kind = 7
+	Kind_DIGESTS Kind = 8
+	Kind_LISTING Kind = 9
 )
 
 // Enum value maps for Kind.
@@ -52,6 +56,9 @@ var (
 		4: "CONTROL",
 		5: "FETCH",
 		6: "PIECE",
+		7: "COMPARE",
+		8: "DIGESTS",
+		9: "LISTING",
 	}
 	Kind_value = map[string]int32{
 		"NO_KIND": 0,
@@ -61,6 +68,9 @@ var (
 		"CONTROL": 4,
 		"FETCH":   5,
 		"PIECE":   6,
+		"COMPARE": 7,
+		"DIGESTS": 8,
+		"LISTING": 9,
 	}
 )
 
@@ -851,6 +861,345 @@ func (x *Piece) GetText() string {
 	return ""
 }
 
+// Compare asks about a range of the receiver's index, in walk order. Its parts
+// are what comes after "after" up to the first cut, up to the second, ..., and
+// from the last one up to "through".
+type Compare struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Under         []byte                 `protobuf:"bytes,1,opt,name=under,proto3" json:"under,omitempty"`     // only this path and what is below it; absent: everything
+	After         []byte                 `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`     // only what comes after this path; absent: from the beginning
+	Through       []byte                 `protobuf:"bytes,3,opt,name=through,proto3" json:"through,omitempty"` // up to this path, itself included; absent: to the end
+	Cuts          [][]byte               `protobuf:"bytes,4,rep,name=cuts,proto3" json:"cuts,omitempty"`       // at most 1023, increasing, in the range
+	Owners        bool                   `protobuf:"varint,5,opt,name=owners,proto3" json:"owners,omitempty"`  // owners have a part in digests
+	List          bool                   `protobuf:"varint,6,opt,name=list,proto3" json:"list,omitempty"`      // list the range, instead of digests; no cuts then
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Compare) Reset() {
+	*x = Compare{}
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Compare) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Compare) ProtoMessage() {}
+
+func (x *Compare) ProtoReflect() protoreflect.Message {
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Compare.ProtoReflect.Descriptor instead.
+func (*Compare) Descriptor() ([]byte, []int) {
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Compare) GetUnder() []byte {
+	if x != nil {
+		return x.Under
+	}
+	return nil
+}
+
+func (x *Compare) GetAfter() []byte {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *Compare) GetThrough() []byte {
+	if x != nil {
+		return x.Through
+	}
+	return nil
+}
+
+func (x *Compare) GetCuts() [][]byte {
+	if x != nil {
+		return x.Cuts
+	}
+	return nil
+}
+
+func (x *Compare) GetOwners() bool {
+	if x != nil {
+		return x.Owners
+	}
+	return false
+}
+
+func (x *Compare) GetList() bool {
+	if x != nil {
+		return x.List
+	}
+	return false
+}
+
+// Digests is the answer to a Compare: one for each part, in order.
+type Digests struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Digests       []*Digest              `protobuf:"bytes,1,rep,name=digests,proto3" json:"digests,omitempty"` // at most 1024
+	Head          uint64                 `protobuf:"varint,2,opt,name=head,proto3" json:"head,omitempty"`      // the sender's last journal position when it began
+	Heard         uint64                 `protobuf:"varint,3,opt,name=heard,proto3" json:"heard,omitempty"`    // how far it had heard the receiver's journal
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Digests) Reset() {
+	*x = Digests{}
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Digests) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Digests) ProtoMessage() {}
+
+func (x *Digests) ProtoReflect() protoreflect.Message {
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Digests.ProtoReflect.Descriptor instead.
+func (*Digests) Descriptor() ([]byte, []int) {
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Digests) GetDigests() []*Digest {
+	if x != nil {
+		return x.Digests
+	}
+	return nil
+}
+
+func (x *Digests) GetHead() uint64 {
+	if x != nil {
+		return x.Head
+	}
+	return 0
+}
+
+func (x *Digests) GetHeard() uint64 {
+	if x != nil {
+		return x.Heard
+	}
+	return 0
+}
+
+// Digest is of the live entries of a part that neither node ignores.
+type Digest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sum           []byte                 `protobuf:"bytes,1,opt,name=sum,proto3" json:"sum,omitempty"`      // BLAKE3-256, see docs/protocol.md
+	Count         uint64                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"` // of entries
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Digest) Reset() {
+	*x = Digest{}
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Digest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Digest) ProtoMessage() {}
+
+func (x *Digest) ProtoReflect() protoreflect.Message {
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Digest.ProtoReflect.Descriptor instead.
+func (*Digest) Descriptor() ([]byte, []int) {
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Digest) GetSum() []byte {
+	if x != nil {
+		return x.Sum
+	}
+	return nil
+}
+
+func (x *Digest) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// Listing is a piece of the answer to a Compare that asks for a list.
+type Listing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Items         []*Item                `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"` // at most 4096, in walk order
+	Head          uint64                 `protobuf:"varint,2,opt,name=head,proto3" json:"head,omitempty"`  // as in Digests, of this piece
+	Heard         uint64                 `protobuf:"varint,3,opt,name=heard,proto3" json:"heard,omitempty"`
+	Last          bool                   `protobuf:"varint,4,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Listing) Reset() {
+	*x = Listing{}
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Listing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Listing) ProtoMessage() {}
+
+func (x *Listing) ProtoReflect() protoreflect.Message {
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Listing.ProtoReflect.Descriptor instead.
+func (*Listing) Descriptor() ([]byte, []int) {
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Listing) GetItems() []*Item {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *Listing) GetHead() uint64 {
+	if x != nil {
+		return x.Head
+	}
+	return 0
+}
+
+func (x *Listing) GetHeard() uint64 {
+	if x != nil {
+		return x.Heard
+	}
+	return 0
+}
+
+func (x *Listing) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
+
+// Item is the sender's state of one path; tombstones are among them.
+type Item struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          []byte                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Entry         *indexpb.Entry         `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	Pos           uint64                 `protobuf:"varint,3,opt,name=pos,proto3" json:"pos,omitempty"`   // the sender's journal position that last carried entry
+	Next          uint32                 `protobuf:"varint,4,opt,name=next,proto3" json:"next,omitempty"` // who has to act: 0 nobody, 1 the sender, 2 the receiver, 3 a person
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Item) Reset() {
+	*x = Item{}
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Item) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Item) ProtoMessage() {}
+
+func (x *Item) ProtoReflect() protoreflect.Message {
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Item.ProtoReflect.Descriptor instead.
+func (*Item) Descriptor() ([]byte, []int) {
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Item) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *Item) GetEntry() *indexpb.Entry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+func (x *Item) GetPos() uint64 {
+	if x != nil {
+		return x.Pos
+	}
+	return 0
+}
+
+func (x *Item) GetNext() uint32 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
 var File_replicate_wire_wirepb_wire_proto protoreflect.FileDescriptor
 
 const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
@@ -917,7 +1266,31 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\x04zstd\x18\x03 \x01(\bR\x04zstd\x12\x12\n" +
 	"\x04last\x18\x04 \x01(\bR\x04last\x12,\n" +
 	"\arefusal\x18\x05 \x01(\x0e2\x12.duet.wire.RefusalR\arefusal\x12\x12\n" +
-	"\x04text\x18\x06 \x01(\tR\x04text*W\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\"\x8f\x01\n" +
+	"\aCompare\x12\x14\n" +
+	"\x05under\x18\x01 \x01(\fR\x05under\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\fR\x05after\x12\x18\n" +
+	"\athrough\x18\x03 \x01(\fR\athrough\x12\x12\n" +
+	"\x04cuts\x18\x04 \x03(\fR\x04cuts\x12\x16\n" +
+	"\x06owners\x18\x05 \x01(\bR\x06owners\x12\x12\n" +
+	"\x04list\x18\x06 \x01(\bR\x04list\"`\n" +
+	"\aDigests\x12+\n" +
+	"\adigests\x18\x01 \x03(\v2\x11.duet.wire.DigestR\adigests\x12\x12\n" +
+	"\x04head\x18\x02 \x01(\x04R\x04head\x12\x14\n" +
+	"\x05heard\x18\x03 \x01(\x04R\x05heard\"0\n" +
+	"\x06Digest\x12\x10\n" +
+	"\x03sum\x18\x01 \x01(\fR\x03sum\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\"n\n" +
+	"\aListing\x12%\n" +
+	"\x05items\x18\x01 \x03(\v2\x0f.duet.wire.ItemR\x05items\x12\x12\n" +
+	"\x04head\x18\x02 \x01(\x04R\x04head\x12\x14\n" +
+	"\x05heard\x18\x03 \x01(\x04R\x05heard\x12\x12\n" +
+	"\x04last\x18\x04 \x01(\bR\x04last\"i\n" +
+	"\x04Item\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\fR\x04path\x12'\n" +
+	"\x05entry\x18\x02 \x01(\v2\x11.duet.index.EntryR\x05entry\x12\x10\n" +
+	"\x03pos\x18\x03 \x01(\x04R\x03pos\x12\x12\n" +
+	"\x04next\x18\x04 \x01(\rR\x04next*~\n" +
 	"\x04Kind\x12\v\n" +
 	"\aNO_KIND\x10\x00\x12\t\n" +
 	"\x05HELLO\x10\x01\x12\v\n" +
@@ -925,7 +1298,10 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\x03ACK\x10\x03\x12\v\n" +
 	"\aCONTROL\x10\x04\x12\t\n" +
 	"\x05FETCH\x10\x05\x12\t\n" +
-	"\x05PIECE\x10\x06*G\n" +
+	"\x05PIECE\x10\x06\x12\v\n" +
+	"\aCOMPARE\x10\a\x12\v\n" +
+	"\aDIGESTS\x10\b\x12\v\n" +
+	"\aLISTING\x10\t*G\n" +
 	"\aRefusal\x12\x0f\n" +
 	"\vNOT_REFUSED\x10\x00\x12\b\n" +
 	"\x04GONE\x10\x01\x12\v\n" +
@@ -947,7 +1323,7 @@ func file_replicate_wire_wirepb_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_replicate_wire_wirepb_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_replicate_wire_wirepb_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_replicate_wire_wirepb_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_replicate_wire_wirepb_wire_proto_goTypes = []any{
 	(Kind)(0),             // 0: duet.wire.Kind
 	(Refusal)(0),          // 1: duet.wire.Refusal
@@ -960,19 +1336,27 @@ var file_replicate_wire_wirepb_wire_proto_goTypes = []any{
 	(*Fetch)(nil),         // 8: duet.wire.Fetch
 	(*Want)(nil),          // 9: duet.wire.Want
 	(*Piece)(nil),         // 10: duet.wire.Piece
-	(*indexpb.Entry)(nil), // 11: duet.index.Entry
+	(*Compare)(nil),       // 11: duet.wire.Compare
+	(*Digests)(nil),       // 12: duet.wire.Digests
+	(*Digest)(nil),        // 13: duet.wire.Digest
+	(*Listing)(nil),       // 14: duet.wire.Listing
+	(*Item)(nil),          // 15: duet.wire.Item
+	(*indexpb.Entry)(nil), // 16: duet.index.Entry
 }
 var file_replicate_wire_wirepb_wire_proto_depIdxs = []int32{
 	5,  // 0: duet.wire.Changes.changes:type_name -> duet.wire.Change
-	11, // 1: duet.wire.Change.entry:type_name -> duet.index.Entry
+	16, // 1: duet.wire.Change.entry:type_name -> duet.index.Entry
 	2,  // 2: duet.wire.Control.kind:type_name -> duet.wire.Control.Kind
 	9,  // 3: duet.wire.Fetch.wants:type_name -> duet.wire.Want
 	1,  // 4: duet.wire.Piece.refusal:type_name -> duet.wire.Refusal
-	5,  // [5:5] is the sub-list for method output_type
-	5,  // [5:5] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	13, // 5: duet.wire.Digests.digests:type_name -> duet.wire.Digest
+	15, // 6: duet.wire.Listing.items:type_name -> duet.wire.Item
+	16, // 7: duet.wire.Item.entry:type_name -> duet.index.Entry
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_replicate_wire_wirepb_wire_proto_init() }
@@ -986,7 +1370,7 @@ func file_replicate_wire_wirepb_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_replicate_wire_wirepb_wire_proto_rawDesc), len(file_replicate_wire_wirepb_wire_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   8,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,93 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"duet/recovery/compare"
+	"duet/replicate/inquiry"
+	"duet/replicate/link"
+	"duet/replicate/wire"
+	"duet/store/index"
+)
+
+// maxAsked bounds the streams on which the peer asks about this node's index at
+// a time. Each can keep a processor busy with reading it.
+const maxAsked = 2
+
+// ErrApart means that what needs both nodes cannot be done, because they are
+// not connected.
+var ErrApart = errors.New("is not connected")
+
+// answer answers the peer's questions about this node's index.
+func (sess *session) answer(l *loop, stream link.Stream) {
+	sess.s.post(func() {
+		busy := l.stopping || l.talk.sess != sess || sess.asked == maxAsked
+		if !busy {
+			sess.asked++
+		}
+		l.start(func() func() {
+			if busy {
+				inquiry.Refuse(stream, fmt.Sprintf("%s is answering other questions about the index of share %q: try again when they are done", l.s.cfg.NodeName, l.s.cfg.Name))
+				return nil
+			}
+			err := inquiry.Serve(sess.ctx, stream, compare.Index{View: l.s.View})
+			return func() {
+				sess.asked--
+				if err != nil && sess.ctx.Err() == nil {
+					l.log.Warn("answer the peer's questions about the index", "peer", l.s.cfg.PeerName, "error", err)
+				}
+			}
+		})
+	})
+}
+
+// asking is what a comparison needs of the session.
+type asking struct {
+	conn  link.Conn
+	hello *wire.Hello // the peer's
+}
+
+// Compare compares this node's index with the peer's, now, and emits the
+// differences in walk order. It may be called from any goroutine, which then
+// does the work.
+func (s *Share) Compare(ctx context.Context, o compare.Options, emit func(compare.Difference) error) (compare.Summary, error) {
+	var with asking
+	err := s.do(ctx, func(l *loop, done chan<- error) {
+		var err error
+		with, err = l.asking()
+		done <- err
+	})
+	if err != nil {
+		return compare.Summary{}, err
+	}
+	owners := s.facts.SyncOwners && with.hello.SyncOwners
+	ask, err := inquiry.Ask(ctx, with.conn.Open, owners)
+	if err != nil {
+		return compare.Summary{}, err
+	}
+	defer ask.Close()
+	o.Ignored = func(d compare.Difference) bool {
+		return s.book.Ignores(&index.Record{Path: d.Path, Ours: d.Ours, Theirs: d.Theirs})
+	}
+	return compare.Run(ctx, compare.Index{View: s.View, Owners: owners}, ask.Peer(), o, emit)
+}
+
+// asking finds the session that a comparison goes over, or says why there is none.
+func (l *loop) asking() (asking, error) {
+	t, cfg := &l.talk, &l.s.cfg
+	switch {
+	case l.root.halt != "":
+		return asking{}, fmt.Errorf("share %q is halted: %s", cfg.Name, l.root.reason)
+	case t.sess == nil || !t.greeted:
+		why := ""
+		if t.why != "" {
+			why = " (" + t.why + ")"
+		}
+		return asking{}, fmt.Errorf("share %q: %s %w%s: a comparison needs both nodes; see `duet status`", cfg.Name, cfg.PeerName, ErrApart, why)
+	case t.sess.hello.Protocol < inquiry.Since:
+		return asking{}, fmt.Errorf("%s runs duet %s, which cannot compare: upgrade duet there", cfg.PeerName, t.sess.hello.Version)
+	}
+	return asking{conn: t.sess.conn, hello: t.sess.hello}, nil
+}
