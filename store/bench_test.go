@@ -108,7 +108,8 @@ func adoptions(tb testing.TB, s *Store, rnd *rand.Rand, paths []index.Path, batc
 			for _, p := range chunk {
 				m.Heard++
 				e, _ := benchFile(rnd, peerEpoch, m.Heard)
-				if err := tx.Put(&index.Record{Path: p, Theirs: e, Heard: m.Heard, Next: index.Take}); err != nil {
+				seen := index.Sighting{How: index.ByScan, Time: 1763821234567890123 + rnd.Int64N(1<<40)}
+				if err := tx.Put(&index.Record{Path: p, Theirs: e, Heard: m.Heard, Noticed: seen, Next: index.Take}); err != nil {
 					return err
 				}
 			}
@@ -125,12 +126,13 @@ func adoptions(tb testing.TB, s *Store, rnd *rand.Rand, paths []index.Path, batc
 				_, r.Stamp = benchFile(rnd, peerEpoch, r.Heard)
 				r.Stamp.Size, r.Stamp.ModTime = r.Theirs.Size, r.Theirs.ModTime
 				r.Ours, r.Base, r.Pos, r.Next = r.Theirs, r.Theirs, tx.Head()+1, index.Nothing
+				seen := r.Noticed
 				if err := tx.Put(r); err != nil {
 					return err
 				}
 				if _, err := tx.Note(index.Event{
 					Path: p, What: index.Adopted, How: index.ByPeer, Node: testNode,
-					Time: 1763821234567890123 + rnd.Int64N(1<<40), Entry: r.Ours,
+					Time: seen.Time + rnd.Int64N(1<<30), Entry: r.Ours, Rule: "new-there", Seen: seen,
 				}); err != nil {
 					return err
 				}

@@ -44,9 +44,10 @@ type checker struct {
 	report func(error) bool
 	stop   bool
 
-	counted Counts // what there is, as against what is counted
-	content int64  // records that must have a content key
-	hashed  int64  // kept versions that must have a hash key
+	counted  Counts // what there is, as against what is counted
+	content  int64  // records that must have a content key
+	mentions int64  // keys by which events must be found
+	hashed   int64  // kept versions that must have a hash key
 }
 
 // fail reports err; nil is nothing to report.
@@ -204,9 +205,11 @@ func (c *checker) journal() {
 		if err == nil {
 			_, err = c.tx.fillEvent(s)
 			prev = s.Path
+			c.checkMentions(&s.Event)
 		}
 		c.fail(err)
 	}
+	c.size(mentionBucket, c.mentions)
 }
 
 func (c *checker) notes() {

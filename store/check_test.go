@@ -43,6 +43,8 @@ func spoiledKeys(t *testing.T) map[string]spoiled {
 		"event scribbled":          {put(journalBucket, string(journalKey(2)), []byte("x")), "read event 2"},
 		"event of another path":    {put(journalBucket, string(journalKey(1)), mustEvent(t, "other")), `position 1 carried "other"`},
 		"key of the journal":       {put(journalBucket, "x", nil), "journal: has key"},
+		"mention lost":             {drop(mentionBucket, "gone\x00\x00"+string(journalKey(3))), "cannot be found by its path"},
+		"mention of nothing":       {put(mentionBucket, "agreed\x00\x00"+string(journalKey(1)), nil), "bucket mention: has 2 keys"},
 		"counts wrong":             {put(metaBucket, "counts", nil), "counts: are"},
 		"counts scribbled":         {put(metaBucket, "counts", []byte("x")), "read counts"},
 		"ignores scribbled":        {put(metaBucket, "ignores", []byte("x")), "ignore rules"},
@@ -147,6 +149,7 @@ func goodIndex(t *testing.T, s *Store) {
 		for _, err := range []error{
 			edit(tx, "agreed", index.Created, *file(1, nil)), agree(tx, "agreed"),
 			edit(tx, "wait", index.Created, *file(1, nil)),
+			edit(tx, "gone", index.Created, *file(1, nil)),
 			edit(tx, "gone", index.Deleted, index.Entry{Kind: index.Gone}),
 			hear(tx, "take", theirs), hear(tx, "held", theirs),
 		} {

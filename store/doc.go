@@ -13,6 +13,8 @@
 //	content   5 bytes of a file's hash, then Record.Pos
 //	class     number → index.Class
 //	journal   position → index.Event
+//	mention   path, then the position of an event that concerns it, unless
+//	          its record points at that
 //	intent, kept, conflict
 //	          id → the value; kepthash: hash, then id
 //
@@ -21,7 +23,9 @@
 // Most of an entry is the same for a record and for the event that carried it,
 // so it is written once: the event leaves it out, and gets it written in when
 // the record moves on. Nor does content repeat paths: a position names one.
-// Nor do records repeat owners, modes and epochs: a class names those.
+// Nor do records repeat owners, modes and epochs: a class names those. The
+// history of a path is found through its record and what mentions it: a path
+// that was only ever created has no key there.
 //
 // # Why these bbolt options
 //

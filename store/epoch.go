@@ -166,7 +166,7 @@ func (tx *Tx) resetRecord(r *index.Record, v *metaValue) error {
 		return tx.Delete(r.Path)
 	}
 	next := *r
-	next.Base, next.Theirs, next.Heard = nil, nil, 0
+	next.Base, next.Theirs, next.Heard, next.Noticed = nil, nil, 0, index.Sighting{}
 	if r.Next != index.Left {
 		next.Next = index.Wait
 	}

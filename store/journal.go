@@ -33,6 +33,7 @@ type journal struct {
 type pendingEvent struct {
 	index.Event
 	inRecord bool
+	pointed  bool // its path's record points at it
 }
 
 func journalKey(pos index.Seq) []byte { return binary.BigEndian.AppendUint64(nil, uint64(pos)) }
@@ -71,7 +72,7 @@ func (tx *Tx) Note(e index.Event) (index.Seq, error) {
 	}
 	p := pendingEvent{Event: e}
 	if r := j.ahead[e.Pos]; r != nil {
-		p.inRecord = carries(&e, r)
+		p.inRecord, p.pointed = carries(&e, r), e.Path == r.Path
 		delete(j.ahead, e.Pos)
 	}
 	j.pending = append(j.pending, p)
@@ -87,6 +88,9 @@ func carries(e *index.Event, r *index.Record) bool {
 // moveOn is called before a record changes from old to r, which may be nil.
 // Old's event keeps its entry, wherever that is now, and r's may leave it out.
 func (tx *Tx) moveOn(old, r *index.Record) error {
+	if err := tx.pointAway(old, r); err != nil {
+		return err
+	}
 	if old != nil && old.Ours != nil &&
 		(r == nil || old.Pos != r.Pos || !index.EqualEntries(old.Ours, r.Ours)) {
 		if err := tx.detach(old); err != nil {
@@ -104,9 +108,13 @@ func (tx *Tx) moveOn(old, r *index.Record) error {
 		return nil
 	}
 	if p := tx.pendingAt(r.Pos); p != nil {
-		p.inRecord = carries(&p.Event, r)
+		p.inRecord, p.pointed = carries(&p.Event, r), p.Path == r.Path
+		return nil
 	}
-	return nil
+	if old != nil && old.Pos == r.Pos {
+		return nil
+	}
+	return tx.unmention(r.Path, r.Pos)
 }
 
 // detach writes old's entry into the event that left it out. That dirties one
@@ -155,6 +163,9 @@ func (tx *Tx) flushEvents() error {
 			return fmt.Errorf("note: %w", err)
 		}
 		if err := tx.putEvent(p.Pos, raw, 0); err != nil {
+			return err
+		}
+		if err := tx.mentionEvent(&p.Event, p.pointed); err != nil {
 			return err
 		}
 		j.last, j.lastPos = p.Path, p.Pos

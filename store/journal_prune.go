@@ -88,7 +88,12 @@ func (tx *Tx) pruneGroup(group []index.StoredEvent, before int64, over, dry bool
 			return 0, err
 		}
 		if (r == nil || r.Pos != s.Pos) && (over || s.Time < before) {
-			dropped++
+			if dropped++; !dry {
+				err = tx.forgetEvent(&s.Event)
+			}
+			if err != nil {
+				return 0, err
+			}
 			continue
 		}
 		e, err := tx.fillEvent(s)

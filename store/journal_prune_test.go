@@ -154,6 +154,9 @@ func TestCountEvents(t *testing.T) {
 	if err := s.db.Update(func(b *bolt.Tx) error {
 		old := want
 		old.Events, old.EventBytes = 0, 0
+		if err := b.DeleteBucket(mentionBucket); err != nil {
+			return err
+		}
 		raw, err := old.marshal()
 		if err != nil {
 			return err

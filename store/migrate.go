@@ -19,7 +19,7 @@ type migration func(*bolt.Tx) error
 
 // migrations has the step from format 1 to 2 first. The format that this
 // version writes is the one after the last.
-var migrations = []migration{keptByPath, countEvents}
+var migrations = []migration{keptByPath, countEvents, eventsByPath}
 
 // keptByPath adds the bucket that finds kept versions by their path, the first
 // field of their values.
@@ -59,6 +59,93 @@ func countEvents(b *bolt.Tx) error {
 	raw = protowire.AppendVarint(protowire.AppendTag(raw, 15, protowire.VarintType), events)
 	raw = protowire.AppendVarint(protowire.AppendTag(raw, 16, protowire.VarintType), size)
 	return meta.Put([]byte("counts"), raw)
+}
+
+// eventsByPath adds the bucket that finds events by the paths that they
+// concern, and counts its keys with the journal, see mentioned.
+func eventsByPath(b *bolt.Tx) error {
+	mentions, err := b.CreateBucketIfNotExists([]byte("mention"))
+	if err != nil {
+		return err
+	}
+	var size uint64
+	var last []byte // the path of the event before
+	err = b.Bucket([]byte("journal")).ForEach(func(k, v []byte) error {
+		fields, err := rawFields(v)
+		if err == nil && (len(k) != 8 || fields[1].number > uint64(len(last))) {
+			err = errors.New("its path is not whole")
+		}
+		if err != nil {
+			return fmt.Errorf("event %x cannot be read: %w", k, err)
+		}
+		last = append(last[:fields[1].number:fields[1].number], fields[2].text...)
+		record, err := rawFields(b.Bucket([]byte("record")).Get(bytes.ReplaceAll(last, []byte{'/'}, []byte{0})))
+		if err != nil {
+			return fmt.Errorf("the record of %q cannot be read: %w", last, err)
+		}
+		var paths [][]byte
+		if record[5].number != binary.BigEndian.Uint64(k) {
+			paths = append(paths, last)
+		}
+		if from := fields[7].text; len(from) > 0 && !bytes.Equal(from, last) {
+			paths = append(paths, from)
+		}
+		for _, p := range paths {
+			key := append(bytes.ReplaceAll(p, []byte{'/'}, []byte{0}), 0, 0)
+			key = append(key, k...)
+			size += uint64(len(key))
+			if err := mentions.Put(key, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || size == 0 {
+		return err
+	}
+	meta := b.Bucket([]byte("meta"))
+	raw := meta.Get([]byte("counts"))
+	counts, err := rawFields(raw)
+	if err != nil {
+		return err
+	}
+	// Field 16 is the last, so that cutting it off and writing it anew is enough.
+	cut := len(raw) - protowire.SizeVarint(counts[16].number)
+	if counts[16].number == 0 {
+		return errors.New("there are events, and they are not counted")
+	}
+	return meta.Put([]byte("counts"), protowire.AppendVarint(bytes.Clone(raw[:cut]), counts[16].number+size))
+}
+
+// rawField is a field of a message that is read without knowing its type.
+type rawField struct {
+	number uint64
+	text   []byte
+}
+
+func rawFields(raw []byte) (map[protowire.Number]rawField, error) {
+	out := make(map[protowire.Number]rawField)
+	for len(raw) > 0 {
+		num, typ, n := protowire.ConsumeTag(raw)
+		if n < 0 {
+			return nil, protowire.ParseError(n)
+		}
+		var f rawField
+		raw = raw[n:]
+		switch typ {
+		case protowire.VarintType:
+			f.number, n = protowire.ConsumeVarint(raw)
+		case protowire.BytesType:
+			f.text, n = protowire.ConsumeBytes(raw)
+		default:
+			n = protowire.ConsumeFieldValue(num, typ, raw)
+		}
+		if n < 0 {
+			return nil, protowire.ParseError(n)
+		}
+		out[num], raw = f, raw[n:]
+	}
+	return out, nil
 }
 
 func newestFormat(steps []migration) uint32 { return uint32(len(steps)) + 1 }

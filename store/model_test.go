@@ -91,6 +91,19 @@ func (m *model) compare(t *testing.T, tx *Tx, paths []index.Path, rnd *rand.Rand
 	}
 	slices.Reverse(events)
 	equal(t, "EventsBack", collect(t, "EventsBack", tx.EventsBack(index.Seq(pos))), events)
+	equal(t, "History", collect(t, "History", tx.History(p)), m.history(func(q index.Path) bool { return q == p }))
+	var under []index.Seq
+	for _, e := range m.history(func(q index.Path) bool { return q == p || q.Under(p) }) {
+		under = append(under, e.Pos)
+	}
+	got, ok, err := tx.PositionsUnder(p, 3*len(under)) // one event may concern three
+	if err != nil || !ok {
+		t.Fatalf("positions under %v: %v, %v", p, ok, err)
+	}
+	equal(t, "PositionsUnder", got, under)
+	if _, ok, err := tx.PositionsUnder(p, len(under)-1); len(under) > 0 && (err != nil || ok) {
+		t.Fatalf("positions under %v, fewer than there are: %v, %v", p, ok, err)
+	}
 	since := m.sorted(func(r *index.Record) bool { return r.Ours != nil && int(r.Pos) > pos })
 	slices.SortFunc(since, func(a, b *index.Record) int { return cmp.Compare(a.Pos, b.Pos) })
 	equal(t, "Since", collect(t, "Since", tx.Since(index.Seq(pos))), since)
@@ -102,12 +115,23 @@ func (m *model) compare(t *testing.T, tx *Tx, paths []index.Path, rnd *rand.Rand
 	for _, r := range with {
 		want = append(want, r.Path)
 	}
-	got := collect(t, "ByHash", tx.ByHash(h, int64(h[0])))
-	slices.SortFunc(got, index.Path.Compare)
-	equal(t, "ByHash", got, want)
+	found := collect(t, "ByHash", tx.ByHash(h, int64(h[0])))
+	slices.SortFunc(found, index.Path.Compare)
+	equal(t, "ByHash", found, want)
 	if head := tx.Head(); int(head) != len(m.events) {
 		t.Fatalf("head %d, want %d", head, len(m.events))
 	}
+}
+
+// history is what concerns paths, newest first.
+func (m *model) history(of func(index.Path) bool) []index.Event {
+	var out []index.Event
+	for _, e := range slices.Backward(m.events) {
+		if of(e.Path) || e.From != index.Root && of(e.From) || e.To != index.Root && of(e.To) {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // TestModel does random things to an index and to maps, in transactions of
@@ -207,6 +231,9 @@ func (m *model) act(t *testing.T, tx *Tx, p index.Path, rnd *rand.Rand) {
 		do(tx.Delete(p))
 	case what == 8: // an event that carries nothing, noted before it could be known
 		e := index.Event{Path: p, What: index.Withheld, How: index.ByPeer, Node: testPeer, Note: "max_delete"}
+		if others := slices.Sorted(maps.Keys(m.records)); len(others) > 0 && rnd.IntN(2) == 0 {
+			e.From, e.To = others[rnd.IntN(len(others))], others[rnd.IntN(len(others))]
+		}
 		pos, err := tx.Note(e)
 		if err != nil {
 			t.Fatal(err)

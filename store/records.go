@@ -36,6 +36,9 @@ func (tx *Tx) Put(r *index.Record) error {
 	if err != nil {
 		return err
 	}
+	if r.Agreed() {
+		r.Noticed = index.Sighting{} // an event has it, if it was not seen here first
+	}
 	if err := r.Check(); err != nil {
 		return fmt.Errorf("put: %w", err)
 	}

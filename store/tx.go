@@ -21,6 +21,7 @@ var (
 	contentBucket  = []byte("content")
 	classBucket    = []byte("class")
 	journalBucket  = []byte("journal")
+	mentionBucket  = []byte("mention")
 	intentBucket   = []byte("intent")
 	keptBucket     = []byte("kept")
 	keptHashBucket = []byte("kepthash")
@@ -28,7 +29,7 @@ var (
 	conflictBucket = []byte("conflict")
 
 	allBuckets = [][]byte{metaBucket, recordBucket, todoBucket, heldBucket, contentBucket, classBucket,
-		journalBucket, intentBucket, keptBucket, keptHashBucket, keptPathBucket, conflictBucket}
+		journalBucket, mentionBucket, intentBucket, keptBucket, keptHashBucket, keptPathBucket, conflictBucket}
 )
 
 // fill is how full bbolt leaves the pages that it splits, where its default of
@@ -36,10 +37,11 @@ var (
 var fill = map[string]float64{"journal": 1, "class": 1}
 
 // How full pages of records are left. A scan or a first meeting adds them in
-// order, and they grow by one part in twenty, if at all, when both sides agree.
-// Later edits grow single records, and halves leave room for the next one.
+// order, and they grow by up to one part in ten until both sides agree: a page
+// that overflows then would be left as two halves. Later edits grow single
+// records, and halves leave room for the next one.
 const (
-	fillAdding  = 0.93
+	fillAdding  = 0.87
 	fillEditing = 0.55
 )
 

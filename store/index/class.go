@@ -21,9 +21,14 @@ type Class struct {
 }
 
 // ClassOf returns the class of r, and whether it has one. A record without a
-// class is written in full.
+// class is written in full. It is that of Ours or, where nothing is here yet, of
+// Theirs: so a record hardly changes its size when what it says is installed,
+// and the pages that were filled with it stay full.
 func ClassOf(r *Record) (Class, bool) {
 	e := r.Ours
+	if e == nil {
+		e = r.Theirs
+	}
 	if e == nil || len(e.Version) > ClassEpochs {
 		return Class{}, false
 	}

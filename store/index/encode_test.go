@@ -73,8 +73,16 @@ func randomRecord(rnd *rand.Rand) *Record {
 			copied := *r.Ours
 			r.Theirs = &copied
 		}
+		r.Noticed = randomSighting(rnd)
 	}
 	return r
+}
+
+func randomSighting(rnd *rand.Rand) Sighting {
+	if rnd.IntN(3) == 0 {
+		return Sighting{}
+	}
+	return Sighting{How(rnd.IntN(int(ByRule)) + 1), pick(rnd, 0, rnd.Int64())}
 }
 
 func TestRecordRoundTrip(t *testing.T) {
@@ -142,11 +150,15 @@ func TestSyncedRecordIsOneEntry(t *testing.T) {
 
 func randomEvent(rnd *rand.Rand) *Event {
 	e := &Event{
-		Path: randomPath(rnd), What: What(rnd.IntN(int(Pruned)) + 1), How: How(rnd.IntN(int(ByRule)) + 1),
+		Path: randomPath(rnd), What: What(rnd.IntN(int(Halted)) + 1), How: How(rnd.IntN(int(ByRule)) + 1),
 		Node: NodeID(rnd.Uint64N(2)), Time: rnd.Int64(), Note: pick(rnd, "", "line 7", "\xff"),
+		Rule: pick(rnd, "", "new-there", "a rule to come"), Seen: randomSighting(rnd),
 	}
 	if rnd.IntN(4) == 0 {
 		e.From = randomPath(rnd)
+	}
+	if rnd.IntN(4) == 0 {
+		e.To = randomPath(rnd)
 	}
 	if rnd.IntN(4) != 0 {
 		e.Entry = randomEntry(rnd)

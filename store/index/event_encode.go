@@ -20,7 +20,7 @@ const (
 
 // Check states what holds for every event by itself.
 func (e *Event) Check() error {
-	if e.Path != Root || e.What != Forgotten { // the start of an epoch concerns no path
+	if e.Path != Root || !e.What.OfShare() {
 		if err := checkPath("event", e.Path); err != nil {
 			return err
 		}
@@ -30,14 +30,25 @@ func (e *Event) Check() error {
 			return err
 		}
 	}
+	if e.To != Root {
+		if err := checkPath("event moved to", e.To); err != nil {
+			return err
+		}
+	}
 	switch {
-	case e.What < Created || e.What > Pruned:
+	case e.What < Created || e.What > Halted:
 		return fmt.Errorf("event %q: what %d is unknown", e.Path, e.What)
 	case e.How < ByWatch || e.How > ByRule:
 		return fmt.Errorf("event %q: how %d is unknown", e.Path, e.How)
 	case len(e.Note) > MaxNote:
 		return fmt.Errorf("event %q: note of %d bytes: the limit is %d", e.Path, len(e.Note), MaxNote)
-	case e.Entry == nil:
+	case len(e.Rule) > MaxRule:
+		return fmt.Errorf("event %q: rule of %d bytes: the limit is %d", e.Path, len(e.Rule), MaxRule)
+	}
+	if err := e.Seen.check(); err != nil {
+		return fmt.Errorf("event %q: %w", e.Path, err)
+	}
+	if e.Entry == nil {
 		return nil
 	}
 	if err := e.Entry.check(); err != nil {
@@ -57,6 +68,13 @@ func MarshalEvent(e *Event, prev Path, inRecord bool) ([]byte, error) {
 	m := &indexpb.Event{
 		Shared: uint32(shared), Path: []byte(e.Path[shared:]), What: uint32(e.What), How: uint32(e.How),
 		Node: uint64(e.Node), Time: e.Time, From: []byte(e.From), Note: []byte(e.Note),
+		To: []byte(e.To), SeenHow: uint32(e.Seen.How),
+	}
+	if e.Seen.How != 0 {
+		m.SeenAgo = e.Time - e.Seen.Time
+	}
+	if m.Rule = ruleNumber(e.Rule); m.Rule == 0 {
+		m.RuleName = []byte(e.Rule)
 	}
 	if inRecord {
 		if e.Entry == nil {
@@ -85,7 +103,7 @@ func sharedBytes(a, b Path) int {
 // record of its path.
 type StoredEvent struct {
 	Event
-	InRecord bool // Fill is needed, before anything but Pos, Path, What, How, Time, From and Note is used
+	InRecord bool // Fill is needed, before Node or Entry is used
 	origin   bool // Node is the entry's origin
 	raw      []byte
 	prev     Path
@@ -143,8 +161,8 @@ func unmarshalEvent(b []byte, prev Path) (StoredEvent, error) {
 	if int64(m.Shared) > int64(len(prev)) {
 		return StoredEvent{}, fmt.Errorf("shares %d bytes with a path of %d", m.Shared, len(prev))
 	}
-	if m.What > uint32(Pruned) || m.How > uint32(ByRule) {
-		return StoredEvent{}, fmt.Errorf("what %d, how %d are unknown", m.What, m.How)
+	if m.What > uint32(Halted) || m.How > uint32(ByRule) || m.SeenHow > uint32(ByRule) || int64(m.Rule) >= int64(len(ruleNames)) {
+		return StoredEvent{}, fmt.Errorf("what %d, how %d, seen how %d, rule %d are unknown", m.What, m.How, m.SeenHow, m.Rule)
 	}
 	entry, err := entryFromProto(m.Entry)
 	if err != nil {
@@ -153,12 +171,16 @@ func unmarshalEvent(b []byte, prev Path) (StoredEvent, error) {
 	s := StoredEvent{
 		Event: Event{
 			Path: prev[:m.Shared] + Path(m.Path), What: What(m.What), How: How(m.How), Node: NodeID(m.Node),
-			Time: m.Time, From: Path(m.From), Entry: entry, Note: string(m.Note),
+			Time: m.Time, From: Path(m.From), To: Path(m.To), Entry: entry, Rule: ruleNames[m.Rule] + string(m.RuleName), Note: string(m.Note),
+			Seen: Sighting{How: How(m.SeenHow)},
 		},
 		InRecord: m.Form&entryInRecord != 0,
 		origin:   m.Form&nodeIsOrigin != 0,
 		raw:      b,
 		prev:     prev,
+	}
+	if m.SeenHow != 0 {
+		s.Seen.Time = m.Time - m.SeenAgo
 	}
 	if s.origin && !s.InRecord {
 		if entry == nil {

@@ -7,7 +7,7 @@ import (
 	"duet/store/index/indexpb"
 )
 
-// MaxRule is how many bytes a Conflict's rule may have.
+// MaxRule is how many bytes the name of a rule may have.
 const MaxRule = 255
 
 // Check states what holds for every intent by itself.
@@ -31,7 +31,7 @@ func (i *Intent) Check() error {
 	case i.Expect.Size < 0:
 		return fmt.Errorf("intent %q: stamp with size %d", i.Path, i.Expect.Size)
 	}
-	return errors.Join(checkHeld(i.Path, i.Held), checkHeldEntry(i.Path, i.Entry))
+	return errors.Join(checkHeld(i.Path, i.Held), checkHeldEntry(i.Path, i.Entry), checkText("rule", i.Rule, MaxRule))
 }
 
 // checkHeld allows one component, or "" for nothing held.
@@ -63,6 +63,7 @@ func MarshalIntent(i *Intent) ([]byte, error) {
 	return Encode(&indexpb.Intent{
 		Verb: uint32(i.Verb), Path: []byte(i.Path), From: []byte(i.From), Held: []byte(i.Held),
 		Ino: i.Ino, Expect: stampToProto(i.Expect, nil), Entry: EntryToProto(i.Entry), Reason: uint32(i.Reason),
+		Rule: []byte(i.Rule),
 	})
 }
 
@@ -85,7 +86,7 @@ func UnmarshalIntent(id uint64, b []byte) (Intent, error) {
 	}
 	i := Intent{
 		ID: id, Verb: Verb(m.Verb), Path: Path(m.Path), From: Path(m.From), Held: string(m.Held),
-		Ino: m.Ino, Expect: expect, Entry: entry, Reason: Reason(m.Reason),
+		Ino: m.Ino, Expect: expect, Entry: entry, Reason: Reason(m.Reason), Rule: string(m.Rule),
 	}
 	want, err := MarshalIntent(&i)
 	if err := Canonical(b, want, err); err != nil {

@@ -24,6 +24,10 @@ type Record struct {
 	Pos    Seq    // journal position that last carried Ours; 0 if Ours is nil
 	Heard  Seq    // the peer's journal position that carried Theirs; 0 if none
 	Next   Next
+
+	// Noticed is how the edit that Theirs is was noticed by the node whose edit
+	// it is. It is dropped when both agree: by then an event has it.
+	Noticed Sighting
 }
 
 // Agreed reports whether both nodes are known to have the same. An equal version
@@ -32,6 +36,15 @@ type Record struct {
 func (r *Record) Agreed() bool {
 	return r.Ours != nil && r.Theirs != nil &&
 		r.Ours.Version.Compare(r.Theirs.Version) == Equal && Same(r.Ours, r.Theirs)
+}
+
+// SeenOf is what is known of how the edit that e is, and that is about to be
+// Ours, was noticed by the peer: nothing, unless it is what was heard.
+func (r *Record) SeenOf(e *Entry) Sighting {
+	if e == nil || r.Theirs == nil || e.Origin != r.Theirs.Origin || !SameContent(e, r.Theirs) {
+		return Sighting{}
+	}
+	return r.Noticed
 }
 
 // What is what an Event says happened to a path.
@@ -45,17 +58,36 @@ const (
 	Deleted                   // own edit
 	Adopted                   // the peer's state was taken over
 	Merged                    // both sides had the same; versions were joined
-	Settled                   // a conflict was settled, see Event.Note for the rule
+	Settled                   // a conflict was settled, see Event.Rule
 	Revived                   // kept alive against a delete
 	Restored                  // brought back by a person from a kept version
-	Withheld                  // a delete waits for approval
+	Withheld                  // deletes wait for approval
 	Forgotten                 // index lost or rolled back: a new epoch began
 	Pruned                    // a kept version of it was removed for good, see Event.Note
+	Parked                    // a conflict waits for a person
+	Resolved                  // a person settled a conflict
+	Approved                  // a person let deletes happen that waited; of the whole share
+	Rejected                  // a person refused them
+	Paused                    // a person stopped the share from writing
+	Resumed                   // and let it go on
+	Applied                   // a person let a held share go on
+	Accepted                  // a person took another directory for the share's root
+	Halted                    // the share stopped writing until a person has looked
 )
+
+// OfShare reports whether w may be said of a whole share, with Root as its path.
+func (w What) OfShare() bool {
+	switch w {
+	case Withheld, Forgotten, Approved, Rejected, Paused, Resumed, Applied, Accepted, Halted:
+		return true
+	}
+	return false
+}
 
 func (w What) String() string {
 	names := [...]string{"created", "changed", "touched", "deleted", "adopted", "merged",
-		"settled", "revived", "restored", "withheld", "forgotten", "pruned"}
+		"settled", "revived", "restored", "withheld", "forgotten", "pruned",
+		"parked", "resolved", "approved", "rejected", "paused", "resumed", "applied", "accepted", "halted"}
 	if w < 1 || int(w) > len(names) {
 		return "unknown"
 	}
@@ -93,8 +125,13 @@ type Event struct {
 	Node  NodeID // whose edit it was
 	Time  int64  // ns since 1970, this node's clock
 	From  Path   // moved from there; "" if not
+	To    Path   // moved there; "" if not, or if that is not known
 	Entry *Entry // the state after
-	Note  string // the rule that decided, for people
+	Rule  string // the line of the decision table; "" if nothing was to be decided
+	Note  string // for people: what is not in the other fields
+
+	// Seen is, of an edit of the peer's, how the peer noticed it.
+	Seen Sighting
 }
 
 // Verb is one of the ways in which a tree, or what was displaced from it, is
@@ -133,6 +170,7 @@ type Intent struct {
 	Expect Stamp  // Swap, Shelve, SetMeta, Move (of From): what is there before; zero: nothing
 	Entry  *Entry // ours once it is done
 	Reason Reason // of the kept version, for Swap and Shelve
+	Rule   string // the line of the decision table
 }
 
 // Reason is why something was displaced.

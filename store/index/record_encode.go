@@ -28,10 +28,15 @@ func (r *Record) Check() error {
 		return fmt.Errorf("record %q: theirs and its position %d do not fit", r.Path, r.Heard)
 	case !r.Ours.Live() && r.Stamp != Stamp{}:
 		return fmt.Errorf("record %q: a stamp of nothing", r.Path)
+	case r.Theirs == nil && r.Noticed != Sighting{}:
+		return fmt.Errorf("record %q: a sighting of nothing", r.Path)
 	case r.Stamp.Size < 0:
 		return fmt.Errorf("record %q: stamp with size %d", r.Path, r.Stamp.Size)
 	case r.Next > Left:
 		return fmt.Errorf("record %q: next %d is unknown", r.Path, uint8(r.Next))
+	}
+	if err := r.Noticed.check(); err != nil {
+		return fmt.Errorf("record %q: %w", r.Path, err)
 	}
 	for _, e := range []*Entry{r.Ours, r.Base, r.Theirs} {
 		if e == nil {
@@ -52,6 +57,7 @@ func MarshalRecord(r *Record, class uint32) ([]byte, error) {
 	}
 	m := &indexpb.Record{
 		Ours: EntryToProto(r.Ours), Pos: uint64(r.Pos), Heard: uint64(r.Heard), Next: uint32(r.Next), Class: class,
+		HeardHow: uint32(r.Noticed.How), HeardTime: r.Noticed.Time,
 	}
 	switch {
 	case r.Theirs == nil:
@@ -77,9 +83,17 @@ func MarshalRecord(r *Record, class uint32) ([]byte, error) {
 		if !ok {
 			return nil, fmt.Errorf("record %q: has no class", r.Path)
 		}
-		m.Seqs = c.strip(m.Ours, m.Stamp)
+		m.Seqs = c.strip(classed(m), m.Stamp)
 	}
 	return Encode(m)
+}
+
+// classed is the entry that the class is about, see ClassOf.
+func classed(m *indexpb.Record) *indexpb.Entry {
+	if m.Ours == nil {
+		return m.Theirs
+	}
+	return m.Ours
 }
 
 // UnmarshalRecord decodes what MarshalRecord wrote for path p. classes gives a
@@ -106,14 +120,14 @@ func unmarshalRecord(p Path, b []byte, classes func(uint32) (Class, bool)) (*Rec
 		if !ok {
 			return nil, 0, fmt.Errorf("class %d is unknown", m.Class)
 		}
-		if err := c.fill(m.Ours, m.Stamp, m.Seqs); err != nil {
+		if err := c.fill(classed(&m), m.Stamp, m.Seqs); err != nil {
 			return nil, 0, err
 		}
 	}
-	if m.Next > uint32(Left) {
-		return nil, 0, fmt.Errorf("next %d is unknown", m.Next)
+	if m.Next > uint32(Left) || m.HeardHow > uint32(ByRule) {
+		return nil, 0, fmt.Errorf("next %d, heard how %d are unknown", m.Next, m.HeardHow)
 	}
-	r := &Record{Path: p, Pos: Seq(m.Pos), Heard: Seq(m.Heard), Next: Next(m.Next)}
+	r := &Record{Path: p, Pos: Seq(m.Pos), Heard: Seq(m.Heard), Next: Next(m.Next), Noticed: Sighting{How(m.HeardHow), m.HeardTime}}
 	var err error
 	if r.Ours, err = entryFromProto(m.Ours); err != nil {
 		return nil, 0, err

@@ -471,12 +471,14 @@ type Record struct {
 	Base          *Entry                 `protobuf:"bytes,2,opt,name=base,proto3" json:"base,omitempty"`
 	Theirs        *Entry                 `protobuf:"bytes,3,opt,name=theirs,proto3" json:"theirs,omitempty"`
 	Stamp         *Stamp                 `protobuf:"bytes,4,opt,name=stamp,proto3" json:"stamp,omitempty"`
-	Pos           uint64                 `protobuf:"varint,5,opt,name=pos,proto3" json:"pos,omitempty"`           // own journal position that last carried ours
-	Heard         uint64                 `protobuf:"varint,6,opt,name=heard,proto3" json:"heard,omitempty"`       // the peer's position that carried theirs
-	Next          uint32                 `protobuf:"varint,7,opt,name=next,proto3" json:"next,omitempty"`         // 0 nothing, 1 take, 2 wait, 3 held, 4 left
-	Same          uint32                 `protobuf:"varint,8,opt,name=same,proto3" json:"same,omitempty"`         // bits: 1 base is ours, 2 base is theirs, 4 theirs is ours; they are left out
-	Class         uint32                 `protobuf:"varint,9,opt,name=class,proto3" json:"class,omitempty"`       // what ours and stamp leave out; 0: nothing is left out
-	Seqs          []uint64               `protobuf:"varint,10,rep,packed,name=seqs,proto3" json:"seqs,omitempty"` // with a class: the version's counters
+	Pos           uint64                 `protobuf:"varint,5,opt,name=pos,proto3" json:"pos,omitempty"`                                // own journal position that last carried ours
+	Heard         uint64                 `protobuf:"varint,6,opt,name=heard,proto3" json:"heard,omitempty"`                            // the peer's position that carried theirs
+	Next          uint32                 `protobuf:"varint,7,opt,name=next,proto3" json:"next,omitempty"`                              // 0 nothing, 1 take, 2 wait, 3 held, 4 left
+	Same          uint32                 `protobuf:"varint,8,opt,name=same,proto3" json:"same,omitempty"`                              // bits: 1 base is ours, 2 base is theirs, 4 theirs is ours; they are left out
+	Class         uint32                 `protobuf:"varint,9,opt,name=class,proto3" json:"class,omitempty"`                            // what ours (without it, theirs) and stamp leave out; 0: nothing is left out
+	Seqs          []uint64               `protobuf:"varint,10,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`                      // with a class: the version's counters
+	HeardHow      uint32                 `protobuf:"varint,11,opt,name=heard_how,json=heardHow,proto3" json:"heard_how,omitempty"`     // how the node whose edit theirs is noticed it; absent once both agree
+	HeardTime     int64                  `protobuf:"fixed64,12,opt,name=heard_time,json=heardTime,proto3" json:"heard_time,omitempty"` // and when, in ns since 1970 by that node's clock
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -581,6 +583,20 @@ func (x *Record) GetSeqs() []uint64 {
 	return nil
 }
 
+func (x *Record) GetHeardHow() uint32 {
+	if x != nil {
+		return x.HeardHow
+	}
+	return 0
+}
+
+func (x *Record) GetHeardTime() int64 {
+	if x != nil {
+		return x.HeardTime
+	}
+	return 0
+}
+
 // Event is one line of the journal; the key is its position.
 type Event struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -592,8 +608,13 @@ type Event struct {
 	Time          int64                  `protobuf:"fixed64,6,opt,name=time,proto3" json:"time,omitempty"` // ns since 1970
 	From          []byte                 `protobuf:"bytes,7,opt,name=from,proto3" json:"from,omitempty"`   // moved from there
 	Entry         *Entry                 `protobuf:"bytes,8,opt,name=entry,proto3" json:"entry,omitempty"`
-	Note          []byte                 `protobuf:"bytes,9,opt,name=note,proto3" json:"note,omitempty"`   // at most 512 bytes
-	Form          uint32                 `protobuf:"varint,10,opt,name=form,proto3" json:"form,omitempty"` // bits: 1 entry is ours of the path's record, and left out; 2 node is the entry's origin, and left out
+	Note          []byte                 `protobuf:"bytes,9,opt,name=note,proto3" json:"note,omitempty"`                          // at most 512 bytes
+	Form          uint32                 `protobuf:"varint,10,opt,name=form,proto3" json:"form,omitempty"`                        // bits: 1 entry is ours of the path's record, and left out; 2 node is the entry's origin, and left out
+	Rule          uint32                 `protobuf:"varint,11,opt,name=rule,proto3" json:"rule,omitempty"`                        // line of the decision table: its number among index's ruleNames
+	To            []byte                 `protobuf:"bytes,12,opt,name=to,proto3" json:"to,omitempty"`                             // moved there
+	SeenHow       uint32                 `protobuf:"varint,13,opt,name=seen_how,json=seenHow,proto3" json:"seen_how,omitempty"`   // of the peer's edit: how it was noticed there
+	SeenAgo       int64                  `protobuf:"zigzag64,14,opt,name=seen_ago,json=seenAgo,proto3" json:"seen_ago,omitempty"` // time less when it was noticed there, by that node's clock; with seen_how only
+	RuleName      []byte                 `protobuf:"bytes,15,opt,name=rule_name,json=ruleName,proto3" json:"rule_name,omitempty"` // of a rule without a number, at most 255 bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -698,6 +719,41 @@ func (x *Event) GetForm() uint32 {
 	return 0
 }
 
+func (x *Event) GetRule() uint32 {
+	if x != nil {
+		return x.Rule
+	}
+	return 0
+}
+
+func (x *Event) GetTo() []byte {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *Event) GetSeenHow() uint32 {
+	if x != nil {
+		return x.SeenHow
+	}
+	return 0
+}
+
+func (x *Event) GetSeenAgo() int64 {
+	if x != nil {
+		return x.SeenAgo
+	}
+	return 0
+}
+
+func (x *Event) GetRuleName() []byte {
+	if x != nil {
+		return x.RuleName
+	}
+	return nil
+}
+
 type Intent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Verb          uint32                 `protobuf:"varint,1,opt,name=verb,proto3" json:"verb,omitempty"`
@@ -708,6 +764,7 @@ type Intent struct {
 	Expect        *Stamp                 `protobuf:"bytes,6,opt,name=expect,proto3" json:"expect,omitempty"`
 	Entry         *Entry                 `protobuf:"bytes,7,opt,name=entry,proto3" json:"entry,omitempty"`
 	Reason        uint32                 `protobuf:"varint,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	Rule          []byte                 `protobuf:"bytes,9,opt,name=rule,proto3" json:"rule,omitempty"` // as in an event
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -796,6 +853,13 @@ func (x *Intent) GetReason() uint32 {
 		return x.Reason
 	}
 	return 0
+}
+
+func (x *Intent) GetRule() []byte {
+	if x != nil {
+		return x.Rule
+	}
+	return nil
 }
 
 type Kept struct {
@@ -1488,7 +1552,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x04mode\x18\x05 \x01(\rR\x04mode\x12\x10\n" +
 	"\x03uid\x18\x06 \x01(\rR\x03uid\x12\x10\n" +
 	"\x03gid\x18\a \x01(\rR\x03gid\x12\x12\n" +
-	"\x04same\x18\b \x01(\rR\x04same\"\xa4\x02\n" +
+	"\x04same\x18\b \x01(\rR\x04same\"\xe0\x02\n" +
 	"\x06Record\x12%\n" +
 	"\x04ours\x18\x01 \x01(\v2\x11.duet.index.EntryR\x04ours\x12%\n" +
 	"\x04base\x18\x02 \x01(\v2\x11.duet.index.EntryR\x04base\x12)\n" +
@@ -1500,7 +1564,10 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x04same\x18\b \x01(\rR\x04same\x12\x14\n" +
 	"\x05class\x18\t \x01(\rR\x05class\x12\x12\n" +
 	"\x04seqs\x18\n" +
-	" \x03(\x04R\x04seqs\"\xe6\x01\n" +
+	" \x03(\x04R\x04seqs\x12\x1b\n" +
+	"\theard_how\x18\v \x01(\rR\bheardHow\x12\x1d\n" +
+	"\n" +
+	"heard_time\x18\f \x01(\x10R\theardTime\"\xdd\x02\n" +
 	"\x05Event\x12\x16\n" +
 	"\x06shared\x18\x01 \x01(\rR\x06shared\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\fR\x04path\x12\x12\n" +
@@ -1512,7 +1579,12 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x05entry\x18\b \x01(\v2\x11.duet.index.EntryR\x05entry\x12\x12\n" +
 	"\x04note\x18\t \x01(\fR\x04note\x12\x12\n" +
 	"\x04form\x18\n" +
-	" \x01(\rR\x04form\"\xd6\x01\n" +
+	" \x01(\rR\x04form\x12\x12\n" +
+	"\x04rule\x18\v \x01(\rR\x04rule\x12\x0e\n" +
+	"\x02to\x18\f \x01(\fR\x02to\x12\x19\n" +
+	"\bseen_how\x18\r \x01(\rR\aseenHow\x12\x19\n" +
+	"\bseen_ago\x18\x0e \x01(\x12R\aseenAgo\x12\x1b\n" +
+	"\trule_name\x18\x0f \x01(\fR\bruleName\"\xea\x01\n" +
 	"\x06Intent\x12\x12\n" +
 	"\x04verb\x18\x01 \x01(\rR\x04verb\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\fR\x04path\x12\x12\n" +
@@ -1521,7 +1593,8 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x03ino\x18\x05 \x01(\x04R\x03ino\x12)\n" +
 	"\x06expect\x18\x06 \x01(\v2\x11.duet.index.StampR\x06expect\x12'\n" +
 	"\x05entry\x18\a \x01(\v2\x11.duet.index.EntryR\x05entry\x12\x16\n" +
-	"\x06reason\x18\b \x01(\rR\x06reason\"\x93\x01\n" +
+	"\x06reason\x18\b \x01(\rR\x06reason\x12\x12\n" +
+	"\x04rule\x18\t \x01(\fR\x04rule\"\x93\x01\n" +
 	"\x04Kept\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\fR\x04path\x12'\n" +
 	"\x05entry\x18\x02 \x01(\v2\x11.duet.index.EntryR\x05entry\x12\x16\n" +
