@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"reflect"
+	"runtime/metrics"
 	"testing"
 
 	"duet/replicate/wire/wirepb"
@@ -48,10 +49,25 @@ func fuzzKind(f *testing.F, kind wirepb.Kind) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if m, err := Decode(append([]byte{byte(kind)}, b...)); err == nil {
+		frame := append([]byte{byte(kind)}, b...)
+		before := allocated()
+		m, err := Decode(frame)
+		// What the peer sends may not cost much more memory than it has bytes.
+		// The runtime counts small objects by the page, hence the first part.
+		if cost := allocated() - before; cost > 4<<20+200*uint64(len(b)) {
+			t.Errorf("%d bytes made %d", len(b), cost)
+		}
+		if err == nil {
 			again(t, m)
 		}
 	})
+}
+
+// allocated counts all bytes that were ever allocated.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
 }
 
 func FuzzHello(f *testing.F)   { fuzzKind(f, wirepb.Kind_HELLO) }

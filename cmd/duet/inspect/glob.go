@@ -36,21 +36,31 @@ func (p pattern) valid() bool {
 	return !p.glob || err == nil
 }
 
+// matchParts follows all ways to take a "**" side by side: to try one after the
+// other takes for ever where there are many.
 func matchParts(globs, parts []string) bool {
-	if len(globs) == 0 {
-		return len(parts) == 0
+	// at[i]: globs[:i] match the parts so far.
+	at, next := make([]bool, len(globs)+1), make([]bool, len(globs)+1)
+	reach := func(set []bool, i int) {
+		set[i] = true
+		for ; i < len(globs) && globs[i] == "**"; i++ { // which may be nothing
+			set[i+1] = true
+		}
 	}
-	if globs[0] == "**" {
-		for i := range len(parts) + 1 {
-			if matchParts(globs[1:], parts[i:]) {
-				return true
+	reach(at, 0)
+	for _, part := range parts {
+		clear(next)
+		for i, glob := range globs {
+			if !at[i] {
+				continue
+			}
+			if glob == "**" {
+				reach(next, i)
+			} else if ok, _ := path.Match(glob, part); ok {
+				reach(next, i+1)
 			}
 		}
-		return false
+		at, next = next, at
 	}
-	if len(parts) == 0 {
-		return false
-	}
-	ok, _ := path.Match(globs[0], parts[0])
-	return ok && matchParts(globs[1:], parts[1:])
+	return at[len(globs)]
 }
