@@ -55,13 +55,12 @@ func (s *Share) Apply(ctx context.Context, id string) error {
 			done <- nil
 			return
 		}
-		select {
-		case t.sess.say <- &wire.Control{Kind: wire.Release, Text: "released on " + s.cfg.NodeName}:
-			l.released()
-			done <- nil
-		default:
+		if !t.sess.Say(&wire.Control{Kind: wire.Release, Text: "released on " + s.cfg.NodeName}) {
 			done <- errors.New("too much is being said to the peer: try again")
+			return
 		}
+		l.released()
+		done <- nil
 	})
 }
 

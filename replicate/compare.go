@@ -8,6 +8,7 @@ import (
 	"duet/recovery/compare"
 	"duet/replicate/inquiry"
 	"duet/replicate/link"
+	"duet/replicate/talk"
 	"duet/replicate/wire"
 	"duet/store/index"
 )
@@ -20,22 +21,25 @@ const maxAsked = 2
 // not connected.
 var ErrApart = errors.New("is not connected")
 
-// answer answers the peer's questions about this node's index.
-func (sess *session) answer(l *loop, stream link.Stream) {
-	sess.s.post(func() {
-		busy := l.stopping || l.talk.sess != sess || sess.asked == maxAsked
+// respond answers the peer's questions about this node's index.
+func (l *loop) respond(sess *talk.Session, stream link.Stream) {
+	l.s.post(func() {
+		t := &l.talk
+		busy := l.stopping || t.sess != sess || t.asked == maxAsked
 		if !busy {
-			sess.asked++
+			t.asked++
 		}
 		l.start(func() func() {
 			if busy {
 				inquiry.Refuse(stream, fmt.Sprintf("%s is answering other questions about the index of share %q: try again when they are done", l.s.cfg.NodeName, l.s.cfg.Name))
 				return nil
 			}
-			err := inquiry.Serve(sess.ctx, stream, compare.Index{View: l.s.View})
+			err := inquiry.Serve(sess.Ctx, stream, compare.Index{View: l.s.View})
 			return func() {
-				sess.asked--
-				if err != nil && sess.ctx.Err() == nil {
+				if t.sess == sess {
+					t.asked--
+				}
+				if err != nil && sess.Ctx.Err() == nil {
 					l.log.Warn("answer the peer's questions about the index", "peer", l.s.cfg.PeerName, "error", err)
 				}
 			}
@@ -94,8 +98,8 @@ func (l *loop) asking() (asking, error) {
 			why = " (" + t.why + ")"
 		}
 		return asking{}, fmt.Errorf("share %q: %s %w%s: a comparison needs both nodes; see `duet status`", cfg.Name, cfg.PeerName, ErrApart, why)
-	case t.sess.hello.Protocol < inquiry.Since:
-		return asking{}, fmt.Errorf("%s runs duet %s, which cannot compare: upgrade duet there", cfg.PeerName, t.sess.hello.Version)
+	case t.theirs.Protocol < inquiry.Since:
+		return asking{}, fmt.Errorf("%s runs duet %s, which cannot compare: upgrade duet there", cfg.PeerName, t.theirs.Version)
 	}
-	return asking{conn: t.sess.conn, hello: t.sess.hello}, nil
+	return asking{conn: t.sess.Conn, hello: t.theirs}, nil
 }

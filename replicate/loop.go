@@ -20,7 +20,6 @@ import (
 // Bounds of what a share has in hand at once.
 const (
 	mailbox       = 256             // funcs waiting for the loop
-	maxInbox      = 8               // messages of changes heard and not committed
 	maxRecords    = 4               // batches of findings not committed
 	maxExamine    = 2000            // dirty paths looked at together
 	maxBatch      = 512             // paths fetched and installed together
@@ -45,7 +44,7 @@ type loop struct {
 	root    root
 	notice  notice
 	lane    lane
-	talk    talk
+	talk    conversation
 	rounds  rounds
 	trouble trouble.Paths
 	keeping keeping

@@ -6,11 +6,18 @@ import (
 	"time"
 
 	"duet/replicate/book"
-	"duet/replicate/transfer"
+	"duet/replicate/link"
+	"duet/replicate/talk"
 	"duet/replicate/wire"
 	"duet/scan"
 	"duet/store"
 	"duet/store/index"
+)
+
+// Protocol versions that this program speaks.
+const (
+	protocol       = wire.Protocol
+	oldestProtocol = wire.Oldest
 )
 
 // hello is what this node says first.
@@ -28,11 +35,11 @@ func (s *Share) hello() (*wire.Hello, error) {
 
 // met compares the two hellos, mends the histories if one of the indexes was
 // lost or put back, and then lets the two nodes talk.
-func (l *loop) met(sess *session, ours, theirs *wire.Hello) {
+func (l *loop) met(sess *talk.Session, ours, theirs *wire.Hello) {
 	if l.talk.sess != sess {
 		return
 	}
-	sess.hello = theirs
+	l.talk.theirs = theirs
 	if err := l.s.fits(ours, theirs); err != nil {
 		l.unfit(sess, err)
 		return
@@ -93,16 +100,16 @@ func (s *Share) fits(ours, theirs *wire.Hello) error {
 }
 
 // unfit ends a session that can never work as things are configured.
-func (l *loop) unfit(sess *session, err error) {
+func (l *loop) unfit(sess *talk.Session, err error) {
 	if l.talk.why != err.Error() {
 		l.log.Error("cannot sync with peer", "peer", l.s.cfg.PeerName, "error", err)
 	}
-	sess.cancel()
+	sess.Close()
 	l.parted(sess, err)
 }
 
 // begin starts the conversation.
-func (l *loop) begin(sess *session, ours *wire.Hello, m book.Meeting) {
+func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 	t := &l.talk
 	if t.sess != sess || l.root.ctx == nil {
 		return
@@ -120,11 +127,11 @@ func (l *loop) begin(sess *session, ours *wire.Hello, m book.Meeting) {
 			"then", "both sides are united: nothing is deleted, what differs is a conflict")
 	}
 	if m.Again {
-		sess.cancel()
+		sess.Close()
 		l.parted(sess, errors.New(m.Why))
 		return
 	}
-	theirs := sess.hello
+	theirs := t.theirs
 	t.greeted = true
 	t.why = ""
 	t.held = ours.Hold || theirs.Hold
@@ -148,25 +155,25 @@ func (l *loop) begin(sess *session, ours *wire.Hello, m book.Meeting) {
 }
 
 // converse starts the session's goroutines.
-func (l *loop) converse(sess *session, from, live index.Seq) {
-	files, room := l.root.files, l.talk.room
-	sess.told.Store(uint64(from))
-	sess.fetch = transfer.NewFetcher(transfer.Options{Open: sess.conn.Open, Files: files})
+func (l *loop) converse(sess *talk.Session, from, live index.Seq) {
+	files := l.root.files
+	sess.Begin(files, from)
 	l.start(func() func() {
-		sess.fail(l, sess.feed(files, from, live))
+		l.broke(sess, sess.Feed(files, from, live))
 		return nil
 	})
 	l.start(func() func() {
-		sess.fail(l, sess.read(l, room))
+		l.broke(sess, sess.Read(l.ear(sess)))
 		return nil
 	})
 	l.start(func() func() {
-		sess.accept(l, offer{l.s, files})
+		src := talk.Source{Book: l.s.book, Files: files}
+		sess.Accept(func(stream link.Stream) { l.accepted(sess, stream, src) })
 		return nil
 	})
 	l.start(func() func() {
-		<-sess.ctx.Done()
-		sess.fetch.Close()
+		<-sess.Ctx.Done()
+		sess.Fetch.Close()
 		return nil
 	})
 }
@@ -208,9 +215,7 @@ func (l *loop) hearJob(now time.Time) func() func() {
 			if t.sess != sess {
 				return
 			}
-			for range msgs {
-				<-t.room
-			}
+			sess.Committed(len(msgs))
 			if err != nil {
 				l.misheard(sess, err)
 				return
@@ -263,16 +268,12 @@ func (l *loop) sayAck() {
 	if !t.owes || t.sess == nil || !t.greeted {
 		return
 	}
-	select {
-	case t.sess.say <- &wire.Ack{Heard: t.heard}:
-		t.owes = false
-	default:
-	}
+	t.owes = !t.sess.Say(&wire.Ack{Heard: t.heard})
 }
 
 // misheard ends a session in which the peer said something impossible, or in
 // which the index could not be written.
-func (l *loop) misheard(sess *session, err error) {
+func (l *loop) misheard(sess *talk.Session, err error) {
 	var room *roomError
 	if errors.As(err, &room) {
 		l.unfit(sess, err)
@@ -289,7 +290,7 @@ func (l *loop) misheard(sess *session, err error) {
 	l.log.Error("peer said something impossible: the connection is closed, and nothing that came with it was taken over",
 		"peer", peer, "error", err,
 		"do", "compare `duet version` on both hosts; if that is the same, find out what runs on "+peer)
-	sess.cancel()
+	sess.Close()
 	l.parted(sess, err)
 }
 
@@ -304,7 +305,7 @@ func parsePeerRules(theirs *wire.Hello) (*scan.Rules, error) {
 
 // resettle settles the index by the rules that the peer's hello brought, a
 // chunk at a time in the writer lane, and then begins the session.
-func (l *loop) resettle(sess *session, ours *wire.Hello, m book.Meeting, after index.Path) {
+func (l *loop) resettle(sess *talk.Session, ours *wire.Hello, m book.Meeting, after index.Path) {
 	if m.Err != nil || !m.Stale {
 		l.begin(sess, ours, m)
 		return

@@ -176,8 +176,8 @@ func (l *loop) progress(now time.Time) *report.Progress {
 		return nil
 	}
 	p := &report.Progress{Phase: "receiving", Done: r.done, Total: r.done + l.published.counts.Take}
-	if s := l.talk.sess; s != nil && s.fetch != nil {
-		p.Bytes = s.fetch.Received()
+	if s := l.talk.sess; s != nil && s.Fetch != nil {
+		p.Bytes = s.Fetch.Received()
 	}
 	p.Rate = l.published.rate.Of(p.Bytes, now)
 	if secs := now.Sub(r.began).Seconds(); r.done > 0 {

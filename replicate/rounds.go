@@ -219,7 +219,7 @@ func (l *loop) launch(b *batch) {
 		l.lane.ready = append(l.lane.ready, b)
 		return
 	}
-	ctx, fetcher := l.talk.sess.ctx, l.talk.sess.fetch
+	ctx, fetcher := l.talk.sess.Ctx, l.talk.sess.Fetch
 	l.start(func() func() {
 		b.stage(ctx, fetcher)
 		return func() { l.lane.ready = append(l.lane.ready, b) }

@@ -5,65 +5,40 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
 	"time"
 
+	"duet/replicate/book"
 	"duet/replicate/gauge"
 	"duet/replicate/inquiry"
 	"duet/replicate/link"
+	"duet/replicate/talk"
 	"duet/replicate/transfer"
 	"duet/replicate/wire"
+	"duet/scan/vfs"
 	"duet/store"
 	"duet/store/index"
 )
 
-// Protocol versions that this program speaks.
-const (
-	protocol       = wire.Protocol
-	oldestProtocol = wire.Oldest
-)
-
-// controlKind is the kind of the stream that carries everything but contents.
-// The node that dialled opens it.
-const controlKind = "control"
-
-// session is one connection's conversation. Its goroutines end with its
-// context; what they learn they post.
-type session struct {
-	s       *Share
-	conn    link.Conn
-	ctx     context.Context
-	cancel  context.CancelFunc
-	stream  link.Stream   // set before anything is said
-	hello   *wire.Hello   // the peer's; nil until it was heard
-	wakeup  chan struct{} // capacity 1: the journal has grown
-	say     chan wire.Msg // bounded: acks and controls
-	fetch   *transfer.Fetcher
-	serving int           // streams on which the peer fetches, at most maxServed; the loop's
-	asked   int           // streams on which the peer asks about our index, at most maxAsked; the loop's
-	told    atomic.Uint64 // our position up to which the peer was told, or is just being told
-}
-
 // maxServed bounds the streams on which the peer fetches at a time; it needs
 // four. On each it can make this node hold several requests, of a megabyte each.
 const maxServed = 8
-
-// sayMost bounds what waits to be said besides changes.
-const sayMost = 16
 
 // maxSessions is how many sessions a peer may begin in a minute. Each costs
 // lines of log, and perhaps a pass over the index; a link that comes and goes
 // makes some twenty.
 const maxSessions = 120
 
-// talk is the conversation with the peer, as the loop sees it.
-type talk struct {
-	sess    *session
-	greeted bool      // both hellos are exchanged and fit
-	said    bool      // our hello is on its way
-	held    bool      // nothing is applied until a person releases it
-	since   time.Time // of the last change of connectedness
-	why     string    // why there is no session
+// conversation is what is said with the peer, as the loop sees it.
+type conversation struct {
+	sess    *talk.Session
+	theirs  *wire.Hello // what the peer said first; nil until then
+	serving int         // streams on which the peer fetches, at most maxServed
+	asked   int         // streams on which the peer asks about our index, at most maxAsked
+	greeted bool        // both hellos are exchanged and fit
+	said    bool        // our hello is on its way
+	held    bool        // nothing is applied until a person releases it
+	since   time.Time   // of the last change of connectedness
+	why     string      // why there is no session
 	skew    time.Duration
 	met     gauge.Minute // sessions
 	weary   bool         // there were too many lately
@@ -73,18 +48,13 @@ type talk struct {
 	heard index.Seq       // committed
 	acked index.Seq       // the peer has heard us up to here
 	saved index.Seq       // of acked, committed
-	inbox []*wire.Changes // at most maxInbox
-	room  chan struct{}   // a token for each place in the inbox
+	inbox []*wire.Changes // bounded by the session
 	owes  bool            // an ack has to be sent
 }
 
-func (t *talk) wake() {
-	if t.sess == nil {
-		return
-	}
-	select {
-	case t.sess.wakeup <- struct{}{}:
-	default:
+func (t *conversation) wake() {
+	if t.sess != nil {
+		t.sess.Wake()
 	}
 }
 
@@ -120,24 +90,19 @@ func (l *loop) connected(conn link.Conn) {
 		l.refuse(conn, "share halted on "+l.s.cfg.NodeName+": "+l.root.reason)
 		return
 	}
-	ctx, cancel := context.WithCancel(l.ctx)
-	sess := &session{
-		s: l.s, conn: conn, ctx: ctx, cancel: cancel,
-		wakeup: make(chan struct{}, 1), say: make(chan wire.Msg, sayMost),
-	}
-	l.talk.sess = sess
+	sess := talk.New(l.ctx, conn, l.s.book)
+	l.talk.sess, l.talk.theirs, l.talk.serving, l.talk.asked = sess, nil, 0, 0
 	l.talk.said, l.talk.greeted = false, false
 	l.talk.since = now
-	l.talk.room = make(chan struct{}, maxInbox)
 	l.talk.inbox = nil
 	l.start(func() func() {
 		select {
 		case <-conn.Done():
-		case <-ctx.Done():
+		case <-sess.Ctx.Done():
 			conn.Close()
 			<-conn.Done()
 		}
-		cancel()
+		sess.Close()
 		return func() { l.parted(sess, conn.Err()) }
 	})
 }
@@ -147,30 +112,9 @@ func (l *loop) refuse(conn link.Conn, text string) {
 	ctx, cancel := context.WithTimeout(l.ctx, 2*time.Second)
 	l.start(func() func() {
 		defer cancel()
-		defer conn.Close()
-		if stream, err := control(ctx, conn); err == nil {
-			wire.WriteMsg(stream, &wire.Control{Kind: wire.Refuse, Text: text})
-			stream.Close()
-			select {
-			case <-conn.Done():
-			case <-ctx.Done():
-			}
-		}
+		talk.Refuse(ctx, conn, text)
 		return nil
 	})
-}
-
-// control opens or accepts the control stream.
-func control(ctx context.Context, conn link.Conn) (link.Stream, error) {
-	if conn.Dialled() {
-		return conn.Open(ctx, controlKind)
-	}
-	stream, err := conn.Accept(ctx)
-	if err == nil && stream.Kind() != controlKind {
-		stream.Close()
-		return nil, fmt.Errorf("peer opened a %s stream before the control stream", stream.Kind())
-	}
-	return stream, err
 }
 
 // hangup ends the session, if there is one.
@@ -179,12 +123,12 @@ func (l *loop) hangup(why string) {
 	if sess == nil {
 		return
 	}
-	sess.cancel()
+	sess.Close()
 	l.parted(sess, errors.New(why))
 }
 
 // parted takes note that a session has ended.
-func (l *loop) parted(sess *session, err error) {
+func (l *loop) parted(sess *talk.Session, err error) {
 	t := &l.talk
 	if t.sess != sess {
 		return
@@ -209,24 +153,18 @@ func (l *loop) parted(sess *session, err error) {
 	l.rounds.parted()
 }
 
-// fail ends a session from one of its own goroutines.
-func (sess *session) fail(l *loop, err error) {
-	if sess.ctx.Err() != nil {
+// broke ends a session from one of its own goroutines.
+func (l *loop) broke(sess *talk.Session, err error) {
+	if sess.Ctx.Err() == nil && wire.IsImpossible(err) {
+		l.s.post(func() { l.misheard(sess, err) })
 		return
 	}
-	if wire.IsImpossible(err) {
-		sess.s.post(func() { l.misheard(sess, err) })
+	if sess.Over() {
 		return
 	}
-	// If the connection has ended, it knows better why.
-	select {
-	case <-sess.conn.Done():
-		return
-	case <-time.After(time.Second):
-	}
-	sess.s.post(func() {
+	l.s.post(func() {
 		if l.talk.sess == sess {
-			sess.cancel()
+			sess.Close()
 			if !errors.Is(err, io.EOF) {
 				l.log.Warn("session ended", "peer", l.s.cfg.PeerName, "error", err)
 			}
@@ -250,150 +188,97 @@ func (l *loop) greet() {
 		return
 	}
 	l.start(func() func() {
-		theirs, err := sess.greet(hello)
+		theirs, err := sess.Greet(hello)
 		if wire.IsImpossible(err) {
 			return func() { l.misheard(sess, err) }
 		}
 		if err != nil {
-			sess.cancel()
+			sess.Close()
 			return func() { l.parted(sess, err) }
 		}
 		return func() { l.met(sess, hello, theirs) }
 	})
 }
 
-// greet exchanges hellos.
-func (sess *session) greet(ours *wire.Hello) (*wire.Hello, error) {
-	stream, err := control(sess.ctx, sess.conn)
-	if err != nil {
-		return nil, fmt.Errorf("open the control stream: %w", err)
+// accepted takes a stream that the peer has opened.
+func (l *loop) accepted(sess *talk.Session, stream link.Stream, src transfer.Source) {
+	switch stream.Kind() {
+	case transfer.StreamKind:
+		l.serve(sess, stream, src)
+	case inquiry.StreamKind:
+		l.respond(sess, stream)
+	default:
+		stream.Close()
 	}
-	sess.stream = stream
-	if err := wire.WriteMsg(stream, ours); err != nil {
-		return nil, fmt.Errorf("say hello: %w", err)
-	}
-	m, err := hearMsg(stream)
-	if err != nil {
-		return nil, fmt.Errorf("wait for the peer's hello: %w", err)
-	}
-	switch m := m.(type) {
-	case *wire.Hello:
-		return m, nil
-	case *wire.Control:
-		return nil, fmt.Errorf("peer says: %s", m.Text)
-	}
-	return nil, wire.Impossible("peer began with a %T", m)
 }
 
-// accept serves the streams on which the peer fetches, and asks.
-func (sess *session) accept(l *loop, src transfer.Source) {
-	for {
-		stream, err := sess.conn.Accept(sess.ctx)
-		if err != nil {
+// serve serves the peer the contents that it fetches on a stream.
+func (l *loop) serve(sess *talk.Session, stream link.Stream, src transfer.Source) {
+	l.s.post(func() {
+		t := &l.talk
+		if l.stopping || t.sess != sess || t.serving == maxServed {
+			stream.Close()
 			return
 		}
-		switch stream.Kind() {
-		case transfer.StreamKind:
-		case inquiry.StreamKind:
-			sess.answer(l, stream)
-			continue
-		default:
-			stream.Close()
-			continue
-		}
-		sess.s.post(func() {
-			if l.stopping || l.talk.sess != sess || sess.serving == maxServed {
-				stream.Close()
-				return
-			}
-			sess.serving++
-			l.start(func() func() {
-				err := transfer.Serve(sess.ctx, stream, src)
-				return func() {
-					sess.serving--
-					if err != nil && sess.ctx.Err() == nil {
-						l.log.Debug("serve contents", "error", err)
-					}
+		t.serving++
+		l.start(func() func() {
+			err := transfer.Serve(sess.Ctx, stream, src)
+			return func() {
+				if t.sess == sess {
+					t.serving--
 				}
-			})
+				if err != nil && sess.Ctx.Err() == nil {
+					l.log.Debug("serve contents", "error", err)
+				}
+			}
 		})
-	}
+	})
 }
 
-// read hears the peer until the session ends.
-func (sess *session) read(l *loop, room chan struct{}) error {
-	for {
-		m, err := hearMsg(sess.stream)
-		if err != nil {
-			return fmt.Errorf("hear the peer: %w", err)
-		}
-		switch m := m.(type) {
-		case *wire.Changes:
-			select {
-			case room <- struct{}{}:
-			case <-sess.ctx.Done():
-				return sess.ctx.Err()
-			}
-			sess.s.post(func() { l.changes(sess, m) })
-		case *wire.Ack:
-			if told := sess.told.Load(); uint64(m.Heard) > told {
-				return wire.Impossible("peer acknowledges position %d, it was told up to %d", m.Heard, told)
-			}
-			sess.s.post(func() { l.ack(sess, m.Heard) })
-		case *wire.Control:
-			if err := sess.control(l, m); err != nil {
-				return err
-			}
-		default:
-			return wire.Impossible("peer sent a %T on the control stream", m)
-		}
-	}
-}
-
-// hearMsg reads a message; one that is none is the peer's fault.
-func hearMsg(stream link.Stream) (wire.Msg, error) {
-	m, err := wire.ReadMsg(stream)
-	var invalid *wire.InvalidError
-	if errors.As(err, &invalid) {
-		return nil, wire.Impossible("%v", err)
-	}
-	return m, err
-}
-
-func (sess *session) control(l *loop, m *wire.Control) error {
-	switch m.Kind {
-	case wire.Hold:
-		sess.s.post(func() {
+// ear is what the loop does about what a session hears.
+func (l *loop) ear(sess *talk.Session) talk.Ear {
+	post := func(f func()) {
+		l.s.post(func() {
 			if l.talk.sess == sess {
-				l.talk.held = true
+				f()
 			}
 		})
-	case wire.Release:
-		sess.s.post(func() {
-			if l.talk.sess == sess {
-				l.released()
-			}
-		})
-	case wire.Bye, wire.Refuse:
-		return fmt.Errorf("peer says: %s", m.Text)
 	}
-	return nil
+	return talk.Ear{
+		Changes:  func(m *wire.Changes) { post(func() { l.changes(m) }) },
+		Ack:      func(heard index.Seq) { post(func() { l.talk.acked = max(l.talk.acked, heard) }) },
+		Held:     func() { post(func() { l.talk.held = true }) },
+		Released: func() { post(l.released) },
+	}
 }
 
 // changes takes what the peer said into the inbox.
-func (l *loop) changes(sess *session, m *wire.Changes) {
+func (l *loop) changes(m *wire.Changes) {
 	t := &l.talk
-	if t.sess != sess {
-		return
-	}
 	t.head = max(t.head, m.Head)
 	t.inbox = append(t.inbox, m)
 	l.rounds.remember(m)
 }
 
-// ack takes note of how far the peer has heard us.
-func (l *loop) ack(sess *session, heard index.Seq) {
-	if l.talk.sess == sess {
-		l.talk.acked = max(l.talk.acked, heard)
+// dropSnapshots removes the copies that the peer has by now.
+func (l *loop) dropSnapshots(agreed []index.Path) {
+	var names []vfs.Held
+	for _, p := range agreed {
+		if h, ok := l.notice.snaps[p]; ok {
+			delete(l.notice.snaps, p)
+			names = append(names, book.SnapshotName(h))
+		}
 	}
+	if len(names) == 0 || l.root.ctx == nil {
+		return
+	}
+	files := l.root.files
+	l.start(func() func() {
+		for _, h := range names {
+			if err := files.RemoveHeld(h); err != nil {
+				return func() { l.log.Debug("remove a snapshot", "error", err) }
+			}
+		}
+		return nil
+	})
 }

@@ -1,4 +1,4 @@
-package replicate
+package talk
 
 import (
 	"errors"
@@ -11,10 +11,10 @@ import (
 	"duet/store/index"
 )
 
-// feed tells the peer of every path whose journal position is greater than
+// Feed tells the peer of every path whose journal position is greater than
 // from, in journal order, and then goes on as the journal grows. It is the
 // only writer of the control stream, so it also says what the loop has to say.
-func (sess *session) feed(files vfs.Files, from, live index.Seq) error {
+func (sess *Session) Feed(files vfs.Files, from, live index.Seq) error {
 	for {
 		if err := sess.saySome(); err != nil {
 			return err
@@ -39,14 +39,14 @@ func (sess *session) feed(files vfs.Files, from, live index.Seq) error {
 			if err := wire.WriteMsg(sess.stream, m); err != nil {
 				return err
 			}
-		case <-sess.ctx.Done():
-			return sess.ctx.Err()
+		case <-sess.Ctx.Done():
+			return sess.Ctx.Err()
 		}
 	}
 }
 
 // saySome says what waits to be said, without waiting for more.
-func (sess *session) saySome() error {
+func (sess *Session) saySome() error {
 	for {
 		select {
 		case m := <-sess.say:
@@ -63,13 +63,13 @@ func (sess *session) saySome() error {
 // Small contents go along when the peer will want them: after position live,
 // that is for edits made since the session began, or always when it has
 // nothing yet.
-func (sess *session) compose(files vfs.Files, from, live index.Seq) (*wire.Changes, error) {
+func (sess *Session) compose(files vfs.Files, from, live index.Seq) (*wire.Changes, error) {
 	var changes []wire.Change
 	var along []bool // whose content goes along
 	var head, through index.Seq
 	var run uint64
 	full := false
-	err := sess.s.st.View(func(tx *store.Tx) error {
+	err := sess.book.Store.View(func(tx *store.Tx) error {
 		changes, along, full = changes[:0], along[:0], false
 		head = tx.Head()
 		through = head

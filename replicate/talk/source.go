@@ -1,4 +1,4 @@
-package replicate
+package talk
 
 import (
 	"fmt"
@@ -10,21 +10,21 @@ import (
 	"duet/store/index"
 )
 
-// offer is where the peer's requests for contents are answered from. The peer
+// Source is where the peer's requests for contents are answered from. The peer
 // may have what this node announced, and nothing else.
-type offer struct {
-	s     *Share
-	files vfs.Files
+type Source struct {
+	Book  *book.Book
+	Files vfs.Files
 }
 
 // Open finds a content: where the index says it is, if the file is still what
 // the index says; else in a snapshot of it; else in another file or a kept
 // version with the same hash.
-func (o offer) Open(p index.Path, h index.Hash, size int64) (transfer.Content, error) {
+func (o Source) Open(p index.Path, h index.Hash, size int64) (transfer.Content, error) {
 	var r *index.Record
 	var kept *index.Kept
 	var twin *index.Record
-	err := o.s.st.View(func(tx *store.Tx) (err error) {
+	err := o.Book.Store.View(func(tx *store.Tx) (err error) {
 		if r, err = tx.Get(p); err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (o offer) Open(p index.Path, h index.Hash, size int64) (transfer.Content, e
 	if f := o.tree(r); f != nil {
 		return f, nil
 	}
-	if f, err := o.files.OpenHeld(book.SnapshotName(h)); err == nil {
+	if f, err := o.Files.OpenHeld(book.SnapshotName(h)); err == nil {
 		return f, nil
 	}
 	if twin != nil {
@@ -65,7 +65,7 @@ func (o offer) Open(p index.Path, h index.Hash, size int64) (transfer.Content, e
 		}
 	}
 	if kept != nil && kept.Held != "" && kept.Entry.Hash == h {
-		if f, err := o.files.OpenHeld(vfs.Held{Area: vfs.Kept, Name: kept.Held}); err == nil {
+		if f, err := o.Files.OpenHeld(vfs.Held{Area: vfs.Kept, Name: kept.Held}); err == nil {
 			return f, nil
 		}
 	}
@@ -73,8 +73,8 @@ func (o offer) Open(p index.Path, h index.Hash, size int64) (transfer.Content, e
 }
 
 // tree opens r's file if it is what the index says.
-func (o offer) tree(r *index.Record) vfs.Content {
-	f, err := o.files.Open(r.Path)
+func (o Source) tree(r *index.Record) vfs.Content {
+	f, err := o.Files.Open(r.Path)
 	if err != nil {
 		return nil
 	}
@@ -85,27 +85,4 @@ func (o offer) tree(r *index.Record) vfs.Content {
 	return f
 }
 
-// dropSnapshots removes the copies that the peer has by now.
-func (l *loop) dropSnapshots(agreed []index.Path) {
-	var names []vfs.Held
-	for _, p := range agreed {
-		if h, ok := l.notice.snaps[p]; ok {
-			delete(l.notice.snaps, p)
-			names = append(names, book.SnapshotName(h))
-		}
-	}
-	if len(names) == 0 || l.root.ctx == nil {
-		return
-	}
-	files := l.root.files
-	l.start(func() func() {
-		for _, h := range names {
-			if err := files.RemoveHeld(h); err != nil {
-				return func() { l.log.Debug("remove a snapshot", "error", err) }
-			}
-		}
-		return nil
-	})
-}
-
-var _ transfer.Source = offer{}
+var _ transfer.Source = Source{}

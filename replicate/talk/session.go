@@ -1,0 +1,226 @@
+// Package talk is the conversation with the peer over one connection. Each node
+// tells the other of every path whose journal position the other has not heard
+// of, in journal order, and goes on as its journal grows: that is the whole of
+// it, after an instant apart and after a month.
+//
+// On the control stream, Feed says and Read hears; on streams of their own the
+// peer asks for contents, which a Source answers. A session decides nothing and
+// writes nothing: it reads the index, and hands what it hears to an Ear. What
+// the peer says is bounded here, before anybody else sees it.
+package talk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"duet/replicate/book"
+	"duet/replicate/link"
+	"duet/replicate/transfer"
+	"duet/replicate/wire"
+	"duet/scan/vfs"
+	"duet/store/index"
+)
+
+// controlKind is the kind of the stream that carries everything but contents.
+// The node that dialled opens it.
+const controlKind = "control"
+
+// Session is one connection's conversation. Its goroutines are those that call
+// Feed, Read and Accept; they end with its context.
+type Session struct {
+	Ctx   context.Context // ends with the session
+	Conn  link.Conn
+	Fetch *transfer.Fetcher // of contents that the peer has
+
+	book   *book.Book
+	cancel context.CancelFunc
+	stream link.Stream   // set before anything is said
+	wakeup chan struct{} // capacity 1: the journal has grown
+	say    chan wire.Msg // bounded: acks and controls
+	room   chan struct{} // a token for each place among what was heard and is not committed
+	told   atomic.Uint64 // our position up to which the peer was told, or is just being told
+}
+
+// maxHeard bounds the messages of changes that are heard and not committed.
+const maxHeard = 8
+
+// sayMost bounds what waits to be said besides changes.
+const sayMost = 16
+
+// New begins a session on a connection. It ends with ctx, or with Close.
+func New(ctx context.Context, conn link.Conn, b *book.Book) *Session {
+	ctx, cancel := context.WithCancel(ctx)
+	return &Session{
+		Ctx: ctx, Conn: conn, book: b, cancel: cancel,
+		wakeup: make(chan struct{}, 1), say: make(chan wire.Msg, sayMost), room: make(chan struct{}, maxHeard),
+	}
+}
+
+// Begin prepares for the conversation after the hellos: the peer has heard us up
+// to from.
+func (sess *Session) Begin(files vfs.Files, from index.Seq) {
+	sess.told.Store(uint64(from))
+	sess.Fetch = transfer.NewFetcher(transfer.Options{Open: sess.Conn.Open, Files: files})
+}
+
+// Close ends the session. It waits for nobody.
+func (sess *Session) Close() { sess.cancel() }
+
+// Wake lets Feed look at the journal, which has grown.
+func (sess *Session) Wake() {
+	select {
+	case sess.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+// Say has Feed say m. It reports whether there was room for it.
+func (sess *Session) Say(m wire.Msg) bool {
+	select {
+	case sess.say <- m:
+		return true
+	default:
+		return false
+	}
+}
+
+// Committed lets Read go on after n messages of changes.
+func (sess *Session) Committed(n int) {
+	for range n {
+		<-sess.room
+	}
+}
+
+// Over reports, when Feed or Read has failed, whether that is only how the end of
+// the session or of its connection shows. The connection knows better why it has
+// ended, and is given a moment to say so.
+func (sess *Session) Over() bool {
+	if sess.Ctx.Err() != nil {
+		return true
+	}
+	select {
+	case <-sess.Conn.Done():
+		return true
+	case <-time.After(time.Second):
+		return false
+	}
+}
+
+// control opens or accepts the control stream.
+func control(ctx context.Context, conn link.Conn) (link.Stream, error) {
+	if conn.Dialled() {
+		return conn.Open(ctx, controlKind)
+	}
+	stream, err := conn.Accept(ctx)
+	if err == nil && stream.Kind() != controlKind {
+		stream.Close()
+		return nil, fmt.Errorf("peer opened a %s stream before the control stream", stream.Kind())
+	}
+	return stream, err
+}
+
+// Refuse tells the peer why this share does not talk, and hangs up.
+func Refuse(ctx context.Context, conn link.Conn, text string) {
+	defer conn.Close()
+	stream, err := control(ctx, conn)
+	if err != nil {
+		return
+	}
+	wire.WriteMsg(stream, &wire.Control{Kind: wire.Refuse, Text: text})
+	stream.Close()
+	select {
+	case <-conn.Done():
+	case <-ctx.Done():
+	}
+}
+
+// Greet exchanges hellos.
+func (sess *Session) Greet(ours *wire.Hello) (*wire.Hello, error) {
+	stream, err := control(sess.Ctx, sess.Conn)
+	if err != nil {
+		return nil, fmt.Errorf("open the control stream: %w", err)
+	}
+	sess.stream = stream
+	if err := wire.WriteMsg(stream, ours); err != nil {
+		return nil, fmt.Errorf("say hello: %w", err)
+	}
+	m, err := hearMsg(stream)
+	if err != nil {
+		return nil, fmt.Errorf("wait for the peer's hello: %w", err)
+	}
+	switch m := m.(type) {
+	case *wire.Hello:
+		return m, nil
+	case *wire.Control:
+		return nil, fmt.Errorf("peer says: %s", m.Text)
+	}
+	return nil, wire.Impossible("peer began with a %T", m)
+}
+
+// Accept hands the streams that the peer opens to serve until the session ends.
+func (sess *Session) Accept(serve func(link.Stream)) {
+	for {
+		stream, err := sess.Conn.Accept(sess.Ctx)
+		if err != nil {
+			return
+		}
+		serve(stream)
+	}
+}
+
+// Ear is who listens. Its funcs are called by the goroutine in Read.
+type Ear struct {
+	Changes  func(*wire.Changes) // what the peer said of its index; room is made by Committed
+	Ack      func(index.Seq)     // how far the peer has heard us
+	Held     func()              // the peer's person wants to look first
+	Released func()              // and has
+}
+
+// Read hears the peer until the session ends. An error that wire.IsImpossible
+// knows is the peer's fault.
+func (sess *Session) Read(ear Ear) error {
+	for {
+		m, err := hearMsg(sess.stream)
+		if err != nil {
+			return fmt.Errorf("hear the peer: %w", err)
+		}
+		switch m := m.(type) {
+		case *wire.Changes:
+			select {
+			case sess.room <- struct{}{}:
+			case <-sess.Ctx.Done():
+				return sess.Ctx.Err()
+			}
+			ear.Changes(m)
+		case *wire.Ack:
+			if told := sess.told.Load(); uint64(m.Heard) > told {
+				return wire.Impossible("peer acknowledges position %d, it was told up to %d", m.Heard, told)
+			}
+			ear.Ack(m.Heard)
+		case *wire.Control:
+			switch m.Kind {
+			case wire.Hold:
+				ear.Held()
+			case wire.Release:
+				ear.Released()
+			case wire.Bye, wire.Refuse:
+				return fmt.Errorf("peer says: %s", m.Text)
+			}
+		default:
+			return wire.Impossible("peer sent a %T on the control stream", m)
+		}
+	}
+}
+
+// hearMsg reads a message; one that is none is the peer's fault.
+func hearMsg(stream link.Stream) (wire.Msg, error) {
+	m, err := wire.ReadMsg(stream)
+	var invalid *wire.InvalidError
+	if errors.As(err, &invalid) {
+		return nil, wire.Impossible("%v", err)
+	}
+	return m, err
+}
