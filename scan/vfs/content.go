@@ -112,3 +112,12 @@ func unlease(fd int) {
 	// It fails only if there is no lease any more.
 	_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_UNLCK)
 }
+
+// DropCache asks the kernel to forget what it has in memory of the file, so
+// that it is read from the disk: posix_fadvise(2). What is not written yet, or
+// in use, stays.
+func (c *content) DropCache() {
+	_ = control(c.File, func(fd int) error {
+		return unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED)
+	})
+}
