@@ -50,6 +50,8 @@ func behind(ours, theirs *index.Entry, p Policy) Verdict {
 		return Verdict{Act: Agree, Line: lineSameAlready, Entry: withOwner(theirs, ours)}
 	case !theirs.Live() && p.weak(theirs):
 		return Verdict{Act: Revive, Line: p.weakLine(), Entry: Revived(ours, theirs)}
+	case lost(ours, theirs) && theirs.Settled.Covers(ours.Version):
+		return Verdict{Act: TakeOver, Line: lineChosen, Entry: withOwner(theirs, ours), Conflict: true}
 	case lost(ours, theirs):
 		return Verdict{Act: TakeOver, Line: lineLost, Entry: withOwner(theirs, ours), Conflict: true}
 	case !theirs.Live():

@@ -200,24 +200,6 @@ func TestOwnerThatOneSideDoesNotRecord(t *testing.T) {
 	}
 }
 
-func TestChosen(t *testing.T) {
-	p := Policy{Conflict: OnHold, Self: 1, Peer: 2}
-	ours, theirs := page.at(1, ab(1, 0), nil), essay.at(2, ab(0, 1), nil)
-	if v := Decide(ours, theirs, p); v.Act != Hold {
-		t.Fatalf("act %v, want hold", v.Act)
-	}
-	chosen := Chosen(theirs, ours)
-	chosen.Version = chosen.Version.With(1, 2)
-	if v := Decide(theirs, chosen, p.Mirror()); v.Act != Agree || v.Conflict {
-		t.Errorf("the node whose side was chosen: %v, want agree", v.Act)
-	}
-	chosen = Chosen(ours, theirs)
-	chosen.Version = chosen.Version.With(1, 2)
-	if v := Decide(theirs, chosen, p.Mirror()); v.Act != TakeOver || !v.Conflict {
-		t.Errorf("the node whose side was not chosen: %v, want take over", v.Act)
-	}
-}
-
 // TestWhatWasSeenStaysSeen: A deletes (a1) while B writes the page (b1); A
 // takes it. Meanwhile B, which has not heard, goes on. What B does then was
 // done knowing the page, whatever A's version says.

@@ -20,6 +20,7 @@ const (
 	lineAgainHere    = "created-again-here"
 	lineAgainThere   = "created-again-there"
 	lineLost         = "lost-conflict"
+	lineChosen       = "chosen-by-person"
 	lineNever        = "deletes-never"
 	lineApart        = "deleted-while-apart"
 	lineSame         = "same-on-both"
@@ -45,8 +46,12 @@ const (
 const (
 	// LineContents is for a directory that is kept, see Revived.
 	LineContents = "contents-keep-directory"
-	// LineChosen is for a conflict that a person settled, see Chosen.
-	LineChosen = "chosen-by-person"
+	// LineRuled is for what a person settled on this node, see Ruled.
+	LineRuled = "ruled-by-person"
+	// LineTakenBack is for what a person took back, see TakenBack.
+	LineTakenBack = "ruling-taken-back"
+	// LineRejected is for a delete that a person did not let happen.
+	LineRejected = "delete-rejected"
 )
 
 var sentences = []struct{ line, text string }{
@@ -64,6 +69,7 @@ var sentences = []struct{ line, text string }{
 	{lineAgainHere, "It was created here after both had deleted it; the peer will take it."},
 	{lineAgainThere, "The peer created it after both had deleted it; it is taken from there."},
 	{lineLost, "Both sides had changed it; the peer's side won by the rule of the share, the other content is kept as the loser."},
+	{lineChosen, "A person chose on the peer what this path has to be, knowing what is here; that is kept as the loser."},
 	{lineNever, "This share follows no deletes: the node that still has it keeps it, and the other gets it back."},
 	{lineApart, "It was deleted while the nodes were apart, and this share follows only deletes made while connected: the node that still has it keeps it, and the other gets it back."},
 	{lineSame, "Both sides made the same change; there is nothing to settle."},
@@ -84,7 +90,9 @@ var sentences = []struct{ line, text string }{
 	{lineHeld, "Both sides changed it; this share waits for a person to decide, and until then each side keeps its own."},
 	{lineTwice, "Each node settled an earlier race on its own and they ended differently; the rule of the share decides once more, alike on both."},
 	{LineContents, "The peer removed or replaced this directory, but it holds something that the peer had not seen; the directory stays."},
-	{LineChosen, "A person chose this side of a conflict."},
+	{LineRuled, "A person chose on this node what this path has to be."},
+	{LineTakenBack, "A person took back what was chosen for this path: it is what it was before, and the conflict is open again."},
+	{LineRejected, "The peer deleted it, and a person did not let that happen: it stays, and the peer gets it back."},
 }
 
 // Explain returns the one sentence that says what a line of the decision table

@@ -24,6 +24,8 @@ type node struct {
 	inbox        [2]*index.Entry
 	waiting      int
 	seen         uint16 // ghost: edits that were ever ours here
+
+	before, met *index.Entry // what ours was before a person chose, and the peer's then; nil if ours is not that choice
 }
 
 type state struct {
@@ -187,6 +189,8 @@ func (m *model) edit(s *state, i int, letter byte) bool {
 		e = index.Entry{Kind: index.Gone, Apart: letter == 'a'}
 	case 'c', 'o', 'r':
 		return m.person(s, i, letter)
+	case 'u':
+		return m.takeBack(s, i)
 	}
 	if n.ours != nil && index.Same(n.ours, &e) {
 		return false
@@ -201,7 +205,35 @@ func (m *model) edit(s *state, i int, letter byte) bool {
 	s.past[s.edits], s.what[s.edits] = n.seen, letter
 	s.dot[s.edits] = index.Counter{Epoch: index.Epoch(i + 1), Seq: n.seq}
 	n.ours, n.dirty = &e, true
+	n.before, n.met = nil, nil
 	n.seen |= 1 << s.edits
+	return true
+}
+
+// rule is what a person on node i makes of a held conflict.
+func (m *model) rule(want *index.Entry, n *node, i int) *index.Entry {
+	e := Ruled(want, n.ours, n.theirs, n.ours.Version.Join(n.theirs.Version), 0, index.Epoch(i+1), n.seq+1)
+	e.Origin = want.Origin // a ghost
+	return e
+}
+
+// takeBack: a person takes the last choice back. Where this node gave way, or
+// the peer is not known to have followed, the conflict can be held again.
+func (m *model) takeBack(s *state, i int) bool {
+	n := &s.node[i]
+	if n.before == nil {
+		return false
+	}
+	forget := !index.SameContent(n.before, n.ours) || n.theirs.Version.Compare(n.met.Version) == index.Equal
+	s.edits++
+	n.seq++
+	e := *TakenBack(n.before, n.ours, forget, 0, index.Epoch(i+1), n.seq)
+	e.Origin = n.before.Origin
+	s.lost |= uint16(n.ours.Origin)
+	s.past[s.edits], s.what[s.edits] = n.seen, 'u'
+	s.dot[s.edits] = index.Counter{Epoch: index.Epoch(i + 1), Seq: n.seq}
+	s.kept |= uint16(e.Origin)
+	n.ours, n.dirty, n.before, n.met = &e, true, nil, nil
 	return true
 }
 
@@ -215,10 +247,10 @@ func (m *model) person(s *state, i int, letter byte) bool {
 	case letter == 'r' && (v.Act == Take || v.Act == TakeOver) && n.ours.Live() && n.ours.Kind == index.Dir && v.Entry.Kind != index.Dir:
 		e = *Revived(n.ours, n.theirs)
 	case letter == 'c' && v.Act == Hold:
-		e = *Chosen(n.ours, n.theirs)
+		e = *m.rule(n.ours, n, i)
 		s.lost |= uint16(n.theirs.Origin)
 	case letter == 'o' && v.Act == Hold:
-		e = *Chosen(n.theirs, n.ours)
+		e = *m.rule(n.theirs, n, i)
 		s.lost |= uint16(n.ours.Origin)
 	default:
 		return false
@@ -230,6 +262,10 @@ func (m *model) person(s *state, i int, letter byte) bool {
 	s.past[s.edits], s.what[s.edits] = n.seen, letter
 	s.dot[s.edits] = index.Counter{Epoch: index.Epoch(i + 1), Seq: n.seq}
 	s.kept |= uint16(e.Origin)
+	n.before, n.met = nil, nil
+	if letter != 'r' {
+		n.before, n.met = n.ours, n.theirs
+	}
 	n.ours, n.dirty = &e, true
 	return true
 }
@@ -261,6 +297,7 @@ func (m *model) act(s *state, i int) bool {
 		e.Origin = n.ours.Origin | n.theirs.Origin
 	}
 	n.ours, n.dirty = &e, true
+	n.before, n.met = nil, nil
 	n.seen |= uint16(e.Origin)
 	return true
 }
@@ -381,14 +418,14 @@ func (m *model) fail(s state, why string) {
 }
 
 func (s *state) key() []byte {
-	b := make([]byte, 0, 160)
+	b := make([]byte, 0, 240)
 	for i := range s.node {
 		n := &s.node[i]
 		b = append(b, byte(n.seq), byte(n.waiting), byte(n.seen), byte(n.seen>>8))
 		if n.dirty {
 			b = append(b, 1)
 		}
-		for _, e := range []*index.Entry{n.ours, n.theirs, n.inbox[0], n.inbox[1]} {
+		for _, e := range []*index.Entry{n.ours, n.theirs, n.inbox[0], n.inbox[1], n.before, n.met} {
 			b = appendEntry(b, e)
 		}
 	}
@@ -410,6 +447,13 @@ func appendEntry(b []byte, e *index.Entry) []byte {
 		b = append(b, 1)
 	}
 	for _, c := range slices.Concat(e.Version, e.Over) {
+		b = append(b, byte(c.Epoch), byte(c.Seq))
+	}
+	if e.Settled == nil {
+		return append(b, 0)
+	}
+	b = append(b, 1+byte(len(e.Settled.Upto)))
+	for _, c := range e.Settled.Upto {
 		b = append(b, byte(c.Epoch), byte(c.Seq))
 	}
 	return b
@@ -434,6 +478,7 @@ func TestModel(t *testing.T) {
 		{name: "smaller", policy: Policy{Conflict: Smaller}, alphabet: "XZd", edits: 3, keepOver: true},
 		{name: "node", policy: Policy{Conflict: Node, Winner: 2}, alphabet: "XDd", edits: 3, synced: true, keepOver: true},
 		{name: "hold", policy: Policy{Conflict: OnHold}, alphabet: "XYdco", edits: 3, keepOver: true},
+		{name: "hold, and taken back", policy: Policy{Conflict: OnHold}, alphabet: "XYcou", edits: 4, keepOver: true},
 		{name: "never", policy: Policy{Deletes: Never}, alphabet: "Xtd", edits: 3, synced: true, keepOver: true},
 		{name: "running", policy: Policy{Deletes: Running}, alphabet: "Xda", edits: 3, synced: true, keepOver: true},
 		{name: "directory with contents", alphabet: "XDdr", edits: 3, synced: true, keepOver: true},
@@ -445,6 +490,7 @@ func TestModel(t *testing.T) {
 		{name: "deep race, forgetting", alphabet: "XYd", edits: 4, synced: true, deep: true},
 		{name: "deep race, older", policy: Policy{Conflict: Older}, alphabet: "XYd", edits: 4, synced: true, keepOver: true, deep: true},
 		{name: "deep hold", policy: Policy{Conflict: OnHold}, alphabet: "XYdco", edits: 4, keepOver: true, deep: true},
+		{name: "deep hold, and taken back", policy: Policy{Conflict: OnHold}, alphabet: "XYdcou", edits: 4, keepOver: true, deep: true},
 		{name: "deep never", policy: Policy{Deletes: Never}, alphabet: "XYd", edits: 4, synced: true, keepOver: true, deep: true},
 		{name: "deep running", policy: Policy{Deletes: Running}, alphabet: "Xda", edits: 4, synced: true, keepOver: true, deep: true},
 		{name: "deep directory", alphabet: "XDdr", edits: 4, synced: true, keepOver: true, deep: true},

@@ -4,12 +4,13 @@ import "duet/store/index"
 
 // Edited is the entry after an own edit, found in the tree: old is what this
 // node had (nil if nothing), now what it has, without a version. Over stays,
-// so that the peer can still tell that its own state was beaten before.
+// so that the peer can still tell that its own state was beaten before; so does
+// Settled: an edit takes back nothing that a person has settled.
 func Edited(old, now *index.Entry, epoch index.Epoch, seq index.Seq) *index.Entry {
 	out := *now
-	out.Version, out.Over = nil, nil
+	out.Version, out.Over, out.Settled = nil, nil, nil
 	if old != nil {
-		out.Version, out.Over = old.Version, old.Over
+		out.Version, out.Over, out.Settled = old.Version, old.Over, old.Settled
 	}
 	out.Version = out.Version.With(epoch, seq)
 	return &out
@@ -20,6 +21,7 @@ func joined(winner, loser *index.Entry) *index.Entry {
 	out := *withOwner(winner, loser)
 	out.Version = winner.Version.Join(loser.Version)
 	out.Over = loser.Version
+	out.Settled = winner.Settled.Join(loser.Settled, out.Version)
 	return &out
 }
 
@@ -42,6 +44,7 @@ func agreement(first, second *index.Entry, over index.Version) *index.Entry {
 	out := *withOwner(first, second)
 	out.Version = first.Version.Join(second.Version)
 	out.Over = over
+	out.Settled = first.Settled.Join(second.Settled, out.Version)
 	out.Apart = first.Apart || second.Apart
 	return &out
 }
@@ -55,14 +58,8 @@ func Revived(ours, theirs *index.Entry) *index.Entry {
 	out := *ours
 	out.Version = ours.Version.Join(theirs.Version)
 	out.Over = theirs.Version
+	out.Settled = ours.Settled.Join(theirs.Settled, out.Version)
 	return &out
-}
-
-// Chosen is the outcome when a person, on either node, decides that winner is
-// to replace loser. The caller adds its own counter to the version; the other
-// node then simply follows, and lists its own as the loser if it was.
-func Chosen(winner, loser *index.Entry) *index.Entry {
-	return joined(winner, loser)
 }
 
 // withOwner returns e with the owner and group that it does not record filled

@@ -231,8 +231,7 @@ func (c *restoring) plan(k *index.Kept) error {
 	if err := c.parents(k.Path); err != nil {
 		return err
 	}
-	e := *k.Entry
-	e.Version, e.Over = nil, nil
+	e := *k.Entry.Bare()
 	job := install.Job{
 		Path: k.Path, Entry: &e, Own: true, What: index.Restored, How: index.ByUser, By: c.s.cfg.Node,
 		Note: fmt.Sprintf("kept version %d", k.ID), Reason: index.Overwritten,

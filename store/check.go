@@ -27,7 +27,7 @@ func Check(tx *Tx, o CheckOptions) iter.Seq[error] {
 			return
 		}
 		c.meta = meta
-		for _, part := range []func(){c.runs, c.records, c.sets, c.journal, c.notes, c.conflicts, c.counts} {
+		for _, part := range []func(){c.runs, c.records, c.sets, c.journal, c.notes, c.conflicts, c.rulings, c.counts} {
 			if part(); c.stop {
 				return
 			}
@@ -48,6 +48,7 @@ type checker struct {
 	content  int64  // records that must have a content key
 	mentions int64  // keys by which events must be found
 	hashed   int64  // kept versions that must have a hash key
+	ruled    int64  // paths of rulings
 }
 
 // fail reports err; nil is nothing to report.
@@ -224,7 +225,7 @@ func (c *checker) notes() {
 			continue
 		}
 		c.counted.addKept(&k, 1)
-		if c.tx.bucket(keptPathBucket).Get(keptPathKey(k.Path, k.ID)) == nil {
+		if c.tx.bucket(keptPathBucket).Get(pathKey(k.Path, k.ID)) == nil {
 			c.failf("kept version %d: cannot be found by its path", k.ID)
 		}
 		if !hashed(&k) {
@@ -251,13 +252,18 @@ func (c *checker) size(bucket []byte, want int64) {
 }
 
 func (c *checker) conflicts() {
+	var disputes int64
 	last := c.tx.bucket(keptBucket).Sequence()
 	for conflict, err := range c.tx.Conflicts() {
 		if err != nil {
 			c.fail(err)
 			continue
 		}
-		c.counted.Conflicts++
+		if !conflict.Closed {
+			c.counted.Conflicts++
+		}
+		c.dispute(&conflict)
+		disputes++
 		if conflict.Kept > last {
 			c.failf("conflict %d: its loser is kept version %d, and there were %d", conflict.ID, conflict.Kept, last)
 			continue
@@ -268,6 +274,44 @@ func (c *checker) conflicts() {
 		}
 		c.fail(err)
 	}
+	c.size(disputeBucket, disputes)
+}
+
+// dispute checks that a conflict can be found by its path, and that it is open
+// unless a person has settled it.
+func (c *checker) dispute(conflict *index.Conflict) {
+	if c.tx.bucket(disputeBucket).Get(pathKey(conflict.Path, conflict.ID)) == nil {
+		c.failf("conflict %d: cannot be found by its path", conflict.ID)
+	}
+	r, err := c.tx.Get(conflict.Path)
+	if err != nil || r == nil || r.Ours == nil || r.Ours.Settled == nil || conflict.Loser == nil {
+		return // the record is reported elsewhere, or says nothing of it
+	}
+	if settled := r.Ours.Settled.Covers(conflict.Loser.Version); settled != conflict.Closed {
+		c.failf("conflict %d of %q: closed is %v, and its path says %v", conflict.ID, conflict.Path, conflict.Closed, settled)
+	}
+}
+
+// rulings checks that each order that is remembered has as many paths as it
+// says, and that none is without its order.
+func (c *checker) rulings() {
+	paths := make(map[uint64]uint64)
+	for r, err := range c.tx.Rulings() {
+		c.fail(err)
+		paths[r.ID] = r.Paths
+	}
+	for id, want := range paths {
+		var n uint64
+		for _, err := range c.tx.RuledBy(id, index.Root) {
+			c.fail(err)
+			n++
+			c.ruled++
+		}
+		if n != want {
+			c.failf("ruling %d: has %d paths, and should have %d", id, n, want)
+		}
+	}
+	c.size(ruledBucket, c.ruled)
 }
 
 func (c *checker) counts() {

@@ -17,7 +17,7 @@ type Counts struct {
 	Take, Wait, Held   int64 // records by Next
 	Left               int64 // likewise: what one of the nodes ignores
 	Kept, KeptBytes    int64
-	Conflicts          int64
+	Conflicts          int64 // open ones
 	Intents            int64
 	Events, EventBytes int64 // of the journal; keys and values
 }

@@ -16,7 +16,9 @@
 //	mention   path, then the position of an event that concerns it, unless
 //	          its record points at that
 //	intent, kept, conflict
-//	          id → the value; kepthash: hash, then id
+//	          id → the value; kepthash: hash, then id; keptpath and
+//	          dispute (of conflicts): path, then id
+//	ruling    id → index.Ruling; ruled: id, then path → index.Ruled
 //
 // # What keeps it small
 //

@@ -173,7 +173,7 @@ func (tx *Tx) resetRecord(r *index.Record, v *metaValue) error {
 	if v.reset == newEpoch {
 		ours := *r.Ours
 		ours.Version = index.Version{{Epoch: v.Epoch, Seq: r.Pos}}
-		ours.Over = nil
+		ours.Over, ours.Settled = nil, nil // versions of the old epoch, that nobody compares any more
 		next.Ours = &ours
 	}
 	// Its event keeps the entry in the record: written out a million times,

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"iter"
 
 	"duet/store/index"
 )
@@ -15,6 +17,29 @@ func (tx *Tx) parseID(bucket, k []byte) (uint64, error) {
 		return 0, tx.damaged(fmt.Errorf("%s has key %x", bucket, k))
 	}
 	return binary.BigEndian.Uint64(k), nil
+}
+
+// pathKey has the path's key first, then two bytes that no path's key has side
+// by side, so that what a bucket has of one path lies together, oldest first.
+func pathKey(p index.Path, id uint64) []byte {
+	return binary.BigEndian.AppendUint64(pathPrefix(p), id)
+}
+
+func pathPrefix(p index.Path) []byte { return append(p.Key(), 0, 0) }
+
+// idsOf yields the numbers that a bucket of pathKeys has for one path.
+func (tx *Tx) idsOf(bucket []byte, p index.Path) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		prefix := pathPrefix(p)
+		for k := range tx.ascend(bucket, prefix) {
+			if len(k) != len(prefix)+8 || !bytes.HasPrefix(k, prefix) {
+				return
+			}
+			if !yield(binary.BigEndian.Uint64(k[len(prefix):])) {
+				return
+			}
+		}
+	}
 }
 
 // add writes raw under the next number of a bucket.

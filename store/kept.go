@@ -23,7 +23,7 @@ func (tx *Tx) AddKept(k index.Kept) (uint64, error) {
 	if err := tx.member(keptHashBucket, keptHashKey(&k, id), false, hashed(&k)); err != nil {
 		return 0, err
 	}
-	if err := tx.put(keptPathBucket, keptPathKey(k.Path, id), nil); err != nil {
+	if err := tx.put(keptPathBucket, pathKey(k.Path, id), nil); err != nil {
 		return 0, err
 	}
 	counts, err := tx.loadCounts()
@@ -68,7 +68,7 @@ func (tx *Tx) DropKept(id uint64) error {
 	if err := tx.member(keptHashBucket, keptHashKey(k, id), hashed(k), false); err != nil {
 		return err
 	}
-	if err := tx.drop(keptPathBucket, keptPathKey(k.Path, id)); err != nil {
+	if err := tx.drop(keptPathBucket, pathKey(k.Path, id)); err != nil {
 		return err
 	}
 	counts, err := tx.loadCounts()
@@ -100,28 +100,8 @@ func (tx *Tx) KeptFrom(id uint64) iter.Seq2[index.Kept, error] {
 	}
 }
 
-// keptPathKey has the path's key first, then two bytes that no path's key has
-// side by side, so that the versions of one path lie together, oldest first.
-func keptPathKey(p index.Path, id uint64) []byte {
-	return binary.BigEndian.AppendUint64(keptPathPrefix(p), id)
-}
-
-func keptPathPrefix(p index.Path) []byte { return append(p.Key(), 0, 0) }
-
 // KeptOf yields the numbers of the kept versions of one path, oldest first.
-func (tx *Tx) KeptOf(p index.Path) iter.Seq[uint64] {
-	return func(yield func(uint64) bool) {
-		prefix := keptPathPrefix(p)
-		for k := range tx.ascend(keptPathBucket, prefix) {
-			if len(k) != len(prefix)+8 || !bytes.HasPrefix(k, prefix) {
-				return
-			}
-			if !yield(binary.BigEndian.Uint64(k[len(prefix):])) {
-				return
-			}
-		}
-	}
-}
+func (tx *Tx) KeptOf(p index.Path) iter.Seq[uint64] { return tx.idsOf(keptPathBucket, p) }
 
 // KeptByHash returns the oldest kept version with this content, nil if there
 // is none.

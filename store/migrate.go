@@ -19,23 +19,36 @@ type migration func(*bolt.Tx) error
 
 // migrations has the step from format 1 to 2 first. The format that this
 // version writes is the one after the last.
-var migrations = []migration{keptByPath, countEvents, eventsByPath}
+var migrations = []migration{keptByPath, countEvents, eventsByPath, conflictsByPath}
 
 // keptByPath adds the bucket that finds kept versions by their path, the first
 // field of their values.
-func keptByPath(b *bolt.Tx) error {
-	paths, err := b.CreateBucketIfNotExists([]byte("keptpath"))
+func keptByPath(b *bolt.Tx) error { return byPath(b, "kept", "keptpath") }
+
+// conflictsByPath does the same for conflicts, and adds what remembers the
+// orders of people that settled them.
+func conflictsByPath(b *bolt.Tx) error {
+	for _, name := range []string{"ruling", "ruled"} {
+		if _, err := b.CreateBucketIfNotExists([]byte(name)); err != nil {
+			return err
+		}
+	}
+	return byPath(b, "conflict", "dispute")
+}
+
+func byPath(b *bolt.Tx, values, index string) error {
+	paths, err := b.CreateBucketIfNotExists([]byte(index))
 	if err != nil {
 		return err
 	}
-	return b.Bucket([]byte("kept")).ForEach(func(id, raw []byte) error {
+	return b.Bucket([]byte(values)).ForEach(func(id, raw []byte) error {
 		num, typ, n := protowire.ConsumeTag(raw)
 		if n < 0 || num != 1 || typ != protowire.BytesType {
-			return fmt.Errorf("kept version %x has no path", id)
+			return fmt.Errorf("%s %x has no path", values, id)
 		}
 		path, n := protowire.ConsumeBytes(raw[n:])
 		if n < 0 {
-			return fmt.Errorf("kept version %x is cut short", id)
+			return fmt.Errorf("%s %x is cut short", values, id)
 		}
 		key := append(bytes.ReplaceAll(path, []byte{'/'}, []byte{0}), 0, 0)
 		return paths.Put(append(key, id...), nil)

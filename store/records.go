@@ -102,6 +102,9 @@ func (tx *Tx) follow(key []byte, old, r *index.Record) error {
 			return err
 		}
 	}
+	if err := tx.review(old, r); err != nil {
+		return err
+	}
 	counts, err := tx.loadCounts()
 	if err != nil {
 		return err

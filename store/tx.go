@@ -27,9 +27,13 @@ var (
 	keptHashBucket = []byte("kepthash")
 	keptPathBucket = []byte("keptpath")
 	conflictBucket = []byte("conflict")
+	disputeBucket  = []byte("dispute") // conflicts by path
+	rulingBucket   = []byte("ruling")
+	ruledBucket    = []byte("ruled")
 
 	allBuckets = [][]byte{metaBucket, recordBucket, todoBucket, heldBucket, contentBucket, classBucket,
-		journalBucket, mentionBucket, intentBucket, keptBucket, keptHashBucket, keptPathBucket, conflictBucket}
+		journalBucket, mentionBucket, intentBucket, keptBucket, keptHashBucket, keptPathBucket, conflictBucket,
+		disputeBucket, rulingBucket, ruledBucket}
 )
 
 // fill is how full bbolt leaves the pages that it splits, where its default of

@@ -167,9 +167,7 @@ func (t *task) promise() {
 		in.Ino = in.Expect.Ino
 	}
 	if t.job.Own {
-		e := *t.entry
-		e.Version, e.Over = nil, nil
-		in.Entry = &e
+		in.Entry = t.entry.Bare()
 	}
 }
 

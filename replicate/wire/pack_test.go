@@ -35,7 +35,7 @@ func largest() Change {
 		Pos: 1<<64 - 1, Path: index.Path(path[:len(path)-1]),
 		Entry: &index.Entry{
 			Kind: index.File, Hash: hashA, Size: MaxContent, ModTime: 1<<63 - 1, Mode: 0o7777,
-			Owner: name, Group: name, Version: v, Over: v, Origin: 1<<64 - 1,
+			Owner: name, Group: name, Version: v, Over: v, Origin: 1<<64 - 1, Settled: &index.Settlement{Upto: v},
 		},
 		Content: make([]byte, MaxContent),
 	}

@@ -25,7 +25,8 @@ var (
 	digestsShape = shape{1: {max: MaxCuts + 1}}
 	listingShape = shape{1: {max: MaxItems, in: itemShape}}
 	itemShape    = shape{2: {max: 1, in: entryShape}}
-	entryShape   = shape{10: {max: index.MaxCounters}, 11: {max: index.MaxCounters}}
+	entryShape   = shape{10: {max: index.MaxCounters}, 11: {max: index.MaxCounters}, 13: {max: 1, in: settledShape}}
+	settledShape = shape{1: {max: index.MaxCounters}}
 )
 
 func (s shape) check(b []byte) error {

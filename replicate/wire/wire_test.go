@@ -23,7 +23,8 @@ var (
 		Kind: index.File, Hash: hashA, Size: 5, ModTime: 1_700_000_000_123_456_789, Mode: 0o644,
 		Owner: "webmgr", Group: "webmgr", Origin: 7, Version: index.Version{{Epoch: 3, Seq: 9}},
 	}
-	gone = &index.Entry{Kind: index.Gone, Origin: 8, Version: index.Version{{Epoch: 4, Seq: 2}}, Apart: true}
+	gone = &index.Entry{Kind: index.Gone, Origin: 8, Version: index.Version{{Epoch: 4, Seq: 2}}, Apart: true,
+		Settled: &index.Settlement{Upto: index.Version{{Epoch: 4, Seq: 1}}}}
 )
 
 func hello() *Hello {
@@ -254,6 +255,8 @@ func TestCountsAreCheckedBeforeDecoding(t *testing.T) {
 		{"digests", many(1, nil, MaxFrame/2-1), wirepb.Kind_DIGESTS},
 		{"items", many(1, nil, MaxFrame/2-1), wirepb.Kind_LISTING},
 		{"counters of an item", many(1, many(2, many(10, nil, 17), 1), 1), wirepb.Kind_LISTING},
+		{"settlements", many(1, many(3, many(13, nil, 2), 1), 1), wirepb.Kind_CHANGES},
+		{"settled counters", many(1, many(3, many(13, many(1, nil, 17), 1), 1), 1), wirepb.Kind_CHANGES},
 		{"ignore lines", many(20, nil, MaxFrame/3-1), wirepb.Kind_HELLO},
 	} {
 		_, err := Decode(append([]byte{byte(c.kind)}, c.body...))

@@ -23,6 +23,12 @@ func randomEntry(rnd *rand.Rand) *Entry {
 	if rnd.IntN(4) == 0 {
 		e.Over = Version{{7, 7}}
 	}
+	if rnd.IntN(3) == 0 {
+		e.Settled = &Settlement{}
+		if n := rnd.IntN(len(e.Version) + 1); n > 0 {
+			e.Settled.Upto = e.Version[:n]
+		}
+	}
 	if e.Kind == Gone {
 		e.Apart = rnd.IntN(2) == 0
 		return e
@@ -272,6 +278,13 @@ func TestEntryLimits(t *testing.T) {
 		"zero counter":            func(m *indexpb.Entry) { m.Version = []*indexpb.Counter{{Epoch: 1}} },
 		"nil counter":             func(m *indexpb.Entry) { m.Version = []*indexpb.Counter{nil} },
 		"long beaten version":     func(m *indexpb.Entry) { m.Over = counters(MaxCounters + 1) },
+		"settled, a long version": func(m *indexpb.Entry) { m.Settled = &indexpb.Settlement{Upto: counters(MaxCounters + 1)} },
+		"settled beyond what was seen": func(m *indexpb.Entry) {
+			m.Settled = &indexpb.Settlement{Upto: []*indexpb.Counter{{Epoch: m.Version[0].Epoch, Seq: m.Version[0].Seq + 1}}}
+		},
+		"settled in an epoch not seen": func(m *indexpb.Entry) {
+			m.Settled = &indexpb.Settlement{Upto: []*indexpb.Counter{{Epoch: 1, Seq: 1}}}
+		},
 		"directory with a hash":   func(m *indexpb.Entry) { m.Kind, m.Size, m.ModTime = indexpb.Kind(Dir), 0, 0 },
 		"symlink without target":  func(m *indexpb.Entry) { m.Kind, m.Hash, m.Size, m.Mode = indexpb.Kind(Symlink), nil, 0, 0 },
 		"symlink with a mode":     func(m *indexpb.Entry) { m.Kind, m.Hash, m.Size, m.Target = indexpb.Kind(Symlink), nil, 0, []byte("x") },

@@ -48,6 +48,15 @@ type Entry struct {
 	Origin  NodeID  // whose edit this is
 	Over    Version // the version that this one beat, whether or not it was a conflict; Version less Over is what the content itself stands for; nil if none
 	Apart   bool    // Gone: noticed while the nodes were apart
+
+	Settled *Settlement // what a person has settled; nil: nothing is said of it
+}
+
+// Bare returns e as something in a tree that no index knows yet.
+func (e *Entry) Bare() *Entry {
+	out := *e
+	out.Version, out.Over, out.Settled = nil, nil, nil
+	return &out
 }
 
 // Live reports whether e says that something is there.

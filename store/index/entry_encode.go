@@ -33,6 +33,9 @@ func EntryToProto(e *Entry) *indexpb.Entry {
 		Over:    versionToProto(e.Over),
 		Apart:   e.Apart,
 	}
+	if e.Settled != nil {
+		m.Settled = &indexpb.Settlement{Upto: versionToProto(e.Settled.Upto)}
+	}
 	if !e.Hash.IsZero() {
 		m.Hash = e.Hash[:]
 	}
@@ -103,6 +106,13 @@ func entryFromProto(m *indexpb.Entry) (*Entry, error) {
 		Over:    over,
 		Apart:   m.Apart,
 	}
+	if m.Settled != nil {
+		upto, err := versionFromProto(m.Settled.Upto)
+		if err != nil {
+			return nil, fmt.Errorf("settled: %w", err)
+		}
+		e.Settled = &Settlement{upto}
+	}
 	copy(e.Hash[:], m.Hash)
 	if len(m.Hash) != 0 && e.Hash.IsZero() {
 		return nil, errors.New("hash of zeros")
@@ -147,7 +157,10 @@ func (e *Entry) check() error {
 	if err := e.Version.check(); err != nil {
 		return err
 	}
-	return e.Over.check()
+	if err := e.Over.check(); err != nil {
+		return err
+	}
+	return e.Settled.check(e.Version)
 }
 
 func checkText(what, s string, limit int) error {

@@ -26,7 +26,7 @@ func (i *Intent) Check() error {
 	switch {
 	case i.Verb < Place || i.Verb > Expire:
 		return fmt.Errorf("intent %q: verb %d is unknown", i.Path, i.Verb)
-	case i.Reason > Found:
+	case i.Reason > Overruled:
 		return fmt.Errorf("intent %q: reason %d is unknown", i.Path, i.Reason)
 	case i.Expect.Size < 0:
 		return fmt.Errorf("intent %q: stamp with size %d", i.Path, i.Expect.Size)
@@ -73,7 +73,7 @@ func UnmarshalIntent(id uint64, b []byte) (Intent, error) {
 	if err := Decode(b, &m); err != nil {
 		return Intent{}, fmt.Errorf("read intent %d: %w", id, err)
 	}
-	if m.Verb > uint32(Expire) || m.Reason > uint32(Found) {
+	if m.Verb > uint32(Expire) || m.Reason > uint32(Overruled) {
 		return Intent{}, fmt.Errorf("read intent %d: verb %d, reason %d are unknown", id, m.Verb, m.Reason)
 	}
 	entry, err := entryFromProto(m.Entry)
@@ -100,7 +100,7 @@ func (k *Kept) Check() error {
 	if err := checkPath("kept", k.Path); err != nil {
 		return err
 	}
-	if k.Reason < Overwritten || k.Reason > Found {
+	if k.Reason < Overwritten || k.Reason > Overruled {
 		return fmt.Errorf("kept %q: reason %d is unknown", k.Path, k.Reason)
 	}
 	return errors.Join(checkHeld(k.Path, k.Held), checkHeldEntry(k.Path, k.Entry))
@@ -127,7 +127,7 @@ func UnmarshalKept(id uint64, b []byte) (Kept, error) {
 	if err != nil {
 		return Kept{}, fmt.Errorf("read kept version %d: %w", id, err)
 	}
-	if m.Reason > uint32(Found) {
+	if m.Reason > uint32(Overruled) {
 		return Kept{}, fmt.Errorf("read kept version %d: reason %d is unknown", id, m.Reason)
 	}
 	k := Kept{
@@ -157,7 +157,7 @@ func MarshalConflict(c *Conflict) ([]byte, error) {
 	}
 	return Encode(&indexpb.Conflict{
 		Path: []byte(c.Path), Time: c.Time, Winner: EntryToProto(c.Winner),
-		Loser: EntryToProto(c.Loser), Rule: []byte(c.Rule), Kept: c.Kept,
+		Loser: EntryToProto(c.Loser), Rule: []byte(c.Rule), Kept: c.Kept, Closed: c.Closed,
 	})
 }
 
@@ -175,7 +175,7 @@ func UnmarshalConflict(id uint64, b []byte) (Conflict, error) {
 	if err != nil {
 		return Conflict{}, fmt.Errorf("read conflict %d: loser: %w", id, err)
 	}
-	c := Conflict{ID: id, Path: Path(m.Path), Time: m.Time, Winner: winner, Loser: loser, Rule: string(m.Rule), Kept: m.Kept}
+	c := Conflict{ID: id, Path: Path(m.Path), Time: m.Time, Winner: winner, Loser: loser, Rule: string(m.Rule), Kept: m.Kept, Closed: m.Closed}
 	want, err := MarshalConflict(&c)
 	if err := Canonical(b, want, err); err != nil {
 		return Conflict{}, fmt.Errorf("read conflict %d: %w", id, err)

@@ -183,10 +183,11 @@ const (
 	LostConflict                   // both changed it, the other won
 	Raced                          // it appeared in the instant of an install
 	Found                          // found in the holding area without a record
+	Overruled                      // a person chose something else for its path
 )
 
 func (r Reason) String() string {
-	names := [...]string{"overwritten", "deleted", "conflict", "raced", "found"}
+	names := [...]string{"overwritten", "deleted", "conflict", "raced", "found", "resolved"}
 	if r < 1 || int(r) > len(names) {
 		return "unknown"
 	}
@@ -213,6 +214,8 @@ type Conflict struct {
 	Loser  *Entry
 	Rule   string // the line of the decision table
 	Kept   uint64 // Kept.ID of the loser; 0: it is kept on the peer
+
+	Closed bool // a person has settled it: kept up by the store, see Entry.Settled
 }
 
 // Identity tells a share's root from another directory at the same path.

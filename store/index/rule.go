@@ -14,7 +14,7 @@ var ruleNames = []string{
 	"delete-loses-to-change", "metadata-settled", "directory-beats-file", "directory-beats-symlink",
 	"file-beats-symlink", "conflict-newer-wins", "conflict-older-wins", "conflict-larger-wins",
 	"conflict-smaller-wins", "conflict-node-wins", "conflict-tie", "conflict-held", "settled-twice",
-	"contents-keep-directory", "chosen-by-person",
+	"contents-keep-directory", "chosen-by-person", "ruled-by-person", "ruling-taken-back", "delete-rejected",
 }
 
 // ruleNumber is 0 for a name that has none.

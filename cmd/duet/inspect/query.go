@@ -255,7 +255,7 @@ func (r *run) conflicts() error {
 		if err != nil {
 			return err
 		}
-		if !r.want.match(c.Path) {
+		if c.Closed || !r.want.match(c.Path) {
 			continue
 		}
 		if err := r.out.Encode(r.names.conflict(r.Share, c)); err != nil {

@@ -151,6 +151,7 @@ type Entry struct {
 	Version       []*Counter             `protobuf:"bytes,10,rep,name=version,proto3" json:"version,omitempty"`                 // at most 16, ascending epochs
 	Over          []*Counter             `protobuf:"bytes,11,rep,name=over,proto3" json:"over,omitempty"`                       // version that lost a conflict against this one
 	Apart         bool                   `protobuf:"varint,12,opt,name=apart,proto3" json:"apart,omitempty"`                    // gone: noticed while the nodes were apart
+	Settled       *Settlement            `protobuf:"bytes,13,opt,name=settled,proto3" json:"settled,omitempty"`                 // what a person has settled; absent: nothing is said of it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -269,6 +270,59 @@ func (x *Entry) GetApart() bool {
 	return false
 }
 
+func (x *Entry) GetSettled() *Settlement {
+	if x != nil {
+		return x.Settled
+	}
+	return nil
+}
+
+// Settlement says which conflicts of a path a person has settled: those whose
+// loser's version upto covers.
+type Settlement struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Upto          []*Counter             `protobuf:"bytes,1,rep,name=upto,proto3" json:"upto,omitempty"` // at most 16, ascending epochs, none beyond the entry's version; none: no conflict
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Settlement) Reset() {
+	*x = Settlement{}
+	mi := &file_store_index_indexpb_index_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settlement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settlement) ProtoMessage() {}
+
+func (x *Settlement) ProtoReflect() protoreflect.Message {
+	mi := &file_store_index_indexpb_index_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settlement.ProtoReflect.Descriptor instead.
+func (*Settlement) Descriptor() ([]byte, []int) {
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Settlement) GetUpto() []*Counter {
+	if x != nil {
+		return x.Upto
+	}
+	return nil
+}
+
 // Class is what many records have in common; a record names it by number. An
 // index holds few of them, and never changes or drops one.
 type Class struct {
@@ -286,7 +340,7 @@ type Class struct {
 
 func (x *Class) Reset() {
 	*x = Class{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[2]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -298,7 +352,7 @@ func (x *Class) String() string {
 func (*Class) ProtoMessage() {}
 
 func (x *Class) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[2]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -311,7 +365,7 @@ func (x *Class) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Class.ProtoReflect.Descriptor instead.
 func (*Class) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{2}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Class) GetMode() uint32 {
@@ -380,7 +434,7 @@ type Stamp struct {
 
 func (x *Stamp) Reset() {
 	*x = Stamp{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[3]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -392,7 +446,7 @@ func (x *Stamp) String() string {
 func (*Stamp) ProtoMessage() {}
 
 func (x *Stamp) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[3]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -405,7 +459,7 @@ func (x *Stamp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stamp.ProtoReflect.Descriptor instead.
 func (*Stamp) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{3}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Stamp) GetIno() uint64 {
@@ -485,7 +539,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[4]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -497,7 +551,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[4]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -510,7 +564,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{4}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Record) GetOurs() *Entry {
@@ -621,7 +675,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[5]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -633,7 +687,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[5]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -646,7 +700,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{5}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Event) GetShared() uint32 {
@@ -771,7 +825,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[6]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -783,7 +837,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[6]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -796,7 +850,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{6}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Intent) GetVerb() uint32 {
@@ -876,7 +930,7 @@ type Kept struct {
 
 func (x *Kept) Reset() {
 	*x = Kept{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[7]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -888,7 +942,7 @@ func (x *Kept) String() string {
 func (*Kept) ProtoMessage() {}
 
 func (x *Kept) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[7]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -901,7 +955,7 @@ func (x *Kept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kept.ProtoReflect.Descriptor instead.
 func (*Kept) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{7}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Kept) GetPath() []byte {
@@ -954,13 +1008,14 @@ type Conflict struct {
 	Loser         *Entry                 `protobuf:"bytes,4,opt,name=loser,proto3" json:"loser,omitempty"`
 	Rule          []byte                 `protobuf:"bytes,5,opt,name=rule,proto3" json:"rule,omitempty"`
 	Kept          uint64                 `protobuf:"varint,6,opt,name=kept,proto3" json:"kept,omitempty"`
+	Closed        bool                   `protobuf:"varint,7,opt,name=closed,proto3" json:"closed,omitempty"` // a person has settled it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Conflict) Reset() {
 	*x = Conflict{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[8]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -972,7 +1027,7 @@ func (x *Conflict) String() string {
 func (*Conflict) ProtoMessage() {}
 
 func (x *Conflict) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[8]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -985,7 +1040,7 @@ func (x *Conflict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
 func (*Conflict) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{8}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Conflict) GetPath() []byte {
@@ -1030,6 +1085,145 @@ func (x *Conflict) GetKept() uint64 {
 	return 0
 }
 
+func (x *Conflict) GetClosed() bool {
+	if x != nil {
+		return x.Closed
+	}
+	return false
+}
+
+// Ruling is one order of a person by which conflicts were settled; the key is
+// its number.
+type Ruling struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Time          int64                  `protobuf:"fixed64,1,opt,name=time,proto3" json:"time,omitempty"`
+	What          []byte                 `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"`    // in words; at most 512 bytes
+	Paths         uint64                 `protobuf:"varint,3,opt,name=paths,proto3" json:"paths,omitempty"` // how many Ruled it has
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ruling) Reset() {
+	*x = Ruling{}
+	mi := &file_store_index_indexpb_index_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ruling) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ruling) ProtoMessage() {}
+
+func (x *Ruling) ProtoReflect() protoreflect.Message {
+	mi := &file_store_index_indexpb_index_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ruling.ProtoReflect.Descriptor instead.
+func (*Ruling) Descriptor() ([]byte, []int) {
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Ruling) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Ruling) GetWhat() []byte {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *Ruling) GetPaths() uint64 {
+	if x != nil {
+		return x.Paths
+	}
+	return 0
+}
+
+// Ruled is what a ruling did to one path; the key is the ruling's number and
+// the path.
+type Ruled struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Before        *Entry                 `protobuf:"bytes,1,opt,name=before,proto3" json:"before,omitempty"`  // ours; absent: there was none
+	After         []*Counter             `protobuf:"bytes,2,rep,name=after,proto3" json:"after,omitempty"`    // the version that it gave the path
+	Theirs        *Entry                 `protobuf:"bytes,3,opt,name=theirs,proto3" json:"theirs,omitempty"`  // of a held conflict: what the peer had
+	Listed        uint64                 `protobuf:"varint,4,opt,name=listed,proto3" json:"listed,omitempty"` // the conflict that it listed as settled; 0: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ruled) Reset() {
+	*x = Ruled{}
+	mi := &file_store_index_indexpb_index_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ruled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ruled) ProtoMessage() {}
+
+func (x *Ruled) ProtoReflect() protoreflect.Message {
+	mi := &file_store_index_indexpb_index_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ruled.ProtoReflect.Descriptor instead.
+func (*Ruled) Descriptor() ([]byte, []int) {
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Ruled) GetBefore() *Entry {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *Ruled) GetAfter() []*Counter {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *Ruled) GetTheirs() *Entry {
+	if x != nil {
+		return x.Theirs
+	}
+	return nil
+}
+
+func (x *Ruled) GetListed() uint64 {
+	if x != nil {
+		return x.Listed
+	}
+	return 0
+}
+
 type Run struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
@@ -1040,7 +1234,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[9]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1052,7 +1246,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[9]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1065,7 +1259,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{9}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Run) GetFrom() uint64 {
@@ -1114,7 +1308,7 @@ type Meta struct {
 
 func (x *Meta) Reset() {
 	*x = Meta{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[10]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1126,7 +1320,7 @@ func (x *Meta) String() string {
 func (*Meta) ProtoMessage() {}
 
 func (x *Meta) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[10]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1139,7 +1333,7 @@ func (x *Meta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Meta.ProtoReflect.Descriptor instead.
 func (*Meta) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{10}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Meta) GetShare() []byte {
@@ -1313,7 +1507,7 @@ type Ignores struct {
 
 func (x *Ignores) Reset() {
 	*x = Ignores{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[11]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1325,7 +1519,7 @@ func (x *Ignores) String() string {
 func (*Ignores) ProtoMessage() {}
 
 func (x *Ignores) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[11]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1338,7 +1532,7 @@ func (x *Ignores) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ignores.ProtoReflect.Descriptor instead.
 func (*Ignores) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{11}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Ignores) GetLines() [][]byte {
@@ -1373,7 +1567,7 @@ type Counts struct {
 
 func (x *Counts) Reset() {
 	*x = Counts{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[12]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +1579,7 @@ func (x *Counts) String() string {
 func (*Counts) ProtoMessage() {}
 
 func (x *Counts) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[12]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +1592,7 @@ func (x *Counts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counts.ProtoReflect.Descriptor instead.
 func (*Counts) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{12}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Counts) GetFiles() uint64 {
@@ -1521,7 +1715,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"duet.index\"1\n" +
 	"\aCounter\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x06R\x05epoch\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xce\x02\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\x80\x03\n" +
 	"\x05Entry\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.duet.index.KindR\x04kind\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x12\n" +
@@ -1535,7 +1729,11 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\aversion\x18\n" +
 	" \x03(\v2\x13.duet.index.CounterR\aversion\x12'\n" +
 	"\x04over\x18\v \x03(\v2\x13.duet.index.CounterR\x04over\x12\x14\n" +
-	"\x05apart\x18\f \x01(\bR\x05apart\"\x9b\x01\n" +
+	"\x05apart\x18\f \x01(\bR\x05apart\x120\n" +
+	"\asettled\x18\r \x01(\v2\x16.duet.index.SettlementR\asettled\"5\n" +
+	"\n" +
+	"Settlement\x12'\n" +
+	"\x04upto\x18\x01 \x03(\v2\x13.duet.index.CounterR\x04upto\"\x9b\x01\n" +
 	"\x05Class\x12\x12\n" +
 	"\x04mode\x18\x01 \x01(\rR\x04mode\x12\x14\n" +
 	"\x05owner\x18\x02 \x01(\fR\x05owner\x12\x14\n" +
@@ -1601,14 +1799,24 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\rR\x06reason\x12\x0e\n" +
 	"\x02by\x18\x04 \x01(\x06R\x02by\x12\x12\n" +
 	"\x04time\x18\x05 \x01(\x10R\x04time\x12\x12\n" +
-	"\x04held\x18\x06 \x01(\fR\x04held\"\xae\x01\n" +
+	"\x04held\x18\x06 \x01(\fR\x04held\"\xc6\x01\n" +
 	"\bConflict\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\fR\x04path\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x10R\x04time\x12)\n" +
 	"\x06winner\x18\x03 \x01(\v2\x11.duet.index.EntryR\x06winner\x12'\n" +
 	"\x05loser\x18\x04 \x01(\v2\x11.duet.index.EntryR\x05loser\x12\x12\n" +
 	"\x04rule\x18\x05 \x01(\fR\x04rule\x12\x12\n" +
-	"\x04kept\x18\x06 \x01(\x04R\x04kept\")\n" +
+	"\x04kept\x18\x06 \x01(\x04R\x04kept\x12\x16\n" +
+	"\x06closed\x18\a \x01(\bR\x06closed\"F\n" +
+	"\x06Ruling\x12\x12\n" +
+	"\x04time\x18\x01 \x01(\x10R\x04time\x12\x12\n" +
+	"\x04what\x18\x02 \x01(\fR\x04what\x12\x14\n" +
+	"\x05paths\x18\x03 \x01(\x04R\x05paths\"\xa0\x01\n" +
+	"\x05Ruled\x12)\n" +
+	"\x06before\x18\x01 \x01(\v2\x11.duet.index.EntryR\x06before\x12)\n" +
+	"\x05after\x18\x02 \x03(\v2\x13.duet.index.CounterR\x05after\x12)\n" +
+	"\x06theirs\x18\x03 \x01(\v2\x11.duet.index.EntryR\x06theirs\x12\x16\n" +
+	"\x06listed\x18\x04 \x01(\x04R\x06listed\")\n" +
 	"\x03Run\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x06R\x02id\"\xd7\x04\n" +
@@ -1685,43 +1893,51 @@ func file_store_index_indexpb_index_proto_rawDescGZIP() []byte {
 }
 
 var file_store_index_indexpb_index_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_index_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_store_index_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_store_index_indexpb_index_proto_goTypes = []any{
-	(Kind)(0),        // 0: duet.index.Kind
-	(*Counter)(nil),  // 1: duet.index.Counter
-	(*Entry)(nil),    // 2: duet.index.Entry
-	(*Class)(nil),    // 3: duet.index.Class
-	(*Stamp)(nil),    // 4: duet.index.Stamp
-	(*Record)(nil),   // 5: duet.index.Record
-	(*Event)(nil),    // 6: duet.index.Event
-	(*Intent)(nil),   // 7: duet.index.Intent
-	(*Kept)(nil),     // 8: duet.index.Kept
-	(*Conflict)(nil), // 9: duet.index.Conflict
-	(*Run)(nil),      // 10: duet.index.Run
-	(*Meta)(nil),     // 11: duet.index.Meta
-	(*Ignores)(nil),  // 12: duet.index.Ignores
-	(*Counts)(nil),   // 13: duet.index.Counts
+	(Kind)(0),          // 0: duet.index.Kind
+	(*Counter)(nil),    // 1: duet.index.Counter
+	(*Entry)(nil),      // 2: duet.index.Entry
+	(*Settlement)(nil), // 3: duet.index.Settlement
+	(*Class)(nil),      // 4: duet.index.Class
+	(*Stamp)(nil),      // 5: duet.index.Stamp
+	(*Record)(nil),     // 6: duet.index.Record
+	(*Event)(nil),      // 7: duet.index.Event
+	(*Intent)(nil),     // 8: duet.index.Intent
+	(*Kept)(nil),       // 9: duet.index.Kept
+	(*Conflict)(nil),   // 10: duet.index.Conflict
+	(*Ruling)(nil),     // 11: duet.index.Ruling
+	(*Ruled)(nil),      // 12: duet.index.Ruled
+	(*Run)(nil),        // 13: duet.index.Run
+	(*Meta)(nil),       // 14: duet.index.Meta
+	(*Ignores)(nil),    // 15: duet.index.Ignores
+	(*Counts)(nil),     // 16: duet.index.Counts
 }
 var file_store_index_indexpb_index_proto_depIdxs = []int32{
 	0,  // 0: duet.index.Entry.kind:type_name -> duet.index.Kind
 	1,  // 1: duet.index.Entry.version:type_name -> duet.index.Counter
 	1,  // 2: duet.index.Entry.over:type_name -> duet.index.Counter
-	2,  // 3: duet.index.Record.ours:type_name -> duet.index.Entry
-	2,  // 4: duet.index.Record.base:type_name -> duet.index.Entry
-	2,  // 5: duet.index.Record.theirs:type_name -> duet.index.Entry
-	4,  // 6: duet.index.Record.stamp:type_name -> duet.index.Stamp
-	2,  // 7: duet.index.Event.entry:type_name -> duet.index.Entry
-	4,  // 8: duet.index.Intent.expect:type_name -> duet.index.Stamp
-	2,  // 9: duet.index.Intent.entry:type_name -> duet.index.Entry
-	2,  // 10: duet.index.Kept.entry:type_name -> duet.index.Entry
-	2,  // 11: duet.index.Conflict.winner:type_name -> duet.index.Entry
-	2,  // 12: duet.index.Conflict.loser:type_name -> duet.index.Entry
-	10, // 13: duet.index.Meta.runs:type_name -> duet.index.Run
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	3,  // 3: duet.index.Entry.settled:type_name -> duet.index.Settlement
+	1,  // 4: duet.index.Settlement.upto:type_name -> duet.index.Counter
+	2,  // 5: duet.index.Record.ours:type_name -> duet.index.Entry
+	2,  // 6: duet.index.Record.base:type_name -> duet.index.Entry
+	2,  // 7: duet.index.Record.theirs:type_name -> duet.index.Entry
+	5,  // 8: duet.index.Record.stamp:type_name -> duet.index.Stamp
+	2,  // 9: duet.index.Event.entry:type_name -> duet.index.Entry
+	5,  // 10: duet.index.Intent.expect:type_name -> duet.index.Stamp
+	2,  // 11: duet.index.Intent.entry:type_name -> duet.index.Entry
+	2,  // 12: duet.index.Kept.entry:type_name -> duet.index.Entry
+	2,  // 13: duet.index.Conflict.winner:type_name -> duet.index.Entry
+	2,  // 14: duet.index.Conflict.loser:type_name -> duet.index.Entry
+	2,  // 15: duet.index.Ruled.before:type_name -> duet.index.Entry
+	1,  // 16: duet.index.Ruled.after:type_name -> duet.index.Counter
+	2,  // 17: duet.index.Ruled.theirs:type_name -> duet.index.Entry
+	13, // 18: duet.index.Meta.runs:type_name -> duet.index.Run
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_store_index_indexpb_index_proto_init() }
@@ -1735,7 +1951,7 @@ func file_store_index_indexpb_index_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_index_indexpb_index_proto_rawDesc), len(file_store_index_indexpb_index_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
