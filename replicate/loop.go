@@ -38,6 +38,7 @@ type loop struct {
 	peer Peer
 
 	running  int // goroutines that will post when they end
+	begun    int // so far
 	stopping bool
 	timer    *time.Timer
 
@@ -85,7 +86,10 @@ func (s *Share) post(f func()) {
 // start runs work elsewhere; what it returns runs in the loop when it is done.
 func (l *loop) start(work func() func()) {
 	l.running++
+	l.begun++
+	n := l.begun
 	go func() {
+		l.s.doors.Turn("work", n)
 		then := work()
 		l.s.post(func() {
 			l.running--
@@ -123,7 +127,10 @@ func (s *Share) Run(ctx context.Context, peer Peer) error {
 
 func newLoop(s *Share) *loop {
 	l := &loop{s: s, log: s.log, ctx: context.Background()}
-	l.timer = time.AfterFunc(time.Hour, func() { s.post(func() {}) })
+	l.timer = time.AfterFunc(time.Hour, func() {
+		s.doors.Turn("timer", 0)
+		s.post(func() {})
+	})
 	l.notice.dirty = scan.NewDirtySet(s.cfg.Settle)
 	l.notice.snaps = map[index.Path]index.Hash{}
 	l.notice.looking, l.notice.crossed = map[int][]scan.Dirty{}, map[index.Path]bool{}
@@ -171,15 +178,11 @@ func (l *loop) turn() {
 	}()
 	l.advance(time.Now())
 	f := <-l.s.mail
-	l.s.doors.Turn()
+	l.s.doors.Turn("loop", 0)
+	more := min(len(l.s.mail), mailbox) // and not what these bring about: advance comes first
 	f()
-	for range mailbox {
-		select {
-		case f := <-l.s.mail:
-			f()
-		default:
-			return
-		}
+	for range more {
+		(<-l.s.mail)()
 	}
 }
 

@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -164,7 +165,7 @@ func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions 
 			})
 			select {
 			case err := <-done:
-				return err
+				return cmp.Or(err, ctx.Err())
 			case <-ctx.Done():
 				return ctx.Err()
 			}

@@ -49,7 +49,7 @@ type Doors struct {
 	Watch  func(*scan.Rules) (scan.Watcher, error)
 	Commit func(stage string) error // see store.Options
 	Random func() uint64            // of the names and ids that must be unlike any others
-	Turn   func()                   // a goroutine of the share has just been woken by another
+	Turn   func(who string, n int)  // a goroutine has just been woken by another; n tells those that do work from each other
 	Clock  func() time.Time         // this host's clock, for times that are written down, told, or compared with those of files
 }
 
@@ -74,7 +74,7 @@ func (d Doors) orReal(cfg Config) Doors {
 		d.Random = rand.Uint64
 	}
 	if d.Turn == nil {
-		d.Turn = func() {}
+		d.Turn = func(string, int) {}
 	}
 	if d.Clock == nil {
 		d.Clock = time.Now

@@ -53,7 +53,8 @@ func (b *batch) stage(ctx context.Context, fetcher *transfer.Fetcher) {
 			return nil
 		})
 	}
-	if wants := withRoom(b.files, b.wants, fail); len(wants) > 0 {
+	wants := withRoom(b.files, b.wants, fail)
+	if len(wants) > 0 {
 		err := fetcher.Fetch(ctx, wants, func(r transfer.Result) {
 			if r.Err != nil {
 				fail(r.Want.Path, r.Err)
@@ -75,6 +76,15 @@ func (b *batch) stage(ctx context.Context, fetcher *transfer.Fetcher) {
 		}
 	}
 	unstage(b.files, failed, nil)
+	if ctx.Err() != nil {
+		// Whichever was noticed first, the end of a stream or of the session:
+		// it is no problem of a path.
+		for _, w := range wants {
+			if b.failed[w.Path] != nil {
+				b.failed[w.Path] = errParted
+			}
+		}
+	}
 }
 
 // errParted means that the session ended under a transfer. It is nobody's

@@ -91,6 +91,9 @@ func (c *crew) collecting() (done chan struct{}) {
 
 // file has a regular file read, soon.
 func (c *crew) file(p index.Path, r *index.Record) error {
+	if c.ctx.Err() != nil {
+		return context.Cause(c.ctx)
+	}
 	c.open.Add(1)
 	select {
 	case c.jobs <- job{p, r}:

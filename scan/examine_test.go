@@ -40,6 +40,7 @@ func (w *world) examineOnce(now func() time.Time, dirty []Dirty) *report {
 	w.t.Helper()
 	r := &report{}
 	o := ExamineOptions{WalkOptions: w.options(), Now: now, Settle: 5 * time.Millisecond, MaxSettle: 10 * time.Second}
+	o.Clock = now
 	r.into(&o.WalkOptions)
 	var err error
 	r.again, err = Examine(context.Background(), o, dirty)

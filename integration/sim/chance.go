@@ -31,6 +31,11 @@ func (c *chances) draw(op, path string) lot {
 	n := c.seen[key]
 	c.seen[key] = n + 1
 	c.mu.Unlock()
+	return c.at(key, n)
+}
+
+// at returns the n-th number of a sequence.
+func (c *chances) at(key string, n uint64) lot {
 	h := fnv.New64a()
 	h.Write(strconv.AppendUint(nil, c.seed, 16))
 	h.Write([]byte("\x00" + c.node + "\x00" + key + "\x00"))

@@ -54,6 +54,7 @@ type life struct {
 	dead    atomic.Bool
 	once    sync.Once
 	died    chan struct{} // crashed or to be stopped
+	fallen  chan struct{} // crashed
 	ended   time.Time
 	how     string        // "power", "kill" or "stop"
 	gone    chan struct{} // closed when nothing of it runs any more
@@ -75,6 +76,7 @@ func (l *life) end(how, why string) (first bool) {
 		if how != "stop" {
 			l.dead.Store(true)
 			l.fall()
+			close(l.fallen)
 		}
 		close(l.died)
 	})
@@ -82,14 +84,14 @@ func (l *life) end(how, why string) (first bool) {
 }
 
 // pass is every door of a life.
-func (l *life) pass(op, path string, lo, hi time.Duration) (lot, error) {
+func (l *life) pass(op, path string, sort int, lo, hi time.Duration) (lot, error) {
 	w := l.n.w
 	if l.dead.Load() {
 		time.Sleep(time.Nanosecond) // nothing may spin
 		return 0, errCrashed
 	}
 	x := l.chances.draw(op, path)
-	time.Sleep(x.between(0, lo, hi))
+	l.sleep(x.between(0, lo, hi), sort)
 	if l.dead.Load() || l.crash(op, path) {
 		return x, errCrashed
 	}
@@ -119,7 +121,7 @@ func (l *life) crash(op, path string) bool {
 func (l *life) door(op, path string) error {
 	s := &l.n.w.Swarm
 	slow := s.Slow
-	x, err := l.pass(op, path, time.Duration(5e3*slow), time.Duration(1e6*slow))
+	x, err := l.pass(op, path, files(path), time.Duration(5e3*slow), time.Duration(1e6*slow))
 	if err == nil && !l.n.w.calm.Load() && x.hits(1, s.Disk) {
 		err = diskError(s, op, x)
 		l.n.w.counts.disk.Add(1)
@@ -149,10 +151,10 @@ func (l *life) commit(stage string) error {
 		if l.dead.Load() {
 			return errCrashed
 		}
-		_, err := l.pass(stage, "", time.Microsecond, 2*time.Microsecond)
+		_, err := l.pass(stage, "", forCommitted, time.Microsecond, 2*time.Microsecond)
 		return err
 	}
-	x, err := l.pass(stage, "", 200*time.Microsecond, 5*time.Millisecond)
+	x, err := l.pass(stage, "", forCommit, 200*time.Microsecond, 5*time.Millisecond)
 	if err == nil && !w.calm.Load() && x.hits(1, w.Swarm.Commit) {
 		how := "power"
 		if x.hits(2, 0.5) {
@@ -169,14 +171,6 @@ func (l *life) commit(stage string) error {
 	return err
 }
 
-// turn is how long the loop takes to wake up. What comes in one instant of
-// virtual time then finds itself in one turn, whichever processor was first.
-func (l *life) turn() {
-	if !l.dead.Load() {
-		time.Sleep(l.chances.draw("turn", "").between(0, time.Microsecond, 20*time.Microsecond))
-	}
-}
-
 func (l *life) fate() memfs.Fate {
 	w := l.n.w
 	return memfs.Fate{
@@ -186,10 +180,10 @@ func (l *life) fate() memfs.Fate {
 			if late := w.Swarm.Late; late > 0 && !w.calm.Load() && x.hits(1, 0.3) {
 				d += x.between(2, time.Millisecond, late)
 			}
-			return d
+			return l.n.after(d, forEvents)
 		},
 		Lose: func(p index.Path) bool {
-			if w.calm.Load() || !l.chances.draw("lose", string(p)).hits(0, w.Swarm.Lose) {
+			if w.calm.Load() || l.dead.Load() || !l.chances.draw("lose", string(p)).hits(0, w.Swarm.Lose) {
 				return false
 			}
 			w.Trace.add(l.n.name, "lost event", string(p), nil)
@@ -331,7 +325,7 @@ func (l *life) connected(end *memnet.End) {
 func (n *node) newLife() *life {
 	n.lives++
 	return &life{
-		n: n, number: n.lives, conns: make(chan link.Conn), died: make(chan struct{}), gone: make(chan struct{}),
+		n: n, number: n.lives, conns: make(chan link.Conn), died: make(chan struct{}), fallen: make(chan struct{}), gone: make(chan struct{}),
 		chances: newChances(n.w.Seed, fmt.Sprintf("%s/%d", n.name, n.lives)),
 	}
 }

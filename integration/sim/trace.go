@@ -15,6 +15,10 @@ import (
 
 // Trace is the story of a run: who did what, when.
 type Trace struct {
+	// Turns says that it is told, too, when goroutines of the nodes wake up: to
+	// find out why one seed has two stories.
+	Turns bool
+
 	mu    sync.Mutex
 	start time.Time
 	lines []line

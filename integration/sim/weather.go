@@ -79,7 +79,7 @@ func deliver(l *life, c link.Conn) bool {
 func (w *World) wire(l *life) memnet.Door {
 	s := &w.Swarm
 	return func(op, what string) (bool, error) {
-		x, err := l.pass(op, what, time.Duration(2e5*s.Far), time.Duration(5e6*s.Far))
+		x, err := l.pass(op, what, forWire, time.Duration(2e5*s.Far), time.Duration(5e6*s.Far))
 		if err != nil {
 			return false, err
 		}
@@ -87,7 +87,10 @@ func (w *World) wire(l *life) memnet.Door {
 		if !w.calm.Load() {
 			if x.hits(1, s.Stall) {
 				w.counts.stalls.Add(1)
-				time.Sleep(x.between(2, 100*time.Millisecond, 5*time.Second))
+				l.sleep(x.between(2, 100*time.Millisecond, 5*time.Second), forWire)
+				if l.dead.Load() {
+					return false, errCrashed
+				}
 			}
 			if cut = x.hits(3, s.Torn); cut {
 				w.counts.torn.Add(1)

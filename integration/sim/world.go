@@ -66,13 +66,14 @@ type Plan struct {
 	Crashes  []Crash
 	Silence  time.Duration // how long all must be silent at the end; 0: 5 minutes
 	Dir      string        // for the index files
+	Turns    bool          // see Trace
 }
 
 // Run runs a plan in a bubble of its own, and returns the world as it was at
 // the end.
 func Run(t *testing.T, p Plan) *World {
 	warm()
-	w := &World{Seed: p.Seed, Swarm: p.Swarm, Trace: &Trace{}, silence: cmp.Or(p.Silence, silence)}
+	w := &World{Seed: p.Seed, Swarm: p.Swarm, Trace: &Trace{Turns: p.Turns}, silence: cmp.Or(p.Silence, silence)}
 	dir, err := os.MkdirTemp(p.Dir, "sim")
 	if err != nil {
 		t.Fatal(err)
@@ -143,6 +144,7 @@ func (w *World) live(schedule Schedule) {
 	}
 	w.weather()
 	w.chaos.Wait()
+	time.Sleep(time.Millisecond) // what came in the same instant still has its fate
 	w.calm.Store(true)
 	w.Trace.say("world", "the faults stop")
 	w.settle()

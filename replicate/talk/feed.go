@@ -33,14 +33,26 @@ func (sess *Session) Feed(files vfs.Files, from, live index.Seq) error {
 				continue
 			}
 		}
+		var said wire.Msg
 		select {
 		case <-sess.wakeup:
-		case m := <-sess.say:
-			if err := wire.WriteMsg(sess.stream, m); err != nil {
+		case said = <-sess.say:
+		case <-sess.Ctx.Done():
+		}
+		if sess.Woken != nil {
+			sess.Woken()
+		}
+		if err := sess.Ctx.Err(); err != nil {
+			return err
+		}
+		select {
+		case <-sess.wakeup: // if both woke it: compose comes next anyway
+		default:
+		}
+		if said != nil {
+			if err := wire.WriteMsg(sess.stream, said); err != nil {
 				return err
 			}
-		case <-sess.Ctx.Done():
-			return sess.Ctx.Err()
 		}
 	}
 }

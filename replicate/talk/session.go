@@ -34,6 +34,7 @@ type Session struct {
 	Ctx   context.Context // ends with the session
 	Conn  link.Conn
 	Fetch *transfer.Fetcher // of contents that the peer has
+	Woken func()            // for a simulation: called when Feed has been woken; may be nil
 
 	book   *book.Book
 	cancel context.CancelFunc

@@ -101,7 +101,9 @@ func (f *Fetcher) enqueue(wants []Want, results chan Result) []*job {
 	}
 	f.begin.Do(func() {
 		for i := range f.opt.Streams {
-			f.lanes = append(f.lanes, &lane{f: f, smallOnly: i == 0})
+			// All are free, though none runs yet: whose turn it is does not
+			// depend on which of them is started first.
+			f.lanes = append(f.lanes, &lane{f: f, smallOnly: i == 0, free: true})
 		}
 		for _, l := range f.lanes {
 			f.wg.Go(l.run)

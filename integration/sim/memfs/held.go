@@ -205,7 +205,11 @@ func (f *Files) CopyHeld(from, to vfs.Held) error {
 	if from == to {
 		return errors.New("copy: onto itself")
 	}
-	return f.doHeld("copy", from, func(a spot) error {
+	return f.doHeld("copy", to, func(spot) error {
+		a, err := f.area(from)
+		if err != nil {
+			return err
+		}
 		n, err := a.node()
 		if err == nil && !n.isFile() {
 			err = unlike(n)
@@ -246,12 +250,15 @@ func (d *Disk) create(s spot, a vfs.Area) (*node, error) {
 
 // Snapshot copies a file of the tree that does not change meanwhile.
 func (f *Files) Snapshot(p index.Path, h vfs.Held) (index.Stamp, error) {
-	c, err := f.Open(p)
-	if err != nil {
-		return index.Stamp{}, err
+	// The door is told what the copy is for: several may begin at once.
+	var n *node
+	err := f.pass("open", string(p)+" for "+held(h))
+	if err == nil {
+		n, err = f.file(p)
 	}
-	defer c.Close()
-	n := c.(*content).n
+	if err != nil {
+		return index.Stamp{}, fmt.Errorf("open %v: %w", p, err)
+	}
 	before := f.stat(n)
 	if wait := fresh(before); wait > 0 {
 		time.Sleep(wait)
@@ -262,13 +269,26 @@ func (f *Files) Snapshot(p index.Path, h vfs.Held) (index.Stamp, error) {
 	if err := f.doHeld("snapshot", h, func(spot) error { return f.copyTo(n, h) }); err != nil {
 		return index.Stamp{}, err
 	}
-	if err := f.pass("snapshot end", string(p)); err != nil {
+	if err := f.pass("snapshot end", held(h)); err != nil {
 		return index.Stamp{}, err
 	}
 	if f.stat(n) != before {
 		return index.Stamp{}, errors.Join(fmt.Errorf("snapshot %v: %w", p, vfs.ErrChanged), f.RemoveHeld(h))
 	}
 	return before, nil
+}
+
+// file finds a file of the tree.
+func (f *Files) file(p index.Path) (*node, error) {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	s, err := f.spot(p)
+	if err != nil {
+		return nil, err
+	}
+	var c content
+	err = c.open(s)
+	return c.n, err
 }
 
 func (f *Files) stat(n *node) index.Stamp {

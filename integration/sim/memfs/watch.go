@@ -175,8 +175,8 @@ func (w *Watcher) run() {
 		case <-w.stop:
 			return
 		}
-		if w.fate.Delay != nil {
-			time.Sleep(w.fate.Delay())
+		if w.fate.Delay != nil && !w.sleep(w.fate.Delay()) {
+			return
 		}
 		w.d.mu.Lock()
 		batch := w.queue
@@ -186,6 +186,9 @@ func (w *Watcher) run() {
 		w.queue, w.overflow = nil, false
 		w.d.mu.Unlock()
 		for _, e := range batch {
+			if w.stopped() {
+				return
+			}
 			if w.fate.Lose != nil && !e.Overflow && w.fate.Lose(e.Path) {
 				continue
 			}
@@ -195,5 +198,26 @@ func (w *Watcher) run() {
 				return
 			}
 		}
+	}
+}
+
+// sleep returns false if the watcher is closed meanwhile.
+func (w *Watcher) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return !w.stopped()
+	case <-w.stop:
+		return false
+	}
+}
+
+func (w *Watcher) stopped() bool {
+	select {
+	case <-w.stop:
+		return true
+	default:
+		return false
 	}
 }
