@@ -87,14 +87,15 @@ func (s *scene) finish(in *index.Intent, stamp index.Stamp, out *landing.Displac
 	l := &landing.Landing{
 		Path: in.Path, Entry: in.Entry, Stamp: stamp, Out: out, From: in.From,
 		Intents: []uint64{in.ID}, What: index.Adopted, How: index.ByRecovery,
-		By: in.Entry.Origin, Note: "found done after an interruption",
+		By: in.Entry.Origin, Rule: in.Rule, Note: "found done after an interruption",
 	}
 	if in.Reason == index.LostConflict {
-		l.Conflict = &index.Conflict{Winner: in.Entry, Rule: l.Note}
+		l.Conflict = &index.Conflict{Winner: in.Entry, Rule: in.Rule}
 	}
 	if own(in) {
 		l.Conflict = nil
 		l.Entry, l.Stamp = nil, index.Stamp{}
+		l.What, l.By, l.Said = index.Restored, s.env.Node, true
 		s.report.Examine = append(s.report.Examine, in.Path)
 	}
 	s.lands = append(s.lands, l)

@@ -262,7 +262,7 @@ func (s *scene) source(in, move *index.Intent, r *index.Record) error {
 		return err
 	}
 	if ok && info.Stamp.Ino == move.Ino {
-		s.finish(in, index.Stamp{}, nil)
+		s.finish(in, index.Stamp{}, nil).To = move.Path
 		return nil
 	}
 	l := s.undo(in, nil)

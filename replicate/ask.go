@@ -10,6 +10,7 @@ import (
 	"duet/replicate/report"
 	"duet/replicate/wire"
 	"duet/store"
+	"duet/store/index"
 )
 
 // ErrStopped means that the share is not running.
@@ -60,6 +61,7 @@ func (s *Share) Apply(ctx context.Context, id string) error {
 			return
 		}
 		l.released()
+		l.journal(index.Applied, index.ByUser, s.cfg.Node, "plan "+id)
 		done <- nil
 	})
 }
@@ -86,6 +88,7 @@ func (s *Share) Approve(ctx context.Context, id string) error {
 				return
 			}
 			l.root.acceptGap, l.root.emptied = true, false
+			l.journal(index.Approved, index.ByUser, s.cfg.Node, "that everything is gone: the root was found empty")
 			done <- nil
 			return
 		}
@@ -104,14 +107,32 @@ func (s *Share) Approve(ctx context.Context, id string) error {
 // approve writes the approval down, so that a restart does not ask again. It is
 // for what the person was shown: what was heard since then has to be shown too.
 func (l *loop) approve(done chan<- error) {
-	upto := l.rounds.shown
+	upto, w := l.rounds.shown, l.rounds.waiting
+	what := fmt.Sprintf("%d deletes of %d paths, %s", w.Deletes, w.Total, w.ID)
 	l.ask(func() func() {
-		err := l.s.book.Approve(upto)
+		err := l.s.book.Approve(upto, what)
 		return func() {
 			if err == nil {
 				l.rounds.approved, l.rounds.waiting, l.rounds.kick = upto, nil, true
 			}
 			done <- err
+		}
+	})
+}
+
+// journal writes down a decision about the whole share. The share goes on if
+// that fails: whatever the reason is will show elsewhere, too.
+func (l *loop) journal(what index.What, how index.How, by index.NodeID, note string) {
+	if l.s.st == nil {
+		return
+	}
+	l.ask(func() func() {
+		err := l.s.book.Journal(what, how, by, note)
+		return func() {
+			if err != nil {
+				l.log.Warn("write to the journal", "what", what.String(), "error", err)
+			}
+			l.talk.wake()
 		}
 	})
 }
@@ -130,7 +151,11 @@ func (s *Share) setPaused(ctx context.Context, paused bool) error {
 			return
 		}
 		l.ask(func() func() {
-			err := s.book.Amend(func(m *store.Meta) { m.Paused = paused })
+			what := index.Resumed
+			if paused {
+				what = index.Paused
+			}
+			err := s.book.Order(what, "", func(m *store.Meta) { m.Paused = paused })
 			return func() {
 				if err == nil {
 					l.published.paused = paused

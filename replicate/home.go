@@ -91,7 +91,11 @@ func (s *Share) identify(files vfs.Files, accept bool) error {
 			return s.checkRoot(m, files)
 		}
 		m.Root = files.Opened()
-		return tx.PutMeta(m)
+		if err := tx.PutMeta(m); err != nil || !accept {
+			return err
+		}
+		_, err = tx.Note(index.Event{What: index.Accepted, How: index.ByUser, Node: s.cfg.Node, Time: s.now().UnixNano(), Note: s.cfg.Path})
+		return err
 	})
 }
 
@@ -200,6 +204,9 @@ func (l *loop) haltFor(err error) {
 func (l *loop) halt(state report.State, reason string) {
 	if l.root.halt != state {
 		l.log.Error("share halted", "state", string(state), "reason", reason)
+		if state != report.IndexError {
+			l.journal(index.Halted, index.ByRule, l.s.cfg.Node, string(state)+": "+reason)
+		}
 	}
 	l.root.halt, l.root.reason = state, reason
 	l.root.next = time.Now().Add(rootEvery)

@@ -74,6 +74,11 @@ func (l *loop) scan(now time.Time) {
 	}
 	if n.first && counts.Files+counts.Dirs+counts.Links > 0 && !l.root.acceptGap && l.looksEmptied() {
 		l.root.emptied, l.root.next = true, now.Add(rootEvery)
+		if l.rounds.told != emptiedID {
+			l.rounds.told = emptiedID
+			l.journal(index.Withheld, index.ByScan, l.s.cfg.Node, fmt.Sprintf("the root is empty, and the index has %d paths: %s",
+				counts.Files+counts.Dirs+counts.Links, emptiedID))
+		}
 		l.log.Error("root is empty but the index is not: nothing is deleted until a person approves",
 			"root", l.s.cfg.Path, "files", counts.Files,
 			"do", "mount or restore the tree, or, if all of it was meant to go: duet approve "+l.s.cfg.Name)
@@ -129,7 +134,7 @@ func (l *loop) scanned(sum scan.Summary, err error, now time.Time) {
 		return
 	}
 	l.root.ready = true
-	l.root.acceptGap = false
+	l.root.acceptGap, l.rounds.told = false, ""
 	l.findOpen()
 	l.log.Info("scanned", "files", sum.Files, "directories", sum.Dirs, "links", sum.Links,
 		"changed", sum.Found, "deleted", sum.Deleted, "hashed_bytes", sum.Hashed, "took", took.Round(time.Millisecond))

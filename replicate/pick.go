@@ -267,7 +267,7 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 
 // job is what the writer lane is asked to do for one path.
 func (s *Share) job(r *index.Record, v diff.Verdict) install.Job {
-	j := install.Job{Path: r.Path, Entry: v.Entry, By: s.cfg.Peer, What: index.Adopted, How: index.ByPeer, Note: v.Line}
+	j := install.Job{Path: r.Path, Entry: v.Entry, By: s.cfg.Peer, What: index.Adopted, How: index.ByPeer, Rule: v.Line}
 	if v.Conflict && r.Ours.Live() {
 		j.Reason = index.LostConflict
 		j.Conflict = &index.Conflict{Winner: v.Entry, Loser: r.Ours, Rule: v.Line}
@@ -326,7 +326,7 @@ func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *inde
 // move turns j into a move of what is to be deleted anyway.
 func (k *picking) move(j *install.Job, from *index.Record) {
 	v := k.l.s.book.Decide(from)
-	j.From, j.FromEntry = from.Path, v.Entry
+	j.From, j.FromEntry, j.FromRule = from.Path, v.Entry, v.Line
 	k.used[from.Path] = true
 }
 

@@ -168,6 +168,10 @@ func (l *loop) withhold(todo removals, c store.Counts, now time.Time) bool {
 				l.s.cfg.PeerName, n, total, l.s.limit, l.s.cfg.Name, l.s.cfg.Name, l.s.cfg.PeerName),
 		}
 		l.log.Warn("deletes wait for approval", "deletes", n, "of", total, "limit", l.s.limit.String(), "id", r.waiting.ID)
+		if r.told != r.waiting.ID { // else it was before the connection was cut
+			r.told = r.waiting.ID
+			l.journal(index.Withheld, index.ByRule, l.s.cfg.Peer, fmt.Sprintf("%d deletes of %d paths, more than max_delete %v: %s", n, total, l.s.limit, r.told))
+		}
 	}
 	return true
 }

@@ -37,6 +37,7 @@ type rounds struct {
 	approved index.Seq    // deletes heard up to here are approved
 	deleted  gauge.Minute // removals done lately
 	waiting  *report.Waiting
+	told     string    // id of the last waiting that was journalled
 	shown    index.Seq // of waiting: the last of the removals was heard at this position
 	seen     int64     // removals that waited when last counted
 	quiet    time.Time // removals wait until then, for more to be heard
@@ -86,7 +87,7 @@ type copying struct {
 func (r *rounds) reset() {
 	*r = rounds{
 		kick: true, flying: map[index.Path]bool{}, fetching: map[index.Hash]bool{}, small: map[index.Path]small{},
-		open: map[index.Path]bool{}, approved: r.approved, deleted: r.deleted,
+		open: map[index.Path]bool{}, approved: r.approved, deleted: r.deleted, told: r.told,
 	}
 }
 

@@ -394,6 +394,24 @@ func (tx *Tx) At(pos index.Seq) (*index.Record, error) {
 	return r, nil
 }
 
+// Sighting is how this node noticed the edit that r.Ours is, if it is one of its
+// own and the journal still has it.
+func (tx *Tx) Sighting(r *index.Record) (index.Sighting, error) {
+	m, err := tx.loadMeta()
+	if err != nil || r.Ours == nil || r.Ours.Origin != m.Node {
+		return index.Sighting{}, err
+	}
+	e, ok, err := tx.Event(r.Ours.Version.At(m.Epoch))
+	if err != nil || !ok || e.Path != r.Path {
+		return index.Sighting{}, err
+	}
+	out := index.Sighting{How: e.How, Time: e.Time, Other: e.From}
+	if !e.Entry.Live() {
+		out.Other = e.To
+	}
+	return out, nil
+}
+
 // Since yields the records whose Pos is greater than pos, in order of Pos.
 func (tx *Tx) Since(pos index.Seq) iter.Seq2[*index.Record, error] {
 	return func(yield func(*index.Record, error) bool) {

@@ -23,7 +23,13 @@ type Landing struct {
 	How  index.How
 	By   index.NodeID
 	From index.Path
+	To   index.Path
+	Rule string
 	Note string
+
+	// Said, with a nil Entry, journals the above all the same: it was an edit of
+	// this node's own, which the next look finds.
+	Said bool
 
 	Out      *Displaced      // what came out of the tree; nil: nothing
 	Conflict *index.Conflict // Path, Time and Kept are filled in, and Loser if it is nil
@@ -46,6 +52,11 @@ func (e Env) Commit(tx *store.Tx, l *Landing) (kept uint64, err error) {
 	}()
 	for _, id := range l.Intents {
 		if err := tx.DropIntent(id); err != nil {
+			return 0, err
+		}
+	}
+	if l.Said {
+		if _, err := tx.Note(e.event(l)); err != nil {
 			return 0, err
 		}
 	}
@@ -90,6 +101,13 @@ func (e Env) keep(tx *store.Tx, l *Landing) (uint64, error) {
 	return tx.AddKept(k)
 }
 
+func (e Env) event(l *Landing) index.Event {
+	return index.Event{
+		Path: l.Path, What: l.What, How: l.How, Node: l.By, Time: e.Now().UnixNano(),
+		From: l.From, To: l.To, Entry: l.Entry, Rule: l.Rule, Note: l.Note,
+	}
+}
+
 // become makes l.Entry ours, and the base if the peer has the same version.
 func (e Env) become(tx *store.Tx, r *index.Record, l *Landing) error {
 	if l.Entry == nil {
@@ -102,10 +120,9 @@ func (e Env) become(tx *store.Tx, r *index.Record, l *Landing) error {
 	if !l.Entry.Live() && l.Stamp != (index.Stamp{}) {
 		return errors.New("a tombstone with a stamp")
 	}
-	pos, err := tx.Note(index.Event{
-		Path: l.Path, What: l.What, How: l.How, Node: l.By, Time: e.Now().UnixNano(),
-		From: l.From, Entry: l.Entry, Note: l.Note,
-	})
+	ev := e.event(l)
+	ev.SetSeen(r.SeenOf(l.Entry))
+	pos, err := tx.Note(ev)
 	if err != nil {
 		return err
 	}

@@ -197,7 +197,7 @@ func (u *unfolding) lift(p index.Path, info vfs.Info) error {
 
 // note remembers that what was at p went; r is its record, or nil.
 func (u *unfolding) note(p index.Path, r *index.Record, out *Displaced) {
-	l := &Landing{Path: p, What: index.Adopted, How: u.how, By: u.by(), Out: out}
+	l := &Landing{Path: p, What: index.Adopted, How: u.how, By: u.by(), Out: out, Rule: u.in.Rule}
 	if r != nil && r.Ours.Live() {
 		// Not doomed by now: the next look finds it gone, as any edit.
 		l.Entry = u.env.doomed(r)

@@ -9,9 +9,10 @@ import (
 )
 
 // Approve writes down that a person approved the deletes heard up to a
-// position of the peer's, so that a restart does not ask again.
-func (b *Book) Approve(upto index.Seq) error {
-	return b.Amend(func(m *store.Meta) { m.Approved = approval(m.PeerEpoch, upto) })
+// position of the peer's, so that a restart does not ask again. what says, for
+// the journal, which deletes these are.
+func (b *Book) Approve(upto index.Seq, what string) error {
+	return b.Order(index.Approved, what, func(m *store.Meta) { m.Approved = approval(m.PeerEpoch, upto) })
 }
 
 // approval is how Meta.Approved is written: which life of the peer's journal,

@@ -106,12 +106,34 @@ func (b *Book) Counts() (c store.Counts, err error) {
 
 // Amend changes what the index says of itself.
 func (b *Book) Amend(change func(*store.Meta)) error {
+	return b.Store.Update(func(tx *store.Tx) error { return amend(tx, change) })
+}
+
+func amend(tx *store.Tx, change func(*store.Meta)) error {
+	m, err := tx.Meta()
+	if err != nil {
+		return err
+	}
+	change(&m)
+	return tx.PutMeta(m)
+}
+
+// Journal writes down a decision about the whole share: see index.What.OfShare.
+func (b *Book) Journal(what index.What, how index.How, by index.NodeID, note string) error {
+	return b.Store.Update(func(tx *store.Tx) error { return b.ofShare(tx, what, how, by, note) })
+}
+
+func (b *Book) ofShare(tx *store.Tx, what index.What, how index.How, by index.NodeID, note string) error {
+	_, err := tx.Note(index.Event{What: what, How: how, Node: by, Time: b.Now().UnixNano(), Note: note})
+	return err
+}
+
+// Order is Amend because a person said so, which the journal then says too.
+func (b *Book) Order(what index.What, note string, change func(*store.Meta)) error {
 	return b.Store.Update(func(tx *store.Tx) error {
-		m, err := tx.Meta()
-		if err != nil {
+		if err := amend(tx, change); err != nil {
 			return err
 		}
-		change(&m)
-		return tx.PutMeta(m)
+		return b.ofShare(tx, what, index.ByUser, b.Policy.Self, note)
 	})
 }

@@ -63,7 +63,7 @@ func (w *writing) change(c *wire.Change, out *Heard) error {
 	if r == nil {
 		r = &index.Record{Path: c.Path}
 	}
-	r.Theirs, r.Heard = c.Entry, c.Pos
+	r.Theirs, r.Heard, r.Noticed = c.Entry, c.Pos, c.Noticed
 	if err := w.settle(r); err != nil {
 		return err
 	}

@@ -52,6 +52,7 @@ func (b *Book) Record(files vfs.Files, batch []Findings, now int64, apart bool) 
 			return err
 		}
 		w.apart = apart
+		w.moves = movesIn(batch)
 		for _, deletions := range []bool{false, true} {
 			for _, fs := range batch {
 				w.how = fs.How
@@ -112,6 +113,10 @@ func (w *writing) edit(f *scan.Finding, out *Recorded) error {
 	if f.Entry.Kind == index.Gone && !r.Ours.Live() {
 		return nil
 	}
+	ev := index.Event{What: f.What, Node: w.book.Policy.Self}
+	if ev.From, ev.To, err = w.moved(f, r); err != nil {
+		return err
+	}
 	e := diff.Edited(r.Ours, f.Entry, w.meta.Epoch, w.next())
 	e.Origin = w.book.Policy.Self
 	e.Apart = e.Kind == index.Gone && w.apart
@@ -122,7 +127,7 @@ func (w *writing) edit(f *scan.Finding, out *Recorded) error {
 		r.Stamp = index.Stamp{}
 		out.Snaps = append(out.Snaps, Snap{f.Path, e.Hash})
 	}
-	if err := w.note(r, f.What, w.book.Policy.Self, ""); err != nil {
+	if err := w.journal(r, ev); err != nil {
 		return err
 	}
 	out.Edits++

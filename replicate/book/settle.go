@@ -15,6 +15,8 @@ type writing struct {
 	how   index.How
 	hold  bool // the session is held: decide, but act on nothing
 	apart bool // no peer is connected
+
+	moves moves // of the findings that are being recorded
 }
 
 // begin reads what every job needs to know.
@@ -28,9 +30,14 @@ func (b *Book) begin(tx *store.Tx, how index.How, now int64) (*writing, error) {
 
 // note journals r.Ours as the state of r.Path from here on.
 func (w *writing) note(r *index.Record, what index.What, node index.NodeID, line string) error {
-	pos, err := w.tx.Note(index.Event{
-		Path: r.Path, What: what, How: w.how, Node: node, Time: w.now, Entry: r.Ours, Note: line,
-	})
+	return w.journal(r, index.Event{What: what, Node: node, Rule: line})
+}
+
+// journal is note with more to say.
+func (w *writing) journal(r *index.Record, e index.Event) error {
+	e.Path, e.How, e.Time, e.Entry = r.Path, w.how, w.now, r.Ours
+	e.SetSeen(r.SeenOf(r.Ours))
+	pos, err := w.tx.Note(e)
 	r.Pos = pos
 	return err
 }
@@ -45,6 +52,7 @@ func (w *writing) next() index.Seq { return w.tx.Head() + 1 }
 // the nodes ignores is left alone; only what changes nothing goes on.
 func (w *writing) settle(r *index.Record) error {
 	v := w.book.Decide(r)
+	was := r.Next
 	r.Next = diff.Next(v)
 	left := w.book.Ignores(r)
 	switch v.Act {
@@ -81,6 +89,12 @@ func (w *writing) settle(r *index.Record) error {
 		}
 		if err := w.revive(r, v.Line); err != nil {
 			return err
+		}
+	case diff.Hold:
+		if was != index.Held && !left {
+			if err := w.park(r, v.Line); err != nil {
+				return err
+			}
 		}
 	}
 	if left && r.Next != index.Nothing {
@@ -119,6 +133,14 @@ func (w *writing) revive(r *index.Record, line string) error {
 	r.Ours = &e
 	r.Next = index.Wait
 	return w.note(r, index.Revived, w.book.Policy.Self, line)
+}
+
+// park journals that a conflict waits for a person. Nothing changes by that.
+func (w *writing) park(r *index.Record, line string) error {
+	e := index.Event{Path: r.Path, What: index.Parked, How: w.how, Node: r.Theirs.Origin, Time: w.now, Rule: line}
+	e.Seen.How, e.Seen.Time = r.Noticed.How, r.Noticed.Time
+	_, err := w.tx.Note(e)
+	return err
 }
 
 // forgettable reports whether r is a tombstone that both sides have and that

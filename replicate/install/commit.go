@@ -56,7 +56,7 @@ func (b *batch) commit() error {
 
 func (b *batch) landing(t *task) *landing.Landing {
 	l := &landing.Landing{
-		Path: t.path, Record: t.rec, What: t.job.What, How: t.how(), By: t.job.By, Note: t.job.Note, Out: t.out,
+		Path: t.path, Record: t.rec, What: t.job.What, How: t.how(), By: t.job.By, Rule: t.rule(), Note: t.job.Note, Out: t.out,
 	}
 	if l.What == 0 {
 		l.What = index.Adopted
@@ -76,6 +76,11 @@ func (b *batch) landing(t *task) *landing.Landing {
 		if t.verb == index.Move {
 			l.From = t.job.From
 		}
+		if t.to != nil && t.to.done {
+			l.To = t.to.path
+		}
+	case t.done && t.job.Own:
+		l.Said = true
 	case t.retake != (index.Stamp{}):
 		l.Stamp = t.retake
 	}

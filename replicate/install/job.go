@@ -48,6 +48,7 @@ type Job struct {
 	// it becomes.
 	From      index.Path
 	FromEntry *index.Entry
+	FromRule  string // the line of the decision table by which it goes
 
 	// Own makes this an edit of this node's, a restore: the tree is changed, the record is
 	// left as it is, and the caller examines Path, which finds the edit.
@@ -56,7 +57,8 @@ type Job struct {
 	What     index.What      // of the journal's event; 0: Adopted
 	How      index.How       // likewise; 0: ByPeer
 	By       index.NodeID    // whose change it is; 0: Entry.Origin
-	Note     string          // the rule that decided
+	Rule     string          // the line of the decision table
+	Note     string          // likewise of the event, for people
 	Reason   index.Reason    // of the kept version; 0: Removed or Overwritten
 	Conflict *index.Conflict // recorded with it; Path, Time and Kept are filled in
 }

@@ -155,7 +155,7 @@ func (b *batch) promise() error {
 // name for what is kept: Replay takes the two together.
 func (t *task) promise() {
 	in := &t.intent
-	in.Verb, in.Path, in.Entry, in.Reason = t.verb, t.path, t.entry, t.reason()
+	in.Verb, in.Path, in.Entry, in.Reason, in.Rule = t.verb, t.path, t.entry, t.reason(), t.rule()
 	in.Expect = t.rec.Stamp
 	switch t.verb {
 	case index.Place:

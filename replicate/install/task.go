@@ -47,6 +47,14 @@ type task struct {
 	kept   uint64
 }
 
+// rule is the line of the decision table that t follows.
+func (t *task) rule() string {
+	if t.path != t.job.Path {
+		return t.job.FromRule // the source of a move that has no job of its own
+	}
+	return t.job.Rule
+}
+
 // over reports whether nothing more is to be tried for t.
 func (t *task) over() bool { return t.done || t.raced || t.busy || t.stale || t.err != nil }
 

@@ -100,11 +100,14 @@ func (sess *Session) compose(files vfs.Files, from, live index.Seq) (*wire.Chang
 				c.Agreed = r.Heard
 			} else {
 				c.Path, c.Entry = r.Path, r.Ours
+				if c.Noticed, err = tx.Sighting(r); err != nil {
+					return err
+				}
 				if small {
 					bytes += r.Ours.Size
 				}
 			}
-			bytes += int64(len(c.Path)) + 200
+			bytes += int64(len(c.Path)+len(c.Noticed.Other)) + 200
 			changes, along = append(changes, c), append(along, small)
 		}
 		if full {

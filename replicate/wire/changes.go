@@ -29,6 +29,9 @@ type Change struct {
 	// Agreed, if not 0, says: the state of this path is what you announced at
 	// this position of yours. Path, Entry and Content are then absent.
 	Agreed index.Seq
+	// Noticed is how the sender noticed an edit of its own; zero otherwise, or if
+	// it is not known, or not known here.
+	Noticed index.Sighting
 }
 
 func (m *Changes) check() error {
@@ -54,7 +57,7 @@ func (m *Changes) check() error {
 
 func (c *Change) check() error {
 	if c.Agreed != 0 {
-		if c.Path != "" || c.Entry != nil || len(c.Content) > 0 {
+		if c.Path != "" || c.Entry != nil || len(c.Content) > 0 || c.Noticed.How != 0 {
 			return errors.New("has both a state and an agreed position")
 		}
 		return nil
@@ -64,6 +67,11 @@ func (c *Change) check() error {
 	}
 	if c.Entry == nil {
 		return errors.New("has no entry")
+	}
+	if c.Noticed.Other != index.Root {
+		if _, err := index.ParsePath(string(c.Noticed.Other)); err != nil {
+			return fmt.Errorf("moved from or to: %w", err)
+		}
 	}
 	switch {
 	case len(c.Content) == 0:
@@ -105,6 +113,9 @@ func (c *Change) proto() *wirepb.Change {
 	if c.Entry != nil {
 		p.Entry = index.EntryToProto(c.Entry)
 	}
+	if c.Noticed.How != 0 {
+		p.How, p.Time, p.Other = uint32(c.Noticed.How), c.Noticed.Time, []byte(c.Noticed.Other)
+	}
 	return p
 }
 
@@ -116,6 +127,9 @@ func changeFrom(p *wirepb.Change) (Change, error) {
 			return c, err
 		}
 		c.Entry = e
+	}
+	if p.How > 0 && p.How <= uint32(index.ByRule) { // a newer peer may know more
+		c.Noticed = index.Sighting{How: index.How(p.How), Time: p.Time, Other: index.Path(p.Other)}
 	}
 	return c, nil
 }

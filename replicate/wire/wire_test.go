@@ -46,7 +46,7 @@ var samples = []struct {
 	{"changes", &Changes{
 		Changes: []Change{
 			{Pos: 3, Path: "a/b\xff", Entry: file, Content: []byte("hello")},
-			{Pos: 4, Path: "gone\n", Entry: gone},
+			{Pos: 4, Path: "gone\n", Entry: gone, Noticed: index.Sighting{How: index.ByScan, Time: -5, Other: "there"}},
 			{Pos: 9, Agreed: 17},
 		},
 		Through: 12, Head: 13, Run: 5,
@@ -104,6 +104,20 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+var noticed = index.Sighting{How: index.ByWatch, Time: 12345}
+
+// How a change was noticed is for the journal. What a newer peer says of it, and
+// is not known here, is left out.
+func TestUnknownSighting(t *testing.T) {
+	c := Change{Pos: 3, Path: "a", Entry: file, Noticed: noticed}
+	p := c.proto()
+	p.How = uint32(index.ByRule) + 1
+	got, err := changeFrom(p)
+	if err != nil || got.Noticed != (index.Sighting{}) {
+		t.Errorf("%+v, %v", got.Noticed, err)
+	}
+}
+
 func with[M any](m M, change func(*M)) *M {
 	change(&m)
 	return &m
@@ -139,6 +153,8 @@ func TestRulesHoldInBothDirections(t *testing.T) {
 		{"absolute", change(func(c *Change) { c.Path = "/etc/passwd" }), "empty component"},
 		{"no path", change(func(c *Change) { c.Path = "" }), "empty path"},
 		{"no entry", change(func(c *Change) { c.Entry = nil }), "no entry"},
+		{"agreed, and noticed", &Changes{Changes: []Change{{Pos: 3, Agreed: 4, Noticed: noticed}}, Through: 3, Head: 3}, "both"},
+		{"moved from outside", change(func(c *Change) { c.Noticed = noticed; c.Noticed.Other = "../x" }), "moved from or to"},
 		{"both", change(func(c *Change) { c.Agreed = 4 }), "both"},
 		{"content of another size", change(func(c *Change) { c.Content = []byte("four") }), "content of 4 bytes for a file of 5"},
 		{"content of a tombstone", change(func(c *Change) { c.Entry, c.Content = gone, []byte("x") }), "content for a gone"},

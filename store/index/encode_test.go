@@ -79,7 +79,9 @@ func randomRecord(rnd *rand.Rand) *Record {
 			copied := *r.Ours
 			r.Theirs = &copied
 		}
-		r.Noticed = randomSighting(rnd)
+		if r.Noticed = randomSighting(rnd); r.Noticed.How != 0 && rnd.IntN(2) == 0 {
+			r.Noticed.Other = randomPath(rnd)
+		}
 	}
 	return r
 }
@@ -88,7 +90,7 @@ func randomSighting(rnd *rand.Rand) Sighting {
 	if rnd.IntN(3) == 0 {
 		return Sighting{}
 	}
-	return Sighting{How(rnd.IntN(int(ByRule)) + 1), pick(rnd, 0, rnd.Int64())}
+	return Sighting{How(rnd.IntN(int(ByRule)) + 1), pick(rnd, 0, rnd.Int64()), ""}
 }
 
 func TestRecordRoundTrip(t *testing.T) {

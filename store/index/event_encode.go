@@ -45,7 +45,11 @@ func (e *Event) Check() error {
 	case len(e.Rule) > MaxRule:
 		return fmt.Errorf("event %q: rule of %d bytes: the limit is %d", e.Path, len(e.Rule), MaxRule)
 	}
-	if err := e.Seen.check(); err != nil {
+	err := e.Seen.check()
+	if err == nil && e.Seen.Other != Root {
+		err = errors.New("a sighting's other end is the event's")
+	}
+	if err != nil {
 		return fmt.Errorf("event %q: %w", e.Path, err)
 	}
 	if e.Entry == nil {

@@ -134,6 +134,19 @@ type Event struct {
 	Seen Sighting
 }
 
+// SetSeen says how the peer noticed the edit that e is about.
+func (e *Event) SetSeen(s Sighting) {
+	switch {
+	case s.Other == e.Path:
+	case e.Entry.Live() && e.From == Root:
+		e.From = s.Other
+	case !e.Entry.Live() && e.To == Root:
+		e.To = s.Other
+	}
+	s.Other = Root
+	e.Seen = s
+}
+
 // Verb is one of the ways in which a tree, or what was displaced from it, is
 // changed.
 type Verb uint8

@@ -57,7 +57,7 @@ func MarshalRecord(r *Record, class uint32) ([]byte, error) {
 	}
 	m := &indexpb.Record{
 		Ours: EntryToProto(r.Ours), Pos: uint64(r.Pos), Heard: uint64(r.Heard), Next: uint32(r.Next), Class: class,
-		HeardHow: uint32(r.Noticed.How), HeardTime: r.Noticed.Time,
+		HeardHow: uint32(r.Noticed.How), HeardTime: r.Noticed.Time, HeardOther: []byte(r.Noticed.Other),
 	}
 	switch {
 	case r.Theirs == nil:
@@ -127,7 +127,8 @@ func unmarshalRecord(p Path, b []byte, classes func(uint32) (Class, bool)) (*Rec
 	if m.Next > uint32(Left) || m.HeardHow > uint32(ByRule) {
 		return nil, 0, fmt.Errorf("next %d, heard how %d are unknown", m.Next, m.HeardHow)
 	}
-	r := &Record{Path: p, Pos: Seq(m.Pos), Heard: Seq(m.Heard), Next: Next(m.Next), Noticed: Sighting{How(m.HeardHow), m.HeardTime}}
+	r := &Record{Path: p, Pos: Seq(m.Pos), Heard: Seq(m.Heard), Next: Next(m.Next),
+		Noticed: Sighting{How(m.HeardHow), m.HeardTime, Path(m.HeardOther)}}
 	var err error
 	if r.Ours, err = entryFromProto(m.Ours); err != nil {
 		return nil, 0, err

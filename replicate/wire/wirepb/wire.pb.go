@@ -488,7 +488,12 @@ type Change struct {
 	Content []byte                 `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"` // of a small file, at most 32 KiB; or absent
 	// If not 0: the state is the one that the receiver announced at this
 	// position of its own; path, entry and content are absent.
-	Agreed        uint64 `protobuf:"varint,5,opt,name=agreed,proto3" json:"agreed,omitempty"`
+	Agreed uint64 `protobuf:"varint,5,opt,name=agreed,proto3" json:"agreed,omitempty"`
+	// How and when the sender noticed an edit of its own, for the journal: how as
+	// in an index's events, ns since 1970 by the sender's clock. Absent otherwise.
+	How           uint32 `protobuf:"varint,6,opt,name=how,proto3" json:"how,omitempty"`
+	Time          int64  `protobuf:"fixed64,7,opt,name=time,proto3" json:"time,omitempty"`
+	Other         []byte `protobuf:"bytes,8,opt,name=other,proto3" json:"other,omitempty"` // the other end of a rename: moved from there or, if it is gone, to there
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -556,6 +561,27 @@ func (x *Change) GetAgreed() uint64 {
 		return x.Agreed
 	}
 	return 0
+}
+
+func (x *Change) GetHow() uint32 {
+	if x != nil {
+		return x.How
+	}
+	return 0
+}
+
+func (x *Change) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Change) GetOther() []byte {
+	if x != nil {
+		return x.Other
+	}
+	return nil
 }
 
 // Ack says how far the sender has the receiver's journal on stable storage.
@@ -1233,13 +1259,16 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\achanges\x18\x01 \x03(\v2\x11.duet.wire.ChangeR\achanges\x12\x18\n" +
 	"\athrough\x18\x02 \x01(\x04R\athrough\x12\x12\n" +
 	"\x04head\x18\x03 \x01(\x04R\x04head\x12\x10\n" +
-	"\x03run\x18\x04 \x01(\x06R\x03run\"\x89\x01\n" +
+	"\x03run\x18\x04 \x01(\x06R\x03run\"\xc5\x01\n" +
 	"\x06Change\x12\x10\n" +
 	"\x03pos\x18\x01 \x01(\x04R\x03pos\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\fR\x04path\x12'\n" +
 	"\x05entry\x18\x03 \x01(\v2\x11.duet.index.EntryR\x05entry\x12\x18\n" +
 	"\acontent\x18\x04 \x01(\fR\acontent\x12\x16\n" +
-	"\x06agreed\x18\x05 \x01(\x04R\x06agreed\"\x1b\n" +
+	"\x06agreed\x18\x05 \x01(\x04R\x06agreed\x12\x10\n" +
+	"\x03how\x18\x06 \x01(\rR\x03how\x12\x12\n" +
+	"\x04time\x18\a \x01(\x10R\x04time\x12\x14\n" +
+	"\x05other\x18\b \x01(\fR\x05other\"\x1b\n" +
 	"\x03Ack\x12\x14\n" +
 	"\x05heard\x18\x01 \x01(\x04R\x05heard\"\x88\x01\n" +
 	"\aControl\x12+\n" +

@@ -525,14 +525,15 @@ type Record struct {
 	Base          *Entry                 `protobuf:"bytes,2,opt,name=base,proto3" json:"base,omitempty"`
 	Theirs        *Entry                 `protobuf:"bytes,3,opt,name=theirs,proto3" json:"theirs,omitempty"`
 	Stamp         *Stamp                 `protobuf:"bytes,4,opt,name=stamp,proto3" json:"stamp,omitempty"`
-	Pos           uint64                 `protobuf:"varint,5,opt,name=pos,proto3" json:"pos,omitempty"`                                // own journal position that last carried ours
-	Heard         uint64                 `protobuf:"varint,6,opt,name=heard,proto3" json:"heard,omitempty"`                            // the peer's position that carried theirs
-	Next          uint32                 `protobuf:"varint,7,opt,name=next,proto3" json:"next,omitempty"`                              // 0 nothing, 1 take, 2 wait, 3 held, 4 left
-	Same          uint32                 `protobuf:"varint,8,opt,name=same,proto3" json:"same,omitempty"`                              // bits: 1 base is ours, 2 base is theirs, 4 theirs is ours; they are left out
-	Class         uint32                 `protobuf:"varint,9,opt,name=class,proto3" json:"class,omitempty"`                            // what ours (without it, theirs) and stamp leave out; 0: nothing is left out
-	Seqs          []uint64               `protobuf:"varint,10,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`                      // with a class: the version's counters
-	HeardHow      uint32                 `protobuf:"varint,11,opt,name=heard_how,json=heardHow,proto3" json:"heard_how,omitempty"`     // how the node whose edit theirs is noticed it; absent once both agree
-	HeardTime     int64                  `protobuf:"fixed64,12,opt,name=heard_time,json=heardTime,proto3" json:"heard_time,omitempty"` // and when, in ns since 1970 by that node's clock
+	Pos           uint64                 `protobuf:"varint,5,opt,name=pos,proto3" json:"pos,omitempty"`                                 // own journal position that last carried ours
+	Heard         uint64                 `protobuf:"varint,6,opt,name=heard,proto3" json:"heard,omitempty"`                             // the peer's position that carried theirs
+	Next          uint32                 `protobuf:"varint,7,opt,name=next,proto3" json:"next,omitempty"`                               // 0 nothing, 1 take, 2 wait, 3 held, 4 left
+	Same          uint32                 `protobuf:"varint,8,opt,name=same,proto3" json:"same,omitempty"`                               // bits: 1 base is ours, 2 base is theirs, 4 theirs is ours; they are left out
+	Class         uint32                 `protobuf:"varint,9,opt,name=class,proto3" json:"class,omitempty"`                             // what ours (without it, theirs) and stamp leave out; 0: nothing is left out
+	Seqs          []uint64               `protobuf:"varint,10,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`                       // with a class: the version's counters
+	HeardHow      uint32                 `protobuf:"varint,11,opt,name=heard_how,json=heardHow,proto3" json:"heard_how,omitempty"`      // how the node whose edit theirs is noticed it; absent once both agree
+	HeardTime     int64                  `protobuf:"fixed64,12,opt,name=heard_time,json=heardTime,proto3" json:"heard_time,omitempty"`  // and when, in ns since 1970 by that node's clock
+	HeardOther    []byte                 `protobuf:"bytes,13,opt,name=heard_other,json=heardOther,proto3" json:"heard_other,omitempty"` // the other end of a rename
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -649,6 +650,13 @@ func (x *Record) GetHeardTime() int64 {
 		return x.HeardTime
 	}
 	return 0
+}
+
+func (x *Record) GetHeardOther() []byte {
+	if x != nil {
+		return x.HeardOther
+	}
+	return nil
 }
 
 // Event is one line of the journal; the key is its position.
@@ -1750,7 +1758,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x04mode\x18\x05 \x01(\rR\x04mode\x12\x10\n" +
 	"\x03uid\x18\x06 \x01(\rR\x03uid\x12\x10\n" +
 	"\x03gid\x18\a \x01(\rR\x03gid\x12\x12\n" +
-	"\x04same\x18\b \x01(\rR\x04same\"\xe0\x02\n" +
+	"\x04same\x18\b \x01(\rR\x04same\"\x81\x03\n" +
 	"\x06Record\x12%\n" +
 	"\x04ours\x18\x01 \x01(\v2\x11.duet.index.EntryR\x04ours\x12%\n" +
 	"\x04base\x18\x02 \x01(\v2\x11.duet.index.EntryR\x04base\x12)\n" +
@@ -1765,7 +1773,9 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	" \x03(\x04R\x04seqs\x12\x1b\n" +
 	"\theard_how\x18\v \x01(\rR\bheardHow\x12\x1d\n" +
 	"\n" +
-	"heard_time\x18\f \x01(\x10R\theardTime\"\xdd\x02\n" +
+	"heard_time\x18\f \x01(\x10R\theardTime\x12\x1f\n" +
+	"\vheard_other\x18\r \x01(\fR\n" +
+	"heardOther\"\xdd\x02\n" +
 	"\x05Event\x12\x16\n" +
 	"\x06shared\x18\x01 \x01(\rR\x06shared\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\fR\x04path\x12\x12\n" +
