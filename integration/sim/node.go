@@ -33,6 +33,7 @@ type node struct {
 	people  memfs.People
 	file    string // of the index
 	chances *chances
+	skew    atomic.Int64 // of its clock, in ns
 
 	crashes map[int]Crash // at which operations
 
@@ -214,6 +215,7 @@ func (n *node) config(l *life) replicate.Config {
 			},
 			Commit: l.commit,
 			Turn:   l.turn,
+			Clock:  n.now,
 			Random: func() uint64 {
 				return mix(n.w.Seed*0x9e3779b97f4a7c15 + uint64(n.id)<<48 + uint64(l.number)<<24 + l.random.Add(1))
 			},

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -35,6 +36,8 @@ type Swarm struct {
 	Full   bool          // failures are of a full disk, not of a broken one
 	Late   time.Duration // longest delay of file events
 	Lose   float64       // probability that a file event is lost
+	Skew   time.Duration // how far the hosts' clocks may be off; 0: not
+	Step   time.Duration // mean time between steps of a clock; 0: none
 	Most   int           // file events that may wait before the queue overflows; 0: any number
 }
 
@@ -97,6 +100,10 @@ func Draw(seed uint64) Swarm {
 		s.Most = 1 + r.IntN(6)
 	}
 	s.Forget = rare(0.1, 0.5)
+	if some(0.3) {
+		s.Skew = time.Duration(float64(time.Second) * math.Pow(10*24*3600, r.Float64()))
+		s.Step = every(0.5)
+	}
 	return s
 }
 

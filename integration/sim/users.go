@@ -285,7 +285,7 @@ func (u *user) chmod() string {
 
 func (u *user) touch() string {
 	p := u.path(file)
-	t := time.Now().UnixNano()
+	t := u.n.now().UnixNano()
 	if u.r.IntN(2) == 0 {
 		t -= u.r.Int64N(int64(time.Hour))
 	}

@@ -51,8 +51,8 @@ type World struct {
 
 // counts is what happened.
 type counts struct {
-	edits, ops, power, kill, stop, cuts, torn, stalls, disk, commits, lost, forgot atomic.Int64
-	hours                                                                          time.Duration
+	edits, ops, power, kill, stop, cuts, torn, stalls, disk, commits, lost, forgot, steps atomic.Int64
+	hours                                                                                 time.Duration
 }
 
 // Schedule is what people do on the two trees, instead of drawn users.
@@ -119,6 +119,7 @@ func (w *World) newNode(name, peer string, id, pid index.NodeID, dir string) *no
 		w: w, name: name, peer: peer, id: id, pid: pid, disk: disk, crashes: map[int]Crash{},
 		file: filepath.Join(dir, name+".db"), chances: newChances(w.Seed, name),
 	}
+	disk.Clock = n.now
 	n.people = memfs.People{D: disk, Saw: func(before, after []memfs.Thing) { w.ledger.did(n, before, after) }}
 	return n
 }
@@ -142,6 +143,7 @@ func (w *World) live(schedule Schedule) {
 	} else {
 		w.chaos.Go(func() { schedule(w) })
 	}
+	w.clocks()
 	w.weather()
 	w.chaos.Wait()
 	time.Sleep(time.Millisecond) // what came in the same instant still has its fate

@@ -27,6 +27,8 @@ const (
 
 // Disk is one filesystem: a root, and a holding area beside it.
 type Disk struct {
+	// Clock is the host's clock; nil: time.Now.
+	Clock func() time.Time
 	// Tick is how coarsely the kernel stamps files.
 	Tick time.Duration
 	// Leases says whether it can be told that a file is open for writing.
@@ -73,12 +75,20 @@ func New() *Disk {
 	return d
 }
 
+// now is the time as the kernel stamps it.
 func (d *Disk) now() int64 {
-	t := time.Now().UnixNano()
+	t := d.clock().UnixNano()
 	if d.Tick > 0 {
 		t -= t % int64(d.Tick)
 	}
 	return t
+}
+
+func (d *Disk) clock() time.Time {
+	if d.Clock == nil {
+		return time.Now()
+	}
+	return d.Clock()
 }
 
 func (d *Disk) newNode(mode uint32) *node {

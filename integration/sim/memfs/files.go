@@ -301,8 +301,8 @@ func (f *Files) Inside(h vfs.Held) (vfs.Files, error) {
 // tick is as in scan/vfs.
 const tick = 10 * time.Millisecond
 
-func fresh(s index.Stamp) time.Duration {
-	age := time.Since(time.Unix(0, s.Ctime))
+func (d *Disk) fresh(s index.Stamp) time.Duration {
+	age := d.clock().Sub(time.Unix(0, s.Ctime))
 	if age < 0 || age > tick {
 		return 0
 	}

@@ -260,9 +260,9 @@ func (f *Files) Snapshot(p index.Path, h vfs.Held) (index.Stamp, error) {
 		return index.Stamp{}, fmt.Errorf("open %v: %w", p, err)
 	}
 	before := f.stat(n)
-	if wait := fresh(before); wait > 0 {
+	if wait := f.d.fresh(before); wait > 0 {
 		time.Sleep(wait)
-		if before = f.stat(n); fresh(before) > 0 {
+		if before = f.stat(n); f.d.fresh(before) > 0 {
 			return index.Stamp{}, fmt.Errorf("snapshot %v: %w", p, vfs.ErrChanged)
 		}
 	}
