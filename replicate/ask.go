@@ -75,7 +75,7 @@ func (l *loop) released() {
 		l.remember(func(m *store.Meta) { m.Connected = l.s.now().UnixNano() })
 	}
 	l.talk.held = false
-	l.rounds.kick = true
+	l.rounds.Kick()
 }
 
 // Approve lets deletes that wait for approval happen. id is that of the
@@ -92,7 +92,7 @@ func (s *Share) Approve(ctx context.Context, id string) error {
 			done <- nil
 			return
 		}
-		w := l.rounds.waiting
+		w := l.rounds.Waiting()
 		switch {
 		case w == nil:
 			done <- errors.New("nothing waits for approval")
@@ -107,13 +107,13 @@ func (s *Share) Approve(ctx context.Context, id string) error {
 // approve writes the approval down, so that a restart does not ask again. It is
 // for what the person was shown: what was heard since then has to be shown too.
 func (l *loop) approve(done chan<- error) {
-	upto, w := l.rounds.shown, l.rounds.waiting
+	upto, w := l.rounds.Shown(), l.rounds.Waiting()
 	what := fmt.Sprintf("%d deletes of %d paths, %s", w.Deletes, w.Total, w.ID)
 	l.ask(func() func() {
 		err := l.s.book.Approve(upto, what)
 		return func() {
 			if err == nil {
-				l.rounds.approved, l.rounds.waiting, l.rounds.kick = upto, nil, true
+				l.rounds.Approve(upto)
 			}
 			done <- err
 		}
@@ -159,7 +159,7 @@ func (s *Share) setPaused(ctx context.Context, paused bool) error {
 			return func() {
 				if err == nil {
 					l.published.paused = paused
-					l.rounds.kick = true
+					l.rounds.Kick()
 					l.publishNow(time.Now())
 				}
 				done <- err

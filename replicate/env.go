@@ -6,6 +6,7 @@ import (
 	"duet/diff"
 	"duet/recovery/landing"
 	"duet/replicate/install"
+	"duet/replicate/rounds"
 	"duet/scan/vfs"
 	"duet/store/index"
 )
@@ -23,6 +24,14 @@ func (s *Share) landingEnv() landing.Env {
 
 func (s *Share) installEnv() install.Env {
 	return install.Env{Env: s.landingEnv(), Recheck: s.recheck}
+}
+
+// roundsOptions are what the rounds need to know of the share.
+func (l *loop) roundsOptions() rounds.Options {
+	return rounds.Options{
+		Share: l.s.cfg.Name, Peer: l.s.cfg.PeerName, Book: l.s.book, Trouble: &l.trouble, Limit: l.s.limit,
+		Names: l.s.boot, Meta: l.s.metaFor, Revive: l.revive, Journal: l.journal, Log: l.log,
+	}
 }
 
 // recheck decides again, at the last moment: a job whose reason has gone is

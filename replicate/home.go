@@ -123,7 +123,8 @@ func (l *loop) rootOpened(o opened, now time.Time) {
 	r.files, r.watcher, r.ready = o.files, o.watcher, false
 	r.next = now.Add(rootEvery)
 	l.notice.blind, l.notice.limited = "", false
-	l.rounds.reset()
+	l.rounds.Reset()
+	clear(l.open)
 	l.lane.ready = nil
 	if o.report.Intents > 0 || o.report.Found > 0 {
 		l.log.Info("settled what a crash left", "interrupted", o.report.Intents, "finished", o.report.Finished, "found", o.report.Found)

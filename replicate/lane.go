@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"duet/replicate/book"
+	"duet/replicate/rounds"
 	"duet/scan"
 	"duet/store/index"
 )
@@ -17,7 +18,7 @@ type lane struct {
 	turn    int             // whose turn it is, so that none starves
 	asked   []func() func() // what people and the session asked for
 	records []findings      // at most maxRecords, plus what one examination found
-	ready   []*batch        // staged, at most maxBatches
+	ready   []*rounds.Batch // staged
 }
 
 // findings is what a scan or an examination saw, on its way into the index.
@@ -127,7 +128,7 @@ func (l *loop) recorded(jobs []findings, out book.Recorded, now time.Time) {
 		}
 	}
 	if out.Edits > 0 {
-		l.rounds.kick = true
+		l.rounds.Kick()
 		l.talk.wake()
 	}
 }

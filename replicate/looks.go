@@ -103,7 +103,7 @@ func (l *loop) examined(serial int, due, again []scan.Dirty, err error, now time
 	}
 	n.dirty.Put(again...)
 	l.trouble.WellAgain(serial)
-	l.rounds.kick = true
+	l.rounds.Kick()
 }
 
 // apart puts those of due back, for a moment, that another examination has in

@@ -10,6 +10,7 @@ import (
 	"duet/replicate/book"
 	"duet/replicate/gauge"
 	"duet/replicate/report"
+	"duet/replicate/rounds"
 	"duet/replicate/trouble"
 	"duet/scan"
 	"duet/scan/vfs"
@@ -19,15 +20,10 @@ import (
 
 // Bounds of what a share has in hand at once.
 const (
-	mailbox       = 256             // funcs waiting for the loop
-	maxRecords    = 4               // batches of findings not committed
-	maxExamine    = 2000            // dirty paths looked at together
-	maxBatch      = 512             // paths fetched and installed together
-	maxBatchBytes = 64 << 20        // contents fetched and installed together
-	maxBatches    = 3               // batches on their way
-	bigFile       = 4 << 20         // a file of this size has a batch of its own
-	maxBig        = 2               // of those batches
-	rootEvery     = 5 * time.Second // how often the root's identity is looked at
+	mailbox    = 256             // funcs waiting for the loop
+	maxRecords = 4               // batches of findings not committed
+	maxExamine = 2000            // dirty paths looked at together
+	rootEvery  = 5 * time.Second // how often the root's identity is looked at
 )
 
 // loop is the state of a share. Only the goroutine in Share.Run touches it.
@@ -46,9 +42,10 @@ type loop struct {
 	notice  notice
 	lane    lane
 	talk    conversation
-	rounds  rounds
+	rounds  *rounds.Rounds
 	trouble trouble.Paths
 	keeping keeping
+	open    map[index.Path]bool // directories to shut when all is done, see shut.go
 
 	waiters   []waiter
 	lags      gauge.Lags
@@ -67,6 +64,7 @@ type root struct {
 	final     bool         // only a restart ends the halt
 	reason    string       // the same in words, and what to do
 	emptied   bool         // waits for approval: a scan would find everything gone
+	told      bool         // that it waits is journalled
 	next      time.Time    // when to look again
 	again     time.Time    // when to replay again what could not be settled; zero if all was
 	unsettled int          // replays in a row that left something
@@ -134,7 +132,9 @@ func newLoop(s *Share) *loop {
 	l.notice.dirty = scan.NewDirtySet(s.cfg.Settle)
 	l.notice.snaps = map[index.Path]index.Hash{}
 	l.notice.looking, l.notice.crossed = map[int][]scan.Dirty{}, map[index.Path]bool{}
-	l.rounds.reset()
+	l.open = map[index.Path]bool{}
+	var approved index.Seq
+	defer func() { l.rounds = rounds.New(l.roundsOptions(), approved) }()
 	if s.st == nil {
 		l.root.halt, l.root.reason, l.root.final = report.IndexError, s.broken.Error(), true
 		return l
@@ -142,7 +142,7 @@ func newLoop(s *Share) *loop {
 	err := s.st.View(func(tx *store.Tx) error {
 		m, err := tx.Meta()
 		l.published.paused = m.Paused
-		l.rounds.approved = book.ApprovedUpTo(m)
+		approved = book.ApprovedUpTo(m)
 		return err
 	})
 	if err != nil {
@@ -214,7 +214,7 @@ func (l *loop) arm(now time.Time) {
 		sooner(l.root.next)
 		sooner(l.root.again)
 		sooner(l.trouble.Next(now))
-		sooner(l.rounds.quiet)
+		sooner(l.rounds.Due())
 		if l.root.ready {
 			sooner(l.notice.wake())
 			if !l.keeping.busy && l.keeping.held == 0 {

@@ -7,6 +7,7 @@ import (
 
 	"duet/replicate/book"
 	"duet/replicate/link"
+	"duet/replicate/room"
 	"duet/replicate/talk"
 	"duet/replicate/wire"
 	"duet/scan"
@@ -146,7 +147,7 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 	if theirs.Records == 0 {
 		live = 0
 	}
-	l.rounds.kick = true
+	l.rounds.Kick()
 	l.log.Info("connected to peer", "peer", l.s.cfg.PeerName, "version", theirs.Version, "to_hear", t.head-t.heard, "to_tell", m.Head-from)
 	if !t.held { // a look at the plan is not the end of an outage
 		l.remember(func(m *store.Meta) { m.Connected = l.s.now().UnixNano() })
@@ -207,7 +208,7 @@ func (l *loop) hearJob(now time.Time) func() func() {
 	t.inbox = nil
 	return func() func() {
 		var out book.Heard
-		err := l.s.roomForIndex()
+		err := room.ForIndex(l.s.st.Path())
 		if err == nil {
 			out, err = l.s.book.Hear(msgs, acked, l.s.now().UnixNano(), hold)
 		}
@@ -256,7 +257,7 @@ func (l *loop) heard(out book.Heard) {
 		l.lags.End(p, now)
 	}
 	l.dropSnapshots(out.Agreed)
-	l.rounds.kick = true
+	l.rounds.Kick()
 	if out.Noted {
 		t.wake()
 	}
@@ -274,8 +275,8 @@ func (l *loop) sayAck() {
 // misheard ends a session in which the peer said something impossible, or in
 // which the index could not be written.
 func (l *loop) misheard(sess *talk.Session, err error) {
-	var room *roomError
-	if errors.As(err, &room) {
+	var full *room.FullError
+	if errors.As(err, &full) {
 		l.unfit(sess, err)
 		return
 	}

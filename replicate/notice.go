@@ -74,8 +74,8 @@ func (l *loop) scan(now time.Time) {
 	}
 	if n.first && counts.Files+counts.Dirs+counts.Links > 0 && !l.root.acceptGap && l.looksEmptied() {
 		l.root.emptied, l.root.next = true, now.Add(rootEvery)
-		if l.rounds.told != emptiedID {
-			l.rounds.told = emptiedID
+		if !l.root.told {
+			l.root.told = true
 			l.journal(index.Withheld, index.ByScan, l.s.cfg.Node, fmt.Sprintf("the root is empty, and the index has %d paths: %s",
 				counts.Files+counts.Dirs+counts.Links, emptiedID))
 		}
@@ -129,12 +129,12 @@ func (l *loop) scanned(sum scan.Summary, err error, now time.Time) {
 		return
 	}
 	l.trouble.Clear(index.Root)
-	l.rounds.kick = true
+	l.rounds.Kick()
 	if l.root.ready {
 		return
 	}
 	l.root.ready = true
-	l.root.acceptGap, l.rounds.told = false, ""
+	l.root.acceptGap, l.root.told = false, false
 	l.findOpen()
 	l.log.Info("scanned", "files", sum.Files, "directories", sum.Dirs, "links", sum.Links,
 		"changed", sum.Found, "deleted", sum.Deleted, "hashed_bytes", sum.Hashed, "took", took.Round(time.Millisecond))

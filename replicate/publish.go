@@ -78,7 +78,7 @@ func (l *loop) describe(now time.Time) report.Status {
 		Epoch: p.meta.Epoch.String(), Head: p.head, Heard: uint64(p.meta.Heard), Acked: uint64(t.acked),
 		PendingIn: c.Take, PendingOut: c.Wait, Dirty: int64(l.notice.dirty.Len()),
 		Conflicts: c.Conflicts + c.Held, Held: c.Held, Ignored: c.Left, Kept: c.Kept, KeptBytes: c.KeptBytes,
-		Waiting: l.rounds.waiting, Space: l.keeping.short,
+		Waiting: l.rounds.Waiting(), Space: l.keeping.short,
 	}
 	if !t.greeted {
 		st.Acked = uint64(p.meta.Acked)
@@ -112,7 +112,7 @@ func (l *loop) describe(now time.Time) report.Status {
 
 // word is the one word for how the share is, and the reason where one is needed.
 func (l *loop) word(st report.Status, failed int64) (report.State, string) {
-	t, r := &l.talk, &l.rounds
+	t, waiting := &l.talk, l.rounds.Waiting()
 	switch {
 	case l.s.broken != nil:
 		return report.IndexError, l.s.broken.Error()
@@ -132,11 +132,11 @@ func (l *loop) word(st report.Status, failed int64) (report.State, string) {
 		return report.Connecting, fmt.Sprintf("connected; waiting for %s to finish its scan", l.s.cfg.PeerName)
 	case t.held && (st.PendingIn > 0 || st.PendingOut > 0 || !l.drained()):
 		return report.WaitingApproval, fmt.Sprintf("held: look at the plan and apply it with `duet recover %s`", l.s.cfg.Name)
-	case r.waiting != nil:
-		return report.WaitingApproval, r.waiting.Reason
+	case waiting != nil:
+		return report.WaitingApproval, waiting.Reason
 	case len(l.lane.ready) > 0 && l.lane.busy:
 		return report.Applying, ""
-	case r.batches > 0:
+	case l.rounds.Busy() > 0:
 		return report.Staging, ""
 	case !l.drained() || l.notice.scanning:
 		return report.Reconciling, ""
@@ -165,23 +165,24 @@ func (l *loop) progress(now time.Time) *report.Progress {
 		}
 		return p
 	}
-	r := &l.rounds
-	if r.batches == 0 {
+	if l.rounds.Busy() == 0 {
 		if l.published.counts.Take == 0 {
-			r.began, r.done, l.published.rate = time.Time{}, 0, gauge.Rate{}
+			l.rounds.Rest()
+			l.published.rate = gauge.Rate{}
 		}
 		return nil
 	}
-	if now.Sub(r.began) < time.Second {
+	done, began := l.rounds.Progress()
+	if now.Sub(began) < time.Second {
 		return nil
 	}
-	p := &report.Progress{Phase: "receiving", Done: r.done, Total: r.done + l.published.counts.Take}
+	p := &report.Progress{Phase: "receiving", Done: done, Total: done + l.published.counts.Take}
 	if s := l.talk.sess; s != nil && s.Fetch != nil {
 		p.Bytes = s.Fetch.Received()
 	}
 	p.Rate = l.published.rate.Of(p.Bytes, now)
-	if secs := now.Sub(r.began).Seconds(); r.done > 0 {
-		p.Left = float64(p.Total-p.Done) * secs / float64(r.done)
+	if secs := now.Sub(began).Seconds(); done > 0 {
+		p.Left = float64(p.Total-p.Done) * secs / float64(done)
 	}
 	return p
 }

@@ -151,7 +151,7 @@ func (l *loop) parted(sess *talk.Session, err error) {
 	}
 	t.sess, t.greeted, t.said, t.held = nil, false, false, false
 	t.inbox, t.since = nil, time.Now()
-	l.rounds.parted()
+	l.rounds.Parted()
 }
 
 // broke ends a session from one of its own goroutines.
@@ -258,7 +258,7 @@ func (l *loop) changes(m *wire.Changes) {
 	t := &l.talk
 	t.head = max(t.head, m.Head)
 	t.inbox = append(t.inbox, m)
-	l.rounds.remember(m)
+	l.rounds.Remember(m)
 }
 
 // dropSnapshots removes the copies that the peer has by now.

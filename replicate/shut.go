@@ -81,11 +81,11 @@ func (s *Share) setMode(files vfs.Files, r *index.Record, mode uint32) error {
 
 // shutAll shuts what was opened, deepest first, once nothing is left to do.
 func (l *loop) shutAll() {
-	if len(l.rounds.open) == 0 {
+	if len(l.open) == 0 {
 		return
 	}
-	paths := slices.SortedFunc(maps.Keys(l.rounds.open), index.Path.Compare)
-	clear(l.rounds.open)
+	paths := slices.SortedFunc(maps.Keys(l.open), index.Path.Compare)
+	clear(l.open)
 	files := l.root.files
 	l.ask(func() func() {
 		for _, p := range slices.Backward(paths) {
@@ -124,9 +124,9 @@ func (l *loop) findOpen() {
 				l.indexFailed("look for open directories", err)
 			}
 			for _, p := range open {
-				l.rounds.open[p] = true
+				l.open[p] = true
 			}
-			l.rounds.kick = true
+			l.rounds.Kick()
 		}
 	})
 }

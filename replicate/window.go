@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"duet/replicate/install"
+	"duet/replicate/transfer"
 	"duet/scan/vfs"
 	"duet/store"
 	"duet/store/index"
@@ -203,7 +204,11 @@ func (c *restoring) run(paths []index.Path, newest map[index.Path]uint64) (n int
 	if err != nil {
 		return n, err
 	}
-	unstage(c.files, c.jobs, done)
+	for i := range done {
+		if j := &c.jobs[i]; j.Staged.Name != "" && !done[i].Done {
+			transfer.Abandon(c.files, j.Staged, j.Entry.Hash, j.Entry.Size)
+		}
+	}
 	for i := range done {
 		c.report(&done[i])
 	}

@@ -1,4 +1,4 @@
-package replicate
+package rounds
 
 import (
 	"errors"
@@ -15,14 +15,14 @@ import (
 
 // picking is one look through what is to do, for one batch.
 type picking struct {
-	l     *loop
-	tx    *store.Tx
-	now   time.Time
-	b     *batch
-	links bool // symlinks, and what stops being a directory, too
-	later bool // something was left for when these may be
-	dirs  map[index.Path]bool
-	used  map[index.Path]bool // sources of moves in this batch
+	rounds *Rounds
+	tx     *store.Tx
+	m      Moment
+	b      *Batch
+	links  bool // symlinks, and what stops being a directory, too
+	later  bool // something was left for when these may be
+	dirs   map[index.Path]bool
+	used   map[index.Path]bool // sources of moves in this batch
 
 	withholds *bool // what withheld said; nil if it was not asked
 	approved  bool  // only removals that a person has approved
@@ -31,48 +31,43 @@ type picking struct {
 // pick makes the next batch from the paths behind the cursor, contents first.
 // end reports that the walk has reached the end of what is to do; the batch is
 // nil if nothing on the way can be done now.
-func (l *loop) pick(now time.Time) (b *batch, end bool, err error) {
-	r := &l.rounds
+func (r *Rounds) pick(m Moment) (b *Batch, end bool, err error) {
 	if r.cursor == index.Root {
 		r.later = false
 	}
-	b, end, later, err := l.pickFrom(r.cursor, now, false)
+	b, end, later, err := r.pickFrom(r.cursor, m, false)
 	r.later = r.later || later
 	if err != nil || b != nil || !end || !r.later || r.batches > 0 {
 		return b, end, err
 	}
 	// Whatever links and type changes may depend on is in place.
-	b, end, _, err = l.pickFrom(index.Root, now, true)
+	b, end, _, err = r.pickFrom(index.Root, m, true)
 	return b, end, err
 }
 
-func (l *loop) pickFrom(from index.Path, now time.Time, links bool) (b *batch, end, later bool, err error) {
+func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end, later bool, err error) {
 	k := &picking{
-		l: l, now: now, links: links, dirs: map[index.Path]bool{}, used: map[index.Path]bool{},
-		b: &batch{
-			small: map[index.Path][]byte{}, metas: map[index.Path]vfs.Meta{},
-			failed: map[index.Path]error{}, sources: map[index.Path]index.Path{},
-		},
+		rounds: r, m: m, links: links, dirs: map[index.Path]bool{}, used: map[index.Path]bool{}, b: newBatch(),
 	}
 	end = true
-	err = l.s.st.View(func(tx *store.Tx) error {
+	err = r.Book.Store.View(func(tx *store.Tx) error {
 		k.tx = tx
-		for r, err := range tx.Todo(from) {
+		for rec, err := range tx.Todo(from) {
 			if err != nil {
 				return err
 			}
-			if len(k.b.jobs)+len(k.b.settle) >= maxBatch || k.b.bytes >= maxBatchBytes || k.b.big {
+			if len(k.b.Jobs)+len(k.b.Settle) >= maxBatch || k.b.bytes >= maxBatchBytes || k.b.big {
 				end = false
 				break
 			}
-			l.rounds.cursor = r.Path
-			if err := k.consider(r); err != nil {
+			r.cursor = rec.Path
+			if err := k.consider(rec); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if len(k.b.jobs)+len(k.b.settle) == 0 {
+	if len(k.b.Jobs)+len(k.b.Settle) == 0 {
 		k.b = nil
 	}
 	return k.b, end, k.later, err
@@ -80,15 +75,15 @@ func (l *loop) pickFrom(from index.Path, now time.Time, links bool) (b *batch, e
 
 // consider adds r to the batch if it can be done now.
 func (k *picking) consider(r *index.Record) error {
-	l, p := k.l, r.Path
-	if l.rounds.flying[p] || l.trouble.Waits(p, k.now) || l.trouble.Blocked(p) || k.used[p] {
+	p := r.Path
+	if k.rounds.busy(p, k.m.Now) || k.used[p] {
 		return nil
 	}
-	v := l.s.book.Decide(r)
+	v := k.rounds.Book.Decide(r)
 	switch v.Act {
 	case diff.Take, diff.TakeOver:
 	default:
-		k.b.settle = append(k.b.settle, p)
+		k.b.Settle = append(k.b.Settle, p)
 		return nil
 	}
 	if v.Entry.Kind == index.Gone {
@@ -112,6 +107,11 @@ func (k *picking) consider(r *index.Record) error {
 	return k.add(r, v)
 }
 
+// busy reports whether p is to be left alone for now.
+func (r *Rounds) busy(p index.Path, now time.Time) bool {
+	return r.flying[p] || r.Trouble.Waits(p, now) || r.Trouble.Blocked(p)
+}
+
 // parent reports whether the directory that is to hold a path is there, or
 // will be before its contents in this batch.
 func (k *picking) parent(dir index.Path) (bool, error) {
@@ -133,7 +133,7 @@ func (k *picking) parent(dir index.Path) (bool, error) {
 // vacant reports whether a directory may give way to a file or link: all that
 // is below it goes too. If something below is to stay, so does the directory.
 func (k *picking) vacant(r *index.Record, v diff.Verdict) (bool, error) {
-	if !k.l.drained() {
+	if !k.m.Drained {
 		return false, nil
 	}
 	stays, waits, err := k.below(r.Path)
@@ -141,7 +141,7 @@ func (k *picking) vacant(r *index.Record, v diff.Verdict) (bool, error) {
 		return false, err
 	}
 	if stays {
-		k.l.revive(r.Path)
+		k.rounds.Revive(r.Path)
 		return false, nil
 	}
 	n, err := k.countBelow(r.Path)
@@ -155,9 +155,6 @@ func (k *picking) vacant(r *index.Record, v diff.Verdict) (bool, error) {
 	if err != nil || withheld {
 		return false, err
 	}
-	if k.b.vacated == nil {
-		k.b.vacated = map[index.Path]int64{}
-	}
 	k.b.vacated[r.Path] = n
 	return true, nil
 }
@@ -168,7 +165,7 @@ func (k *picking) withheld() (bool, error) {
 	if k.withholds != nil {
 		return *k.withholds, nil
 	}
-	todo, err := k.l.removalsIn(k.tx)
+	todo, err := k.rounds.removalsIn(k.tx)
 	if err != nil {
 		return false, err
 	}
@@ -176,7 +173,7 @@ func (k *picking) withheld() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	withheld := k.l.withhold(todo, c, k.now)
+	withheld := k.rounds.withhold(todo, c, k.m.Now)
 	k.withholds = &withheld
 	return withheld, nil
 }
@@ -184,16 +181,15 @@ func (k *picking) withheld() (bool, error) {
 // below looks at the live records below a directory that is to go: stays, if
 // one of them is not to be deleted; waits, if one cannot be now.
 func (k *picking) below(dir index.Path) (stays, waits bool, err error) {
-	l := k.l
 	for c, err := range k.tx.Under(dir) {
 		if err != nil {
 			return false, false, err
 		}
 		switch {
 		case !c.Ours.Live():
-		case !l.s.book.Doomed(c):
+		case !k.rounds.Book.Doomed(c):
 			return true, false, nil
-		case l.rounds.flying[c.Path] || l.trouble.Waits(c.Path, k.now) || l.trouble.Blocked(c.Path), k.approved && !l.approves(c):
+		case k.rounds.busy(c.Path, k.m.Now), k.approved && !k.rounds.approves(c):
 			waits = true
 		}
 	}
@@ -206,7 +202,7 @@ func (k *picking) countBelow(dir index.Path) (n int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if c.Ours.Live() && !k.l.approves(c) {
+		if c.Ours.Live() && !k.rounds.approves(c) {
 			n++
 		}
 	}
@@ -215,62 +211,62 @@ func (k *picking) countBelow(dir index.Path) (n int64, err error) {
 
 // add makes a job of a record.
 func (k *picking) add(r *index.Record, v diff.Verdict) error {
-	l, e := k.l, v.Entry
-	j := l.s.job(r, v)
+	rs, e := k.rounds, v.Entry
+	j := rs.job(r, v)
 	if e.Kind == index.Dir {
 		k.dirs[r.Path] = true
 	}
 	if e.Kind != index.File || index.SameContent(r.Ours, e) {
-		k.b.jobs = append(k.b.jobs, j)
+		k.b.Jobs = append(k.b.Jobs, j)
 		return nil
 	}
-	if s, ok := l.rounds.small[r.Path]; ok && s.hash == e.Hash || e.Size == 0 {
-		j.Staged = l.stageName()
-		k.b.small[r.Path], k.b.metas[r.Path] = s.content, l.s.metaFor(e, r)
-		k.b.jobs = append(k.b.jobs, j)
+	if s, ok := rs.along.small[r.Path]; ok && s.hash == e.Hash || e.Size == 0 {
+		j.Staged = rs.stageName()
+		k.b.small[r.Path], k.b.metas[r.Path] = s.content, rs.Meta(e, r)
+		k.b.Jobs = append(k.b.Jobs, j)
 		return nil
 	}
-	if l.rounds.fetching[e.Hash] || k.wanted(e.Hash) {
+	if rs.fetching[e.Hash] || k.wanted(e.Hash) {
 		return nil // on its way for another path: it will be here to copy
 	}
 	src, moved, err := k.local(r, e)
 	if err != nil {
 		return err
 	}
-	if tries, err := l.trouble.Failed(r.Path); tries > 1 && errors.Is(err, install.ErrContent) {
+	if tries, err := rs.Trouble.Failed(r.Path); tries > 1 && errors.Is(err, install.ErrContent) {
 		src = nil // it is not what the index thinks; fetch it
 	}
 	switch {
 	case moved != nil:
 		k.move(&j, moved)
-	case src != nil && !l.drained():
+	case src != nil && !k.m.Drained:
 		return nil // it may turn out to be a rename
 	case src != nil:
-		j.Staged = l.stageName()
-		k.b.copies = append(k.b.copies, copying{len(k.b.jobs), *src, l.s.metaFor(e, r)})
-		k.b.sources[r.Path] = src.Path
+		j.Staged = rs.stageName()
+		k.b.copies = append(k.b.copies, copying{len(k.b.Jobs), *src, rs.Meta(e, r)})
+		k.b.Sources[r.Path] = src.Path
 		k.b.bytes += e.Size
 	default:
-		if e.Size >= bigFile && (l.rounds.big >= maxBig || len(k.b.jobs) > 0) {
+		if e.Size >= bigFile && (rs.big >= maxBig || len(k.b.Jobs) > 0) {
 			return nil // another batch lands first, and then there is another look
 		}
-		j.Staged = l.stageName()
+		j.Staged = rs.stageName()
 		k.b.wants = append(k.b.wants, transfer.Want{
-			Path: r.Path, Hash: e.Hash, Size: e.Size, Meta: l.s.metaFor(e, r), Staged: j.Staged.Name,
+			Path: r.Path, Hash: e.Hash, Size: e.Size, Meta: rs.Meta(e, r), Staged: j.Staged.Name,
 		})
 		k.b.bytes += e.Size
 		k.b.big = e.Size >= bigFile
 	}
-	k.b.jobs = append(k.b.jobs, j)
+	k.b.Jobs = append(k.b.Jobs, j)
 	return nil
 }
 
 // job is what the writer lane is asked to do for one path.
-func (s *Share) job(r *index.Record, v diff.Verdict) install.Job {
-	j := install.Job{Path: r.Path, Entry: v.Entry, By: s.cfg.Peer, What: index.Adopted, How: index.ByPeer, Rule: v.Line}
-	if v.Conflict && r.Ours.Live() {
+func (r *Rounds) job(rec *index.Record, v diff.Verdict) install.Job {
+	j := install.Job{Path: rec.Path, Entry: v.Entry, By: r.Book.Policy.Peer, What: index.Adopted, How: index.ByPeer, Rule: v.Line}
+	if v.Conflict && rec.Ours.Live() {
 		j.Reason = index.LostConflict
-		j.Conflict = &index.Conflict{Winner: v.Entry, Loser: r.Ours, Rule: v.Line}
+		j.Conflict = &index.Conflict{Winner: v.Entry, Loser: rec.Ours, Rule: v.Line}
 	}
 	return j
 }
@@ -296,7 +292,7 @@ func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *inde
 		if tried++; tried > 64 {
 			break
 		}
-		if k.l.rounds.flying[p] || k.used[p] {
+		if k.rounds.flying[p] || k.used[p] {
 			continue
 		}
 		c, err := k.tx.Get(p)
@@ -306,7 +302,7 @@ func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *inde
 		if c == nil || c.Ours.LiveKind() != index.File || c.Ours.Hash != e.Hash {
 			continue
 		}
-		if !r.Ours.Live() && k.l.s.book.Movable(c) && k.l.drained() && !k.l.trouble.Waits(p, k.now) {
+		if !r.Ours.Live() && k.rounds.Book.Movable(c) && k.m.Drained && !k.rounds.Trouble.Waits(p, k.m.Now) {
 			return nil, c, nil
 		}
 		if src == nil {
@@ -325,13 +321,13 @@ func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *inde
 
 // move turns j into a move of what is to be deleted anyway.
 func (k *picking) move(j *install.Job, from *index.Record) {
-	v := k.l.s.book.Decide(from)
+	v := k.rounds.Book.Decide(from)
 	j.From, j.FromEntry, j.FromRule = from.Path, v.Entry, v.Line
 	k.used[from.Path] = true
 }
 
 // stageName returns a name in the stage that was not used before.
-func (l *loop) stageName() vfs.Held {
-	l.rounds.serial++
-	return vfs.Held{Area: vfs.Stage, Name: fmt.Sprintf("%x-%d.new", l.s.boot, l.rounds.serial)}
+func (r *Rounds) stageName() vfs.Held {
+	r.serial++
+	return vfs.Held{Area: vfs.Stage, Name: fmt.Sprintf("%x-%d.new", r.Names, r.serial)}
 }

@@ -1,4 +1,6 @@
-package replicate
+// Package room keeps some of the disk free of what the peer says, and of what it
+// has this node fetch.
+package room
 
 import (
 	"fmt"
@@ -18,29 +20,29 @@ import (
 // below.
 const spare = 64 << 20
 
-// roomForIndex says why nothing more that the peer says can be written down;
-// nil if it can. A filesystem that does not tell is taken to have room.
-func (s *Share) roomForIndex() error {
+// ForIndex says why nothing more that the peer says can be written down in
+// the index in this file; nil if it can. A filesystem that does not tell is taken to have room.
+func ForIndex(file string) error {
 	var sf unix.Statfs_t
-	if err := unix.Statfs(s.st.Path(), &sf); err != nil || sf.Bsize <= 0 {
+	if err := unix.Statfs(file, &sf); err != nil || sf.Bsize <= 0 {
 		return nil
 	}
 	spare := min(spare, sf.Blocks*uint64(sf.Bsize)/64)
 	if free := sf.Bavail * uint64(sf.Bsize); free < spare {
-		return &roomError{fmt.Sprintf("%d MiB are free for the index in %s, and the last %d are not for what the peer says: free some space there; duet goes on by itself",
-			free>>20, filepath.Dir(s.st.Path()), spare>>20)}
+		return &FullError{fmt.Sprintf("%d MiB are free for the index in %s, and the last %d are not for what the peer says: free some space there; duet goes on by itself",
+			free>>20, filepath.Dir(file), spare>>20)}
 	}
 	return nil
 }
 
-// roomError means that there is no room for what the peer said.
-type roomError struct{ text string }
+// FullError means that there is no room for what the peer said.
+type FullError struct{ text string }
 
-func (e *roomError) Error() string { return e.text }
+func (e *FullError) Error() string { return e.text }
 
-// withRoom returns those of wants for which there is room, and fails the
+// ForContents returns those of wants for which there is room, and fails the
 // others, before anything of them is fetched: a size is only what the peer says.
-func withRoom(files vfs.Files, wants []transfer.Want, fail func(index.Path, error)) []transfer.Want {
+func ForContents(files vfs.Files, wants []transfer.Want, fail func(index.Path, error)) []transfer.Want {
 	free, err := files.Free()
 	if err != nil {
 		return wants // staging will say what is wrong

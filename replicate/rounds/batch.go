@@ -1,0 +1,52 @@
+package rounds
+
+import (
+	"slices"
+
+	"duet/replicate/install"
+	"duet/replicate/transfer"
+	"duet/scan/vfs"
+	"duet/store/index"
+)
+
+// Batch is paths on their way together.
+type Batch struct {
+	Jobs    []install.Job
+	Settle  []index.Path // nothing changes in the tree: they are decided again, and that is all
+	Files   vfs.Files
+	Failed  map[index.Path]error      // paths that could not be staged
+	Sources map[index.Path]index.Path // of copies: where the content was thought to be
+
+	wants    []transfer.Want
+	copies   []copying
+	small    map[index.Path][]byte   // contents that are here, by path
+	metas    map[index.Path]vfs.Meta // for small
+	bytes    int64
+	big      bool
+	remove   bool
+	approved map[index.Path]bool  // removals that a person approved
+	vacated  map[index.Path]int64 // directories that give way to a file, and how much goes with each
+}
+
+// copying is a job whose content is somewhere here already.
+type copying struct {
+	job  int // in Batch.Jobs
+	from install.Source
+	meta vfs.Meta
+}
+
+func newBatch() *Batch {
+	return &Batch{
+		small: map[index.Path][]byte{}, metas: map[index.Path]vfs.Meta{}, approved: map[index.Path]bool{},
+		vacated: map[index.Path]int64{}, Failed: map[index.Path]error{}, Sources: map[index.Path]index.Path{},
+	}
+}
+
+// Waits reports whether contents have to be staged before b can be installed.
+func (b *Batch) Waits() bool { return len(b.wants)+len(b.copies)+len(b.small) > 0 }
+
+// Entry is what the batch made of one of its paths.
+func (b *Batch) Entry(p index.Path) *index.Entry {
+	i := slices.IndexFunc(b.Jobs, func(j install.Job) bool { return j.Path == p })
+	return b.Jobs[i].Entry
+}

@@ -1,0 +1,232 @@
+// Package rounds decides what a share does next to become what its peer has. It
+// walks through the paths on which this node has to act, in walk order, and
+// makes batches of them: contents first, found here or fetched; then links, and
+// what stops being a directory; last, once all has been heard and nothing else
+// is left, the removals, bottom-up.
+//
+// It also holds removals back: until the peer has been quiet for a moment, so
+// that a mass deletion is counted as a whole, and when they are more than may
+// happen without a person's approval.
+//
+// A Rounds belongs to the loop of its share, which asks for the next batch,
+// stages it elsewhere, has the writer lane install it, and says what came of
+// it. Where a path is decided by a person, or otherwise than by policy, the
+// decision is made in package book; what follows from it is done here.
+package rounds
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"duet/recovery"
+	"duet/replicate/book"
+	"duet/replicate/gauge"
+	"duet/replicate/install"
+	"duet/replicate/report"
+	"duet/replicate/trouble"
+	"duet/replicate/wire"
+	"duet/scan/vfs"
+	"duet/store/index"
+)
+
+// Bounds of what is on its way at once.
+const (
+	maxBatch      = 512      // paths fetched and installed together
+	maxBatchBytes = 64 << 20 // contents fetched and installed together
+	maxBatches    = 3        // batches on their way
+	bigFile       = 4 << 20  // a file of this size has a batch of its own
+	maxBig        = 2        // of those batches
+)
+
+// Options are what a Rounds has to know of its share.
+type Options struct {
+	Share, Peer string // names, for people
+	Book        *book.Book
+	Trouble     *trouble.Paths // paths that are left alone for now
+	Limit       recovery.Limit // of removals that nobody approved
+	Names       uint64         // random: names in the stage of one process never meet another's
+	Meta        func(want *index.Entry, was *index.Record) vfs.Meta
+	Revive      func(index.Path) // keeps a directory alive
+	Journal     func(what index.What, how index.How, by index.NodeID, note string)
+	Log         *slog.Logger
+}
+
+// Rounds is what a share has on its way, and where its walk has come to.
+type Rounds struct {
+	Options
+
+	cursor   index.Path          // the walk through what is to do goes on behind here
+	later    bool                // the walk passed links, which come after contents
+	kick     bool                // something may have become possible since the walk began
+	flying   map[index.Path]bool // paths in a batch
+	fetching map[index.Hash]bool // contents in a batch
+	batches  int                 // staging or ready
+	big      int                 // of those, the ones of a big file
+	along    along               // contents that came along, at most maxSmall bytes
+	serial   uint64              // for names in the stage
+
+	approved index.Seq    // deletes heard up to here are approved
+	deleted  gauge.Minute // removals done lately
+	waiting  *report.Waiting
+	told     string    // id of the last waiting that was journalled
+	shown    index.Seq // the last of what waits was heard here
+	seen     int64     // removals that waited when last counted
+	quiet    time.Time // removals wait until then, for more to be heard
+	noisy    time.Time // since when they have been growing
+
+	done  int64 // paths of the work since the last time in sync
+	began time.Time
+}
+
+// Moment is what has to be known of a share as it is now.
+type Moment struct {
+	Now      time.Time
+	Drained  bool // we have heard all that the peer had to say
+	Scanning bool // what is here may not be what the index says
+}
+
+// New returns a Rounds that has nothing on its way. Deletes heard up to a
+// position of the peer's are approved already.
+func New(o Options, approved index.Seq) *Rounds {
+	r := &Rounds{Options: o, approved: approved}
+	r.Reset()
+	return r
+}
+
+// Reset forgets what is on its way, when a root is opened.
+func (r *Rounds) Reset() {
+	*r = Rounds{
+		Options: r.Options, kick: true, flying: map[index.Path]bool{}, fetching: map[index.Hash]bool{},
+		approved: r.approved, deleted: r.deleted,
+	}
+}
+
+// Parted forgets what only the session could bring.
+func (r *Rounds) Parted() {
+	r.waiting, r.seen, r.quiet, r.noisy = nil, 0, time.Time{}, time.Time{}
+	r.kick = true
+}
+
+// Kick says that something may have become possible.
+func (r *Rounds) Kick() { r.kick = true }
+
+// Remember keeps contents that came along with changes until they are staged.
+// What does not fit is fetched later.
+func (r *Rounds) Remember(m *wire.Changes) { r.along.remember(m) }
+
+// Due returns when removals that wait for more to be heard are to be counted
+// again; zero if none do.
+func (r *Rounds) Due() time.Time { return r.quiet }
+
+// Busy returns how many batches are on their way.
+func (r *Rounds) Busy() int { return r.batches }
+
+// Progress returns how many paths have been done since there was nothing to do,
+// and when that was.
+func (r *Rounds) Progress() (done int64, began time.Time) { return r.done, r.began }
+
+// Rest begins counting for Progress anew.
+func (r *Rounds) Rest() { r.done, r.began = 0, time.Time{} }
+
+// Wake looks whether the time for something has come.
+func (r *Rounds) Wake(now time.Time) {
+	if !r.quiet.IsZero() && !now.Before(r.quiet) {
+		r.quiet, r.kick = time.Time{}, true
+	}
+}
+
+// More reports whether there is something to look for, and room to do it.
+func (r *Rounds) More() bool { return r.kick && r.batches < maxBatches }
+
+// Next makes the next batch, nil if there is none to be had on the way to where
+// the walk pauses. idle reports that all has been looked at and nothing is on
+// its way. Call it while More.
+func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
+	b, end, err := r.pick(m)
+	if err != nil {
+		return nil, false, fmt.Errorf("look for what is to do: %w", err)
+	}
+	if end {
+		r.cursor = index.Root
+		r.kick = false
+	}
+	idle = end && r.batches == 0
+	if b == nil && idle {
+		if b, err = r.pickRemovals(m); err != nil {
+			return nil, false, fmt.Errorf("look for what is to be deleted: %w", err)
+		}
+	}
+	return b, idle && b == nil, nil
+}
+
+// Launch notes that b is on its way.
+func (r *Rounds) Launch(b *Batch, files vfs.Files, now time.Time) {
+	r.batches++
+	if b.big {
+		r.big++
+	}
+	if r.began.IsZero() {
+		r.began = now
+	}
+	b.Files = files
+	for i := range b.Jobs {
+		j := &b.Jobs[i]
+		r.flying[j.Path] = true
+		if j.From != "" {
+			r.flying[j.From] = true
+		}
+		r.along.forget(j.Path)
+	}
+	for _, p := range b.Settle {
+		r.flying[p] = true
+	}
+	for _, w := range b.wants {
+		r.fetching[w.Hash] = true
+	}
+}
+
+// Landed notes that b is not on its way any more.
+func (r *Rounds) Landed(b *Batch) {
+	r.batches--
+	if b.big {
+		r.big--
+	}
+	for i := range b.Jobs {
+		delete(r.flying, b.Jobs[i].Path)
+		delete(r.flying, b.Jobs[i].From)
+	}
+	for _, p := range b.Settle {
+		delete(r.flying, p)
+	}
+	for _, w := range b.wants {
+		delete(r.fetching, w.Hash)
+	}
+	r.kick = true
+}
+
+// Done counts a path of b that was installed.
+func (r *Rounds) Done(b *Batch, o *install.Outcome, now time.Time) {
+	r.done++
+	if b.remove && !b.approved[o.Path] {
+		r.deleted.Add(1, now)
+	}
+	if n := b.vacated[o.Path]; n > 0 {
+		r.deleted.Add(n, now)
+	}
+}
+
+// Hold keeps p out of batches until Free. It reports whether p was in none.
+func (r *Rounds) Hold(p index.Path) bool {
+	if r.flying[p] {
+		return false
+	}
+	r.flying[p] = true
+	return true
+}
+
+// Free ends Hold.
+func (r *Rounds) Free(p index.Path) {
+	delete(r.flying, p)
+	r.kick = true
+}
