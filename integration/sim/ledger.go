@@ -20,6 +20,7 @@ type ledger struct {
 	wrote map[string]string // content -> who wrote it where
 	order []string
 	ended map[string]bool // a user ended it
+	gone  map[string]bool // a kept version of it has had its time
 	paths map[string][]*edit
 	edits int
 }
@@ -35,7 +36,7 @@ type edit struct {
 const gone = "gone"
 
 func newLedger(w *World) *ledger {
-	return &ledger{w: w, wrote: map[string]string{}, ended: map[string]bool{}, paths: map[string][]*edit{}}
+	return &ledger{w: w, wrote: map[string]string{}, ended: map[string]bool{}, gone: map[string]bool{}, paths: map[string][]*edit{}}
 }
 
 // worth is what of a thing must not be lost; "" if it is nothing.
@@ -89,6 +90,13 @@ func (l *ledger) did(n *node, before, after []memfs.Thing) {
 			delete(l.ended, c)
 		}
 	}
+}
+
+// prune takes note of a kept version that came to its end.
+func (l *ledger) prune(c string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone[c] = true
 }
 
 // byPath has no directories: who changes what kind of thing a path is knows
@@ -154,7 +162,7 @@ func (l *ledger) settle() {
 		}
 	}
 	for _, c := range l.order {
-		if !have[c] && !l.ended[c] {
+		if !have[c] && !l.ended[c] && !l.gone[c] {
 			l.w.fault("lost: %s, written on %s", short(c), l.wrote[c])
 		}
 	}

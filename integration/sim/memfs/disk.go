@@ -34,6 +34,10 @@ type Disk struct {
 	// Leases says whether it can be told that a file is open for writing.
 	Leases bool
 
+	// Removed is told of what the daemon removes from among the kept versions,
+	// and since when it was there, if it is not nil. It must not use the disk.
+	Removed func(x Thing, since int64)
+
 	mu       sync.Mutex // never held while anything waits
 	last     uint64     // inode number given last
 	root     *node
@@ -50,6 +54,7 @@ type node struct {
 	uid, gid uint32
 	mtime    int64
 	ctime    int64
+	arrived  int64 // among the kept versions
 	data     []byte
 	synced   []byte // data as of the last fsync; nil if there was none
 	target   string
@@ -123,6 +128,7 @@ func (n *node) stamp() index.Stamp {
 // and exchange.
 func (d *Disk) link(dir *node, name string, n *node) {
 	d.attach(dir, name, n)
+	d.arrive(n)
 	d.note(change{dirs: []*node{dir, n}, undo: func() { d.detach(n) }})
 	d.tell(dir, name, appeared, n.isDir())
 }
@@ -140,6 +146,7 @@ func (d *Disk) rename(n *node, dir *node, name string) {
 	ctime := n.ctime
 	d.detach(n)
 	d.attach(dir, name, n)
+	d.arrive(n)
 	n.ctime = d.now()
 	d.note(change{dirs: []*node{from, dir}, undo: func() {
 		d.detach(n)
@@ -191,6 +198,12 @@ func (d *Disk) attach(dir *node, name string, n *node) {
 func (d *Disk) detach(n *node) {
 	delete(n.parent.kids, n.name)
 	n.parent = nil
+}
+
+func (d *Disk) arrive(n *node) {
+	if n.parent == d.areas["kept"] {
+		n.arrived = d.now()
+	}
 }
 
 func (d *Disk) note(c change) { d.pending = append(d.pending, c) }
