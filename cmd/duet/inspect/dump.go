@@ -2,10 +2,7 @@ package inspect
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
-	"duet/cmd/duet/exit"
 	"duet/store"
 	"duet/store/index"
 )
@@ -82,42 +79,18 @@ type Intent struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// Types are the types of Dump's rows.
-func Types() []string { return []string{"meta", "record", "event", "intent", "kept", "conflict"} }
-
-// dump writes everything that the index holds, or what of it is asked for, in
-// one consistent view.
+// dump writes everything that the index holds, in one consistent view.
 func (r *run) dump(m store.Meta) error {
-	if r.Type != "" && !slices.Contains(Types(), r.Type) {
-		return exit.Errorf(exit.Usage, "type %q is not known: write one of %s", r.Type, strings.Join(Types(), ", "))
+	if err := r.out.Encode(Dumped{Type: "meta", Share: r.Share, Meta: metaRow(m, r.tx.Head())}); err != nil {
+		return err
 	}
-	for _, part := range []struct {
-		name string
-		dump func() error
-	}{
-		{"meta", func() error {
-			return r.out.Encode(Dumped{Type: "meta", Share: r.Share, Meta: metaRow(m, r.tx.Head())})
-		}},
-		{"record", r.dumpRecords}, {"event", r.dumpEvents}, {"intent", r.dumpIntents}, {"kept", r.dumpKept}, {"conflict", r.dumpConflicts},
-	} {
-		if r.Type != "" && r.Type != part.name {
-			continue
-		}
-		if err := part.dump(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *run) dumpRecords() error {
-	return r.each(func(rec *index.Record) error {
+	err := r.each(func(rec *index.Record) error {
 		row := r.names.record(r.Share, rec)
 		return r.out.Encode(Dumped{Type: "record", Share: r.Share, Record: &row})
 	})
-}
-
-func (r *run) dumpEvents() error {
+	if err != nil {
+		return err
+	}
 	for ev, err := range r.tx.Events(1) {
 		if err != nil {
 			return err
@@ -127,10 +100,9 @@ func (r *run) dumpEvents() error {
 			return err
 		}
 	}
-	return nil
-}
-
-func (r *run) dumpKept() error {
+	if err := r.dumpIntents(); err != nil {
+		return err
+	}
 	for k, err := range r.tx.AllKept() {
 		if err != nil {
 			return err
@@ -140,10 +112,6 @@ func (r *run) dumpKept() error {
 			return err
 		}
 	}
-	return nil
-}
-
-func (r *run) dumpConflicts() error {
 	for c, err := range r.tx.Conflicts() {
 		if err != nil {
 			return err
