@@ -56,12 +56,12 @@ var Schedules = map[string]Schedule{
 		w.must(w.a.people.Symlink("f", "d"))
 	},
 	"batch of 50": func(w *World) {
-		for i := range 50 {
+		for i := range 25 {
 			w.must(w.a.people.Write(fmt.Sprintf("f%02d", i), fmt.Sprintf("content %d", i)))
 		}
 		w.pause()
-		for i := range 50 {
-			w.must(w.a.people.Write(fmt.Sprintf("f%02d", i), fmt.Sprintf("changed %d", i)))
+		for i := range 50 { // half of it takes the place of something
+			w.must(w.a.people.Write(fmt.Sprintf("f%02d", i), fmt.Sprintf("new content %d", i)))
 		}
 	},
 }
