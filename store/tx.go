@@ -271,3 +271,8 @@ func (tx *Tx) parsePathKey(k []byte) (index.Path, error) {
 func (tx *Tx) damaged(err error) error {
 	return fmt.Errorf("index %s: %w", tx.store.path, damage(err))
 }
+
+// FreeBytes is how much of the file is empty, and is used again before it grows.
+func (tx *Tx) FreeBytes() int64 {
+	return int64(tx.store.db.Stats().FreePageN) * int64(tx.store.db.Info().PageSize)
+}

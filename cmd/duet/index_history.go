@@ -9,9 +9,12 @@ import (
 func (a *app) indexHistoryCmd() *cobra.Command {
 	in := &inspection{q: inspect.Query{Kind: inspect.History}}
 	cmd := &cobra.Command{
-		Use:     "history [PATH|GLOB]",
-		Short:   "Show the journal, newest first",
-		Long:    "Show the journal of a path and of what is below it, or of the whole share, newest first:\nwhat happened, by whom, how it was noticed, and the rule that decided.",
+		Use:   "history [PATH|GLOB]",
+		Short: "Show the journal, newest first",
+		Long: `Show the journal of a path and of what is below it, or of the whole share, newest first:
+what happened, by whom, how it was noticed, and the rule that decided. Of an edit of the
+peer's also how and when it was noticed there. A path is followed across renames: to the
+names that it had before, and to those that it got later.`,
 		Example: "  duet index history images:logo.png\n  duet index history --limit 20",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

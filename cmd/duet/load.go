@@ -137,3 +137,10 @@ func below(cfg *config.Config, abs string) (share, path string, err error) {
 	}
 	return "", "", exit.With(exit.Usage, fmt.Errorf("%s is in no share: the shares are %s", abs, names(cfg.Shares)))
 }
+
+// fixed offers the shell a flag's few possible values.
+func fixed(cmd *cobra.Command, flag string, values ...string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // only for a flag that is not there
+	}
+}

@@ -22,6 +22,7 @@ type ledger struct {
 	by    map[string]string // content -> the node on which it was written
 	order []string
 	ended map[string]bool // a user ended it
+	gone  map[string]bool // a kept version of it has had its time
 	paths map[string][]*edit
 	edits int
 }
@@ -40,7 +41,8 @@ const gone = "gone"
 
 func newLedger(w *World) *ledger {
 	return &ledger{
-		w: w, wrote: map[string]string{}, by: map[string]string{}, ended: map[string]bool{}, paths: map[string][]*edit{},
+		w: w, wrote: map[string]string{}, by: map[string]string{}, ended: map[string]bool{}, gone: map[string]bool{},
+		paths: map[string][]*edit{},
 	}
 }
 
@@ -101,6 +103,13 @@ func (l *ledger) write(n *node, c, where string) {
 		l.wrote[c], l.by[c] = where, n.name
 	}
 	delete(l.ended, c)
+}
+
+// prune takes note of a kept version that came to its end.
+func (l *ledger) prune(c string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone[c] = true
 }
 
 // byPath has no directories: who changes what kind of thing a path is knows
@@ -170,7 +179,7 @@ func (l *ledger) settle() {
 		}
 	}
 	for _, c := range l.order {
-		if !have[c] && !l.ended[c] {
+		if !have[c] && !l.ended[c] && !l.gone[c] {
 			l.w.fault("lost: %s, written on %s", short(c), l.wrote[c])
 		}
 	}

@@ -200,10 +200,11 @@ func (l *life) fate() memfs.Fate {
 // config is the same in every life, but for the doors.
 func (n *node) config(l *life) replicate.Config {
 	s := n.w.Swarm
+	keep, journal, house := s.limits()
 	return replicate.Config{
 		Name: "s", Path: "/" + n.name, Conflict: s.Conflict, Deletes: s.Deletes, Rescan: s.Rescan, Hashers: 1,
-		MaxSettle: 2 * time.Second,
-		NodeName:  n.name, PeerName: n.peer, Node: n.id, Peer: n.pid, File: n.file, Version: "sim",
+		MaxSettle: 2 * time.Second, Keep: keep, Journal: journal, Housekeeping: house,
+		NodeName: n.name, PeerName: n.peer, Node: n.id, Peer: n.pid, File: n.file, Version: "sim",
 		Log: slog.New(logged{w: n.w, who: n.name}),
 		Doors: replicate.Doors{
 			Files: func() (vfs.Files, error) {

@@ -2,7 +2,10 @@ package inspect
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
+	"duet/cmd/duet/exit"
 	"duet/store"
 	"duet/store/index"
 )
@@ -79,18 +82,42 @@ type Intent struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// dump writes everything that the index holds, in one consistent view.
+// Types are the types of Dump's rows.
+func Types() []string { return []string{"meta", "record", "event", "intent", "kept", "conflict"} }
+
+// dump writes everything that the index holds, or what of it is asked for, in
+// one consistent view.
 func (r *run) dump(m store.Meta) error {
-	if err := r.out.Encode(Dumped{Type: "meta", Share: r.Share, Meta: metaRow(m, r.tx.Head())}); err != nil {
-		return err
+	if r.Type != "" && !slices.Contains(Types(), r.Type) {
+		return exit.Errorf(exit.Usage, "type %q is not known: write one of %s", r.Type, strings.Join(Types(), ", "))
 	}
-	err := r.each(func(rec *index.Record) error {
+	for _, part := range []struct {
+		name string
+		dump func() error
+	}{
+		{"meta", func() error {
+			return r.out.Encode(Dumped{Type: "meta", Share: r.Share, Meta: metaRow(m, r.tx.Head())})
+		}},
+		{"record", r.dumpRecords}, {"event", r.dumpEvents}, {"intent", r.dumpIntents}, {"kept", r.dumpKept}, {"conflict", r.dumpConflicts},
+	} {
+		if r.Type != "" && r.Type != part.name {
+			continue
+		}
+		if err := part.dump(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) dumpRecords() error {
+	return r.each(func(rec *index.Record) error {
 		row := r.names.record(r.Share, rec)
 		return r.out.Encode(Dumped{Type: "record", Share: r.Share, Record: &row})
 	})
-	if err != nil {
-		return err
-	}
+}
+
+func (r *run) dumpEvents() error {
 	for ev, err := range r.tx.Events(1) {
 		if err != nil {
 			return err
@@ -100,9 +127,10 @@ func (r *run) dump(m store.Meta) error {
 			return err
 		}
 	}
-	if err := r.dumpIntents(); err != nil {
-		return err
-	}
+	return nil
+}
+
+func (r *run) dumpKept() error {
 	for k, err := range r.tx.AllKept() {
 		if err != nil {
 			return err
@@ -112,6 +140,10 @@ func (r *run) dump(m store.Meta) error {
 			return err
 		}
 	}
+	return nil
+}
+
+func (r *run) dumpConflicts() error {
 	for c, err := range r.tx.Conflicts() {
 		if err != nil {
 			return err

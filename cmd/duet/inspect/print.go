@@ -12,6 +12,7 @@ import (
 // Style is how an answer is printed.
 type Style struct {
 	JSON  bool // the rows as they are
+	CSV   bool // Dump: as a table
 	Long  bool // Ls: metadata too
 	Marks bool // Ls: what is pending
 	Share bool // name the share before each path: more than one was asked
@@ -86,6 +87,9 @@ func (p *Printer) one(line []byte) error {
 		if row.Broken != "" {
 			p.Broken++
 		}
+	}
+	if p.Style.CSV {
+		return p.csvRow(line)
 	}
 	if p.array() {
 		before := ",\n"

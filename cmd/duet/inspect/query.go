@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
 	"duet/cmd/duet/exit"
 	"duet/store"
@@ -41,6 +40,8 @@ type Query struct {
 	Window  Window `json:"window,omitzero"`   // KeptLs: which of them; Log: Since and Until
 	From    uint64 `json:"from,omitempty"`    // Log: from this position on
 	Pending bool   `json:"pending,omitempty"` // Ls: only what somebody has to act on
+	All     bool   `json:"all,omitempty"`     // Ls: tombstones, and what only the peer has, too
+	Type    string `json:"type,omitempty"`    // Dump: only rows of this type
 	Self    string `json:"self,omitempty"`    // names of the nodes
 	Peer    string `json:"peer,omitempty"`
 }
@@ -114,54 +115,6 @@ func (e *ErrUnknownPath) Error() string {
 	return fmt.Sprintf("share %q: nothing is known of %v: see 'duet index ls' for what is there", e.Share, e.Path)
 }
 
-func (r *run) ls() error {
-	list := func(rec *index.Record) error {
-		e := rec.Ours
-		if !e.Live() && rec.Next == index.Take && rec.Theirs.Live() {
-			e = rec.Theirs
-		}
-		if !e.Live() || r.Pending && (rec.Next == index.Nothing || rec.Next == index.Left) || !r.want.match(rec.Path) {
-			return nil
-		}
-		return r.out.Encode(Listed{r.Share, rec.Path.String(), *r.names.entry(e), uint64(rec.Pos), rec.Next.String()})
-	}
-	if r.want.text == "" || r.want.glob {
-		return r.each(list)
-	}
-	dir := index.Path(r.want.text)
-	rec, err := r.tx.Get(dir)
-	if err != nil {
-		return err
-	}
-	if rec == nil {
-		return &ErrUnknownPath{r.Share, dir}
-	}
-	if err := list(rec); err != nil {
-		return err
-	}
-	for rec, err := range r.tx.Under(dir) {
-		if err != nil {
-			return err
-		}
-		if err := list(rec); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *run) each(f func(*index.Record) error) error {
-	for rec, err := range r.tx.Range(index.Root, false) {
-		if err != nil {
-			return err
-		}
-		if err := f(rec); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (r *run) show() error {
 	p, err := index.ParsePath(r.Pattern)
 	if err != nil {
@@ -175,68 +128,6 @@ func (r *run) show() error {
 		return &ErrUnknownPath{r.Share, p}
 	}
 	return r.out.Encode(r.names.record(r.Share, rec))
-}
-
-func (r *run) history() error {
-	n := 0
-	for ev, err := range r.tx.EventsBack(r.tx.Head()) {
-		if err != nil {
-			return err
-		}
-		if !r.concerns(ev) {
-			continue
-		}
-		if err := r.out.Encode(r.names.event(r.Share, ev)); err != nil {
-			return err
-		}
-		if n++; n == r.Limit {
-			break
-		}
-	}
-	if n == 0 && r.want.text != "" && !r.want.glob {
-		return &ErrUnknownPath{r.Share, index.Path(r.want.text)}
-	}
-	return nil
-}
-
-func (r *run) tombstones() error {
-	meta := r.names.meta
-	return r.each(func(rec *index.Record) error {
-		if rec.Ours == nil || rec.Ours.Kind != index.Gone || !r.want.match(rec.Path) {
-			return nil
-		}
-		row := Tombstone{Share: r.Share, Path: rec.Path.String(), By: r.names.node(rec.Ours.Origin), Apart: rec.Ours.Apart,
-			Next: rec.Next.String(), Pos: uint64(rec.Pos), Known: rec.Pos <= meta.Acked}
-		for ev, err := range r.tx.Events(rec.Pos) {
-			if err != nil {
-				return err
-			}
-			row.Time = ev.Time // the journal keeps what carries a record
-			break
-		}
-		return r.out.Encode(row)
-	})
-}
-
-func (r *run) stats(m store.Meta, file string) error {
-	c, err := r.tx.Counts()
-	if err != nil {
-		return err
-	}
-	row := Stats{
-		Share: r.Share, File: file, Format: m.Format, Node: m.Node.String(), Epoch: m.Epoch.String(),
-		Head: uint64(r.tx.Head()), Acked: uint64(m.Acked), Heard: uint64(m.Heard),
-		Records: c.Records, Files: c.Files, Dirs: c.Dirs, Links: c.Links, Bytes: c.Bytes, Tombstones: c.Tombstones,
-		Take: c.Take, Wait: c.Wait, Held: c.Held, Ignored: c.Left, Conflicts: c.Conflicts, Kept: c.Kept, KeptBytes: c.KeptBytes, Intents: c.Intents,
-		Connected: m.Connected, Parted: m.Parted, PartedWhy: m.PartedWhy, Clean: m.Clean, Paused: m.Paused, Halt: m.Halt,
-	}
-	if m.PeerEpoch != 0 {
-		row.PeerEpoch = m.PeerEpoch.String()
-	}
-	if st, err := os.Stat(file); err == nil {
-		row.FileBytes = st.Size()
-	}
-	return r.out.Encode(row)
 }
 
 func (r *run) check() error {

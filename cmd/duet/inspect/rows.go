@@ -148,16 +148,28 @@ type Event struct {
 	How   string `json:"how"`
 	Node  string `json:"node"`
 	Time  int64  `json:"time_ns"`
-	From  string `json:"from,omitempty"`
+	From  string `json:"from,omitempty"` // moved from there
+	To    string `json:"to,omitempty"`   // moved there
 	Entry *Entry `json:"entry,omitempty"`
+	Rule  string `json:"rule,omitempty"` // line of the decision table
 	Note  string `json:"note,omitempty"`
+
+	// Of an edit of the peer's: how and when the peer noticed it, by its clock.
+	SeenHow  string `json:"seen_how,omitempty"`
+	SeenTime int64  `json:"seen_ns,omitempty"`
 }
 
 func (n Names) event(share string, e index.Event) Event {
 	row := Event{Share: share, Pos: uint64(e.Pos), Path: e.Path.String(), What: e.What.String(), How: e.How.String(),
-		Node: n.node(e.Node), Time: e.Time, Entry: n.entry(e.Entry), Note: e.Note}
+		Node: n.node(e.Node), Time: e.Time, Entry: n.entry(e.Entry), Rule: e.Rule, Note: e.Note}
 	if e.From != index.Root {
 		row.From = e.From.String()
+	}
+	if e.To != index.Root {
+		row.To = e.To.String()
+	}
+	if e.Seen.How != 0 {
+		row.SeenHow, row.SeenTime = e.Seen.How.String(), e.Seen.Time
 	}
 	return row
 }
@@ -172,6 +184,11 @@ type Tombstone struct {
 	Next  string `json:"next"`
 	Pos   uint64 `json:"pos"`
 	Known bool   `json:"known"` // the peer has heard of it
+
+	Agreed bool   `json:"agreed"`         // the peer has deleted it, too
+	How    string `json:"how,omitempty"`  // how it was noticed, by the node that deleted it
+	Rule   string `json:"rule,omitempty"` // by which this node followed
+	To     string `json:"to,omitempty"`   // moved there
 }
 
 // Kept is a row of kept.
@@ -233,8 +250,14 @@ type Stats struct {
 	Kept       int64  `json:"kept"`
 	KeptBytes  int64  `json:"kept_bytes"`
 	Intents    int64  `json:"intents"`
-	Connected  int64  `json:"connected_ns"` // the last session began
-	Parted     int64  `json:"parted_ns"`    // the last session ended
+	Events     int64  `json:"events"` // of the journal
+	EventBytes int64  `json:"event_bytes"`
+	First      int64  `json:"first_event_ns"` // its oldest and newest; 0: none
+	Last       int64  `json:"last_event_ns"`
+	FreeBytes  int64  `json:"free_bytes"`     // of the file, to be used again
+	PerPath    int64  `json:"bytes_per_path"` // of the file, for each record
+	Connected  int64  `json:"connected_ns"`   // the last session began
+	Parted     int64  `json:"parted_ns"`      // the last session ended
 	PartedWhy  string `json:"parted_why,omitempty"`
 	Clean      bool   `json:"clean"` // the last stop was orderly
 	Paused     bool   `json:"paused,omitempty"`

@@ -34,7 +34,11 @@ func (l Listed) text(s Style) string {
 	if l.Kind == index.File.String() {
 		size = fmt.Sprint(l.Size)
 	}
-	return fmt.Sprintf("%-9s %4s %-17s %12s %-29s %s\n", l.Kind, l.Mode, owners(l.Entry), size, when(l.ModTime), name)
+	version := versionText(l.Version)
+	if l.Origin != "" {
+		version += " by " + l.Origin
+	}
+	return fmt.Sprintf("%-9s %4s %-17s %12s %-29s %-20s %s\n", l.Kind, l.Mode, owners(l.Entry), size, when(l.ModTime), version, name)
 }
 
 func pending(next string) string {
@@ -138,22 +142,44 @@ func versionText(v []Counter) string {
 
 func (e Event) text(s Style) string {
 	line := fmt.Sprintf("%s  #%-6d %-9s %-12s %s", when(e.Time), e.Pos, e.What, e.Node+" ("+e.How+")", s.path(e.Share, e.Path))
+	return line + e.details() + "\n"
+}
+
+// details is what an event says besides who did what to which path.
+func (e Event) details() string {
+	line := ""
 	if e.From != "" {
 		line += " from " + e.From
 	}
-	if e.Entry != nil && e.Entry.Kind == index.File.String() {
+	if e.To != "" {
+		line += " to " + e.To
+	}
+	switch {
+	case e.Entry == nil:
+	case e.Entry.Kind == index.File.String():
 		line += fmt.Sprintf("  %d bytes %.8s", e.Entry.Size, e.Entry.Hash)
+	case e.Entry.Kind == index.Gone.String() && e.What != index.Deleted.String():
+		line += "  removed"
+	}
+	if e.Rule != "" {
+		line += "  [" + e.Rule + "]"
 	}
 	if e.Note != "" {
 		line += "  [" + e.Note + "]"
 	}
-	return line + "\n"
+	if e.SeenHow != "" {
+		line += fmt.Sprintf("  noticed there %s, by %s", when(e.SeenTime), e.SeenHow)
+	}
+	return line
 }
 
 func (t Tombstone) text(s Style) string {
-	state := "the peer has not heard of it yet"
+	state := "not acknowledged: the peer has not heard of it yet"
 	if t.Known {
-		state = "the peer knows"
+		state = "the peer has heard of it"
+	}
+	if t.Agreed {
+		state = "both have deleted it, and the peer has yet to say that it heard so"
 	}
 	if mark := pending(t.Next); mark != "" {
 		state = mark
@@ -161,7 +187,14 @@ func (t Tombstone) text(s Style) string {
 	if t.Apart {
 		state += ", deleted while apart"
 	}
-	return fmt.Sprintf("%-29s %s  by %s  (%s)\n", when(t.Time), s.path(t.Share, t.Path), t.By, state)
+	by := t.By
+	if t.How != "" {
+		by += ", " + t.How
+	}
+	if t.To != "" {
+		by += ", moved to " + t.To
+	}
+	return fmt.Sprintf("%-29s %s  by %s  (%s)\n", when(t.Time), s.path(t.Share, t.Path), by, state)
 }
 
 func (c Checked) text(s Style) string {
@@ -169,7 +202,7 @@ func (c Checked) text(s Style) string {
 	case c.Broken != "":
 		return fmt.Sprintf("%s: %s\n", c.Share, c.Broken)
 	case c.Count > 0:
-		return fmt.Sprintf("%s: %d broken: stop duet, keep a copy of the index file, and see 'When it halts' in docs/operations.md\n", c.Share, c.Count)
+		return fmt.Sprintf("%s: %d broken: stop duet, and let 'duet index repair --share %s' say what can be done\n", c.Share, c.Count, c.Share)
 	}
 	return fmt.Sprintf("%s: sound\n", c.Share)
 }
@@ -219,12 +252,17 @@ func (st Stats) text(s Style) string {
 		fmt.Fprintf(&b, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(&b, "%s\n", st.Share)
-	line("index", "%s, %d bytes, format %d", st.File, st.FileBytes, st.Format)
+	free := ""
+	if st.FreeBytes > 0 {
+		free = fmt.Sprintf(", %d of them free", st.FreeBytes)
+	}
+	line("index", "%s, %d bytes%s, format %d", st.File, st.FileBytes, free, st.Format)
 	line("paths", "%d files (%d bytes), %d directories, %d symlinks", st.Files, st.Bytes, st.Dirs, st.Links)
-	line("records", "%d, %d of them tombstones", st.Records, st.Tombstones)
+	line("records", "%d, %d of them tombstones; %d bytes of index each", st.Records, st.Tombstones, st.PerPath)
 	line("pending", "%d here, %d on the peer, %d held; %d ignored", st.Take, st.Wait, st.Held, st.Ignored)
 	line("kept", "%d versions, %d bytes; %d conflicts", st.Kept, st.KeptBytes, st.Conflicts)
 	line("journal", "position %d, the peer has heard %d; epoch %s", st.Head, st.Acked, st.Epoch)
+	line("events", "%d, %d bytes, from %s to %s", st.Events, st.EventBytes, when(st.First), when(st.Last))
 	line("peer", "heard to position %d; epoch %s", st.Heard, orDash(st.PeerEpoch))
 	line("session", "began %s, ended %s %s", when(st.Connected), when(st.Parted), st.PartedWhy)
 	if st.Intents > 0 {

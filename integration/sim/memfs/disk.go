@@ -32,6 +32,10 @@ type Disk struct {
 	// Leases says whether it can be told that a file is open for writing.
 	Leases bool
 
+	// Removed is told of what the daemon removes from among the kept versions,
+	// and since when it was there, if it is not nil. It must not use the disk.
+	Removed func(x Thing, since int64)
+
 	mu       sync.Mutex // never held while anything waits
 	last     uint64     // inode number given last
 	root     *node
@@ -51,6 +55,7 @@ type node struct {
 	uid, gid uint32
 	mtime    int64
 	ctime    int64
+	arrived  int64 // among the kept versions
 	data     []byte
 	synced   []byte    // what of data is on stable storage; nil if nothing is
 	drafts   []version // what data was since then, the last is data
@@ -119,6 +124,7 @@ func (n *node) stamp() index.Stamp {
 // and exchange.
 func (d *Disk) link(dir *node, name string, n *node) {
 	d.attach(dir, name, n)
+	d.arrive(n)
 	d.note(change{names: d.paths(n), dirs: []*node{dir, n}, undo: func() { d.detach(n) }})
 	d.tell(dir, name, appeared, n.isDir())
 }
@@ -136,6 +142,7 @@ func (d *Disk) rename(n *node, dir *node, name string) {
 	d.restamp(n)
 	d.detach(n)
 	d.attach(dir, name, n)
+	d.arrive(n)
 	d.note(change{names: append(names, d.paths(n)...), dirs: []*node{from, dir}, undo: func() {
 		d.detach(n)
 		d.attach(from, was, n)
@@ -187,6 +194,12 @@ func (d *Disk) attach(dir *node, name string, n *node) {
 func (d *Disk) detach(n *node) {
 	delete(n.parent.kids, n.name)
 	n.parent = nil
+}
+
+func (d *Disk) arrive(n *node) {
+	if n.parent == d.areas["kept"] {
+		n.arrived = d.now()
+	}
 }
 
 func (d *Disk) changed(n *node) {

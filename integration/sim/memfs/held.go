@@ -193,10 +193,14 @@ func (f *Files) RenameHeld(from, to vfs.Held) error {
 func (f *Files) RemoveHeld(h vfs.Held) error {
 	return f.doHeld("remove", h, func(s spot) error {
 		n, err := s.node()
-		if err == nil {
-			f.d.unlink(n)
+		if err != nil {
+			return err
 		}
-		return err
+		if h.Area == vfs.Kept && f.d.Removed != nil {
+			f.d.Removed(thing(h.Name, n), n.arrived)
+		}
+		f.d.unlink(n)
+		return nil
 	})
 }
 
