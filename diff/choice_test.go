@@ -103,10 +103,10 @@ func TestRuled(t *testing.T) {
 		conflict bool
 	}{
 		{"held, theirs", hold, Ruled(theirs, ours, theirs, upto, 1, 1, 2), theirs, Agree, lineSameAlready, false},
-		{"held, ours", hold, Ruled(ours, ours, theirs, upto, 1, 1, 2), theirs, TakeOver, lineChosen, true},
+		{"held, ours", hold, Ruled(ours, ours, theirs, upto, 1, 1, 2), theirs, TakeOver, LineChosen, true},
 		{"settled, the winner", Policy{}, Ruled(won, won, nil, upto, 1, 1, 2), won, Agree, lineSameAlready, false},
 		{"settled, the loser", Policy{}, Ruled(theirs, won, nil, upto, 1, 1, 2), won, Take, lineNewerThere, false},
-		{"settled, and the peer has yet to hear who won", Policy{}, Ruled(won, won, nil, upto, 1, 1, 2), theirs, TakeOver, lineChosen, true},
+		{"settled, and the peer has yet to hear who won", Policy{}, Ruled(won, won, nil, upto, 1, 1, 2), theirs, TakeOver, LineChosen, true},
 		{"there is nothing any more", Policy{}, Ruled(theirs, gone.at(1, ab(2, 1), nil), nil, upto, 1, 1, 3), gone.at(1, ab(2, 1), nil), Take, lineAgainThere, false},
 		{"a delete stands", Policy{}, Ruled(gone.at(1, ab(2, 1), nil), gone.at(1, ab(2, 1), nil), nil, upto, 1, 1, 3), nil, Take, lineDeletedOnce, false},
 	} {

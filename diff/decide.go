@@ -51,7 +51,7 @@ func behind(ours, theirs *index.Entry, p Policy) Verdict {
 	case !theirs.Live() && p.weak(theirs):
 		return Verdict{Act: Revive, Line: p.weakLine(), Entry: Revived(ours, theirs)}
 	case lost(ours, theirs) && theirs.Settled.Covers(ours.Version):
-		return Verdict{Act: TakeOver, Line: lineChosen, Entry: withOwner(theirs, ours), Conflict: true}
+		return Verdict{Act: TakeOver, Line: LineChosen, Entry: withOwner(theirs, ours), Conflict: true}
 	case lost(ours, theirs):
 		return Verdict{Act: TakeOver, Line: lineLost, Entry: withOwner(theirs, ours), Conflict: true}
 	case !theirs.Live():

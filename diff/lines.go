@@ -20,7 +20,7 @@ const (
 	lineAgainHere    = "created-again-here"
 	lineAgainThere   = "created-again-there"
 	lineLost         = "lost-conflict"
-	lineChosen       = "chosen-by-person"
+	LineChosen       = "chosen-by-person" // on the peer, see Ruled
 	lineNever        = "deletes-never"
 	lineApart        = "deleted-while-apart"
 	lineSame         = "same-on-both"
@@ -69,7 +69,7 @@ var sentences = []struct{ line, text string }{
 	{lineAgainHere, "It was created here after both had deleted it; the peer will take it."},
 	{lineAgainThere, "The peer created it after both had deleted it; it is taken from there."},
 	{lineLost, "Both sides had changed it; the peer's side won by the rule of the share, the other content is kept as the loser."},
-	{lineChosen, "A person chose on the peer what this path has to be, knowing what is here; that is kept as the loser."},
+	{LineChosen, "A person chose on the peer what this path has to be, knowing what is here; that is kept as the loser."},
 	{lineNever, "This share follows no deletes: the node that still has it keeps it, and the other gets it back."},
 	{lineApart, "It was deleted while the nodes were apart, and this share follows only deletes made while connected: the node that still has it keeps it, and the other gets it back."},
 	{lineSame, "Both sides made the same change; there is nothing to settle."},

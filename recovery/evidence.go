@@ -89,7 +89,7 @@ func (s *scene) finish(in *index.Intent, stamp index.Stamp, out *landing.Displac
 		Intents: []uint64{in.ID}, What: index.Adopted, How: index.ByRecovery,
 		By: in.Entry.Origin, Rule: in.Rule, Note: "found done after an interruption",
 	}
-	if in.Reason == index.LostConflict {
+	if in.Reason == index.LostConflict || in.Reason == index.Overruled && in.Entry.Origin != s.env.Node {
 		l.Conflict = &index.Conflict{Winner: in.Entry, Rule: in.Rule}
 	}
 	if own(in) {

@@ -247,10 +247,16 @@ func (l *loop) ear(sess *talk.Session) talk.Ear {
 	}
 	return talk.Ear{
 		Changes:  func(m *wire.Changes) { post(func() { l.changes(m) }) },
-		Ack:      func(heard index.Seq) { post(func() { l.talk.acked = max(l.talk.acked, heard) }) },
+		Ack:      func(heard index.Seq) { post(func() { l.heardUs(heard) }) },
 		Held:     func() { post(func() { l.talk.held = true }) },
 		Released: func() { post(l.released) },
 	}
+}
+
+// heardUs takes note of how far the peer has heard us.
+func (l *loop) heardUs(upto index.Seq) {
+	l.talk.acked = max(l.talk.acked, upto)
+	l.rounds.Told()
 }
 
 // changes takes what the peer said into the inbox.

@@ -34,7 +34,8 @@ type Share struct {
 	rules  *scan.Rules
 	facts  scan.Facts
 	owner  ownership
-	boot   uint64 // random: names in the stage of one process never meet another's
+	boot   uint64        // random: names in the stage of one process never meet another's
+	orders atomic.Uint64 // contents staged for orders of people, for their names
 
 	mail    chan func()
 	stopped chan struct{}

@@ -10,7 +10,7 @@ import (
 
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/node"
-	"duet/replicate/restore"
+	"duet/replicate"
 )
 
 // restoring is the flags of kept restore.
@@ -129,7 +129,7 @@ func (a *app) restoreWindow(ctx context.Context, r restoring) error {
 	return gravest(errs)
 }
 
-func (a *app) printRestored(r *restore.Result) error {
+func (a *app) printRestored(r *replicate.Restored) error {
 	if a.json {
 		if err := a.printJSON(r); err != nil {
 			return err
@@ -143,10 +143,10 @@ func (a *app) printRestored(r *restore.Result) error {
 	return nil
 }
 
-func (a *app) restoredText(r *restore.Result) {
-	done := map[string]string{restore.DidRestore: "restored"}
+func (a *app) restoredText(r *replicate.Restored) {
+	done := map[string]string{replicate.DidRestore: "restored"}
 	if r.DryRun {
-		done[restore.DidRestore] = "to be restored"
+		done[replicate.DidRestore] = "to be restored"
 	}
 	for _, it := range r.Items {
 		word, ok := done[it.Did]
@@ -166,7 +166,7 @@ func (a *app) restoredText(r *restore.Result) {
 		a.printf("%s: no kept version is selected: see 'duet kept ls'; the other host may have them\n", r.Share)
 		return
 	}
-	word := done[restore.DidRestore]
+	word := done[replicate.DidRestore]
 	a.printf("%s: %s, %s, %s (%s) %s", r.Share, plural(r.Files, "file"), dirsText(r.Dirs), plural(r.Links, "symlink"), sizeText(r.Bytes), word)
 	for _, rest := range []struct {
 		n    int64

@@ -57,7 +57,7 @@ func TestTable(t *testing.T) {
 var folders = map[string]string{
 	"index": "store/index", "store": "store", "vfs": "scan/vfs", "scan": "scan", "diff": "diff",
 	"landing": "recovery/landing", "recovery": "recovery", "wire": "replicate/wire", "link": "replicate/link",
-	"book": "replicate/book", "rounds": "replicate/rounds", "talk": "replicate/talk", "trouble": "replicate/trouble", "gauge": "replicate/gauge",
+	"book": "replicate/book", "rounds": "replicate/rounds", "ruling": "replicate/ruling", "talk": "replicate/talk", "trouble": "replicate/trouble", "gauge": "replicate/gauge",
 	"transfer": "replicate/transfer", "install": "replicate/install", "replicate": "replicate",
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"duet/diff"
+	"duet/replicate/book"
 	"duet/replicate/install"
 	"duet/replicate/transfer"
 	"duet/scan/vfs"
@@ -88,6 +89,9 @@ func (k *picking) consider(r *index.Record) error {
 	}
 	if v.Entry.Kind == index.Gone {
 		return nil // removals come last
+	}
+	if held, err := book.UnderHeld(k.tx, p); err != nil || held || k.untold(r, v) {
+		return err
 	}
 	if ok, err := k.parent(p.Parent()); err != nil || !ok {
 		return err
@@ -265,7 +269,9 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 func (r *Rounds) job(rec *index.Record, v diff.Verdict) install.Job {
 	j := install.Job{Path: rec.Path, Entry: v.Entry, By: r.Book.Policy.Peer, What: index.Adopted, How: index.ByPeer, Rule: v.Line}
 	if v.Conflict && rec.Ours.Live() {
-		j.Reason = index.LostConflict
+		if j.Reason = index.LostConflict; v.Line == diff.LineChosen {
+			j.Reason = index.Overruled
+		}
 		j.Conflict = &index.Conflict{Winner: v.Entry, Loser: rec.Ours, Rule: v.Line}
 	}
 	return j
@@ -303,7 +309,9 @@ func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *inde
 			continue
 		}
 		if !r.Ours.Live() && k.rounds.Book.Movable(c) && k.m.Drained && !k.rounds.Trouble.Waits(p, k.m.Now) {
-			return nil, c, nil
+			if held, err := book.UnderHeld(k.tx, p); err != nil || !held {
+				return nil, c, err
+			}
 		}
 		if src == nil {
 			src = &install.Source{Path: p}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"duet/replicate/book"
 	"duet/replicate/report"
 	"duet/store"
 	"duet/store/index"
@@ -61,6 +62,9 @@ func (r *Rounds) pickRemovals(m Moment) (*Batch, error) {
 // remove adds a removal to the batch if it can be done now.
 func (k *picking) remove(r *index.Record) error {
 	v := k.rounds.Book.Decide(r)
+	if held, err := book.UnderHeld(k.tx, r.Path); err != nil || held {
+		return err
+	}
 	if !v.Removes() || k.approved && !k.rounds.approves(r) || k.rounds.busy(r.Path, k.m.Now) {
 		return nil
 	}
@@ -106,7 +110,11 @@ func (r *Rounds) removalsIn(tx *store.Tx) (out removals, err error) {
 		if err != nil {
 			return removals{}, err
 		}
-		if r.Book.Doomed(rec) {
+		held, err := book.UnderHeld(tx, rec.Path)
+		if err != nil {
+			return removals{}, err
+		}
+		if !held && r.Book.Doomed(rec) {
 			out.all++
 			if !r.approves(rec) {
 				out.open++

@@ -58,6 +58,7 @@ type Rounds struct {
 
 	cursor   index.Path          // the walk through what is to do goes on behind here
 	later    bool                // the walk passed links, which come after contents
+	untold   bool                // the walk passed losers that the peer has not heard of
 	kick     bool                // something may have become possible since the walk began
 	flying   map[index.Path]bool // paths in a batch
 	fetching map[index.Hash]bool // contents in a batch
@@ -82,8 +83,9 @@ type Rounds struct {
 // Moment is what has to be known of a share as it is now.
 type Moment struct {
 	Now      time.Time
-	Drained  bool // we have heard all that the peer had to say
-	Scanning bool // what is here may not be what the index says
+	Drained  bool      // we have heard all that the peer had to say
+	Scanning bool      // what is here may not be what the index says
+	Told     index.Seq // the peer has heard our journal up to here
 }
 
 // New returns a Rounds that has nothing on its way. Deletes heard up to a

@@ -19,17 +19,20 @@ type Source struct {
 
 // Open finds a content: where the index says it is, if the file is still what
 // the index says; else in a snapshot of it; else in another file or a kept
-// version with the same hash.
+// version with the same hash. What the path was before, the peer may have, too,
+// while it is kept: a person there may want it back.
 func (o Source) Open(p index.Path, h index.Hash, size int64) (transfer.Content, error) {
 	var r *index.Record
 	var kept *index.Kept
 	var twin *index.Record
+	var before *index.Kept
 	err := o.Book.Store.View(func(tx *store.Tx) (err error) {
 		if r, err = tx.Get(p); err != nil {
 			return err
 		}
-		if r == nil || r.Ours.LiveKind() != index.File {
-			return nil
+		if r == nil || r.Ours.LiveKind() != index.File || r.Ours.Hash != h || r.Ours.Size != size {
+			before, err = was(tx, p, h, size)
+			return err
 		}
 		if kept, err = tx.KeptByHash(h); err != nil {
 			return err
@@ -48,6 +51,8 @@ func (o Source) Open(p index.Path, h index.Hash, size int64) (transfer.Content, 
 	switch {
 	case err != nil:
 		return nil, err
+	case before != nil:
+		return o.Files.OpenHeld(vfs.Held{Area: vfs.Kept, Name: before.Held})
 	case r == nil || r.Ours.LiveKind() != index.File:
 		return nil, fmt.Errorf("%v %w", p, transfer.ErrGone)
 	case r.Ours.Hash != h || r.Ours.Size != size:
@@ -70,6 +75,22 @@ func (o Source) Open(p index.Path, h index.Hash, size int64) (transfer.Content, 
 		}
 	}
 	return nil, fmt.Errorf("%v %w", p, transfer.ErrChanged)
+}
+
+// was finds a kept version of p with this content that was once p's entry, and
+// so was announced. A save that came out of the tree in the instant of an install
+// was not: it has no version.
+func was(tx *store.Tx, p index.Path, h index.Hash, size int64) (*index.Kept, error) {
+	for id := range tx.KeptOf(p) {
+		k, err := tx.GetKept(id)
+		if err != nil {
+			return nil, err
+		}
+		if k != nil && k.Held != "" && k.Entry.LiveKind() == index.File && k.Entry.Hash == h && k.Entry.Size == size && len(k.Entry.Version) > 0 {
+			return k, nil
+		}
+	}
+	return nil, nil
 }
 
 // tree opens r's file if it is what the index says.

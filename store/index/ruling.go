@@ -23,7 +23,7 @@ type Ruled struct {
 	Before *Entry  // ours; nil: there was none
 	After  Version // that it gave the path
 	Theirs *Entry  // of a held conflict: what the peer had; else nil
-	Listed uint64  // the conflict that it listed as settled; 0: none
+	Gone   bool    // it deleted the path
 }
 
 // MarshalRuling encodes r but for its ID, which is its key.
@@ -73,7 +73,7 @@ func MarshalRuled(r *Ruled) ([]byte, error) {
 		return nil, err
 	}
 	return Encode(&indexpb.Ruled{
-		Before: EntryToProto(r.Before), After: versionToProto(r.After), Theirs: EntryToProto(r.Theirs), Listed: r.Listed,
+		Before: EntryToProto(r.Before), After: versionToProto(r.After), Theirs: EntryToProto(r.Theirs), Gone: r.Gone,
 	})
 }
 
@@ -103,7 +103,7 @@ func unmarshalRuled(ruling uint64, p Path, b []byte) (Ruled, error) {
 	if err != nil {
 		return Ruled{}, err
 	}
-	r := Ruled{Ruling: ruling, Path: p, Before: before, After: after, Theirs: theirs, Listed: m.Listed}
+	r := Ruled{Ruling: ruling, Path: p, Before: before, After: after, Theirs: theirs, Gone: m.Gone}
 	want, err := MarshalRuled(&r)
 	return r, Canonical(b, want, err)
 }

@@ -18,7 +18,7 @@ func TestRulingRoundTrip(t *testing.T) {
 		if got, err := UnmarshalRuling(3, raw); err != nil || got != r {
 			t.Errorf("wrote %+v, read %+v, %v", r, got, err)
 		}
-		d := Ruled{Ruling: 3, Path: "a/b", After: Version{{1, Seq(rnd.Uint64N(9) + 1)}}, Listed: rnd.Uint64N(2)}
+		d := Ruled{Ruling: 3, Path: "a/b", After: Version{{1, Seq(rnd.Uint64N(9) + 1)}}, Gone: rnd.IntN(2) == 0}
 		if rnd.IntN(2) == 0 {
 			d.Before = knownEntry(rnd)
 		}

@@ -1166,10 +1166,10 @@ func (x *Ruling) GetPaths() uint64 {
 // the path.
 type Ruled struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Before        *Entry                 `protobuf:"bytes,1,opt,name=before,proto3" json:"before,omitempty"`  // ours; absent: there was none
-	After         []*Counter             `protobuf:"bytes,2,rep,name=after,proto3" json:"after,omitempty"`    // the version that it gave the path
-	Theirs        *Entry                 `protobuf:"bytes,3,opt,name=theirs,proto3" json:"theirs,omitempty"`  // of a held conflict: what the peer had
-	Listed        uint64                 `protobuf:"varint,4,opt,name=listed,proto3" json:"listed,omitempty"` // the conflict that it listed as settled; 0: none
+	Before        *Entry                 `protobuf:"bytes,1,opt,name=before,proto3" json:"before,omitempty"` // ours; absent: there was none
+	After         []*Counter             `protobuf:"bytes,2,rep,name=after,proto3" json:"after,omitempty"`   // the version that it gave the path
+	Theirs        *Entry                 `protobuf:"bytes,3,opt,name=theirs,proto3" json:"theirs,omitempty"` // of a held conflict: what the peer had
+	Gone          bool                   `protobuf:"varint,4,opt,name=gone,proto3" json:"gone,omitempty"`    // it deleted the path
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1225,11 +1225,11 @@ func (x *Ruled) GetTheirs() *Entry {
 	return nil
 }
 
-func (x *Ruled) GetListed() uint64 {
+func (x *Ruled) GetGone() bool {
 	if x != nil {
-		return x.Listed
+		return x.Gone
 	}
-	return 0
+	return false
 }
 
 type Run struct {
@@ -1821,12 +1821,12 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x06Ruling\x12\x12\n" +
 	"\x04time\x18\x01 \x01(\x10R\x04time\x12\x12\n" +
 	"\x04what\x18\x02 \x01(\fR\x04what\x12\x14\n" +
-	"\x05paths\x18\x03 \x01(\x04R\x05paths\"\xa0\x01\n" +
+	"\x05paths\x18\x03 \x01(\x04R\x05paths\"\x9c\x01\n" +
 	"\x05Ruled\x12)\n" +
 	"\x06before\x18\x01 \x01(\v2\x11.duet.index.EntryR\x06before\x12)\n" +
 	"\x05after\x18\x02 \x03(\v2\x13.duet.index.CounterR\x05after\x12)\n" +
-	"\x06theirs\x18\x03 \x01(\v2\x11.duet.index.EntryR\x06theirs\x12\x16\n" +
-	"\x06listed\x18\x04 \x01(\x04R\x06listed\")\n" +
+	"\x06theirs\x18\x03 \x01(\v2\x11.duet.index.EntryR\x06theirs\x12\x12\n" +
+	"\x04gone\x18\x04 \x01(\bR\x04gone\")\n" +
 	"\x03Run\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x06R\x02id\"\xd7\x04\n" +
