@@ -22,7 +22,7 @@ var layers = map[string]int{
 	"store/index": 0,
 	"store":       1, "scan/vfs": 1, "diff": 1, "replicate/wire": 1,
 	"scan": 2, "recovery": 2, "replicate/report": 2, "replicate/gauge": 2,
-	"replicate/book": 3, "replicate/expiry": 3, "replicate/inquiry": 3, "replicate/install": 3, "replicate/link": 3, "replicate/room": 3, "replicate/rounds": 3, "replicate/transfer": 3,
+	"replicate/book": 3, "replicate/expiry": 3, "replicate/inquiry": 3, "replicate/install": 3, "replicate/link": 3, "replicate/restore": 3, "replicate/room": 3, "replicate/rounds": 3, "replicate/transfer": 3,
 	"replicate/ruling": 3, "replicate/talk": 3, "replicate/trouble": 3,
 	"replicate":   4,
 	"cmd":         5,

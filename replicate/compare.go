@@ -75,7 +75,15 @@ func (s *Share) Compare(ctx context.Context, o compare.Options, emit func(compar
 	o.Ignored = func(d compare.Difference) bool {
 		return s.book.Ignores(&index.Record{Path: d.Path, Ours: d.Ours, Theirs: d.Theirs})
 	}
-	return compare.Run(ctx, compare.Index{View: s.View, Owners: owners}, ask.Peer(), o, emit)
+	sum, err := compare.Run(ctx, compare.Index{View: s.View, Owners: owners}, ask.Peer(), o, emit)
+	select {
+	case <-with.conn.Done():
+		if err != nil && ctx.Err() == nil {
+			err = fmt.Errorf("%s %w any more: %w", s.cfg.PeerName, ErrApart, err)
+		}
+	default:
+	}
+	return sum, err
 }
 
 // asking finds the session that a comparison goes over, or says why there is none.

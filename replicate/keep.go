@@ -109,62 +109,10 @@ func (s *Share) pruner(files vfs.Files, how index.How) *expiry.Pruner {
 	return &expiry.Pruner{Store: s.st, Files: files, Node: s.cfg.Node, How: how, Limits: s.cfg.Keep}
 }
 
-// PruneOrder is what a person wants pruned. The zero PruneOrder is what the
-// configuration says, now.
-type PruneOrder struct {
-	Limits *expiry.Limits // instead of the configured ones
-	Match  func(*index.Kept) bool
-	DryRun bool
-}
-
-// maxPruned bounds what Pruned lists.
-const maxPruned = 10_000
-
-// Pruned is what was pruned, or would be.
-type Pruned struct {
-	Share    string          `json:"share"`
-	DryRun   bool            `json:"dry_run"`
-	Versions int64           `json:"versions"`
-	Bytes    int64           `json:"bytes"`
-	Items    []PrunedVersion `json:"items"`
-	More     int64           `json:"more"` // versions that are not listed; in a dry run at least so many
-	Short    string          `json:"short,omitempty"`
-	Problems []string        `json:"problems,omitempty"`
-}
-
-// PrunedVersion is one of them.
-type PrunedVersion struct {
-	ID     uint64 `json:"id"`
-	Path   string `json:"path"` // escaped
-	Reason string `json:"reason"`
-	Time   int64  `json:"time_ns"` // when it was displaced
-	Bytes  int64  `json:"bytes"`
-	Why    string `json:"why"` // it goes
-}
-
-func (p *Pruned) add(r expiry.Report) {
-	p.Bytes += r.Bytes
-	p.Short = r.Short
-	for i := range r.Pruned {
-		p.Versions++
-		if len(p.Items) == maxPruned {
-			p.More++
-			continue
-		}
-		d := &r.Pruned[i]
-		p.Items = append(p.Items, PrunedVersion{
-			ID: d.Kept.ID, Path: d.Kept.Path.String(), Reason: d.Kept.Reason.String(), Time: d.Kept.Time, Bytes: d.Size(), Why: d.Why,
-		})
-	}
-	for _, err := range r.Problems {
-		p.Problems = append(p.Problems, err.Error())
-	}
-}
-
 // Prune removes kept versions for good, in as many steps as that takes. It can
 // be stopped by ctx between two of them.
-func (s *Share) Prune(ctx context.Context, o PruneOrder) (Pruned, error) {
-	out := Pruned{Share: s.cfg.Name, DryRun: o.DryRun, Items: []PrunedVersion{}}
+func (s *Share) Prune(ctx context.Context, o expiry.Order) (expiry.Pruned, error) {
+	out := expiry.Pruned{Share: s.cfg.Name, DryRun: o.DryRun, Items: []expiry.Version{}}
 	var p *expiry.Pruner
 	for {
 		var r expiry.Report
@@ -183,7 +131,7 @@ func (s *Share) Prune(ctx context.Context, o PruneOrder) (Pruned, error) {
 			l.ask(func() func() {
 				var err error
 				if o.DryRun {
-					r, err = p.Preview(l.s.now(), maxPruned)
+					r, err = p.Preview(l.s.now(), expiry.MaxListed)
 				} else {
 					r, err = p.Step(l.s.now())
 				}
@@ -198,7 +146,7 @@ func (s *Share) Prune(ctx context.Context, o PruneOrder) (Pruned, error) {
 		if err != nil {
 			return out, err
 		}
-		out.add(r)
+		out.Add(r)
 		if o.DryRun && r.More {
 			out.More = 1
 		}

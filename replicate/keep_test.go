@@ -111,14 +111,14 @@ func TestPrune(t *testing.T) {
 	ctx := context.Background()
 	old := &expiry.Limits{Age: 1}
 	inside := func(k *index.Kept) bool { return k.Path.Under("d") }
-	if r, err := p.b.share.Prune(ctx, replicate.PruneOrder{}); err != nil || r.Versions != 0 {
+	if r, err := p.b.share.Prune(ctx, expiry.Order{}); err != nil || r.Versions != 0 {
 		t.Errorf("without limits: %+v, %v", r, err)
 	}
-	r, err := p.b.share.Prune(ctx, replicate.PruneOrder{Limits: old, Match: inside, DryRun: true})
+	r, err := p.b.share.Prune(ctx, expiry.Order{Limits: old, Match: inside, DryRun: true})
 	if err != nil || r.Versions != 4 || len(p.b.kept()) != 6 {
 		t.Errorf("dry run: %+v, %v", r, err)
 	}
-	r, err = p.b.share.Prune(ctx, replicate.PruneOrder{Limits: old, Match: inside})
+	r, err = p.b.share.Prune(ctx, expiry.Order{Limits: old, Match: inside})
 	if err != nil || r.Versions != 4 || r.Bytes != 4*int64(len("version 0")) || r.Items[0].Path != "d/page" {
 		t.Errorf("pruned %+v, %v", r, err)
 	}
@@ -162,7 +162,7 @@ func TestPruneLoser(t *testing.T) {
 		t.Fatalf("a: %d conflicts, %d kept", st.Conflicts, st.Kept)
 	}
 	for _, n := range []*node{p.a, p.b} {
-		if _, err := n.share.Prune(context.Background(), replicate.PruneOrder{Limits: &expiry.Limits{Age: 1}}); err != nil {
+		if _, err := n.share.Prune(context.Background(), expiry.Order{Limits: &expiry.Limits{Age: 1}}); err != nil {
 			t.Error(err)
 		}
 		n.until("no conflict", func(st report.Status) bool { return st.Conflicts == 0 && st.Kept == 0 })

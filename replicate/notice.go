@@ -155,18 +155,23 @@ func (l *loop) rescanAfter() time.Duration {
 // walkOptions are those of every look at the tree. What it finds goes through
 // the mailbox to the writer lane; Emit returns when it is committed.
 func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions {
-	s, pass := l.s, l.notice.pass
+	s, pass, files := l.s, l.notice.pass, l.root.files
 	o := scan.WalkOptions{
-		Files: l.root.files, Facts: s.facts, Lookup: s.book.Lookup, Get: s.book.Get,
+		Files: files, Facts: s.facts, Lookup: s.book.Lookup, Get: s.book.Get,
 		Under: index.Root, Hashers: s.cfg.Hashers, Clock: s.doors.Clock,
 		Emit: func(found []scan.Finding, problems []scan.Problem) error {
 			done := make(chan error, 1)
+			safe := secure(files, found, problems)
 			s.post(func() {
 				if l.root.ctx != ctx { // the root was lost meanwhile
 					done <- context.Canceled
 					return
 				}
-				l.lane.records = append(l.lane.records, findings{book.Findings{Found: found, How: how}, problems, func(err error) { done <- err }})
+				for _, p := range safe.stale {
+					l.notice.dirty.Mark(p, true, time.Now())
+				}
+				l.lane.records = append(l.lane.records,
+					findings{book.Findings{Found: safe.found, How: how}, safe.problems, func(err error) { done <- err }})
 			})
 			select {
 			case err := <-done:

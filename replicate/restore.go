@@ -2,17 +2,12 @@ package replicate
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
-	"duet/replicate/install"
-	"duet/scan/vfs"
-	"duet/store"
+	"duet/replicate/restore"
 	"duet/store/index"
 )
 
@@ -27,11 +22,11 @@ func (s *Share) Restore(ctx context.Context, id uint64, to string) error {
 		}
 		files := l.root.files
 		l.ask(func() func() {
-			k, err := s.kept(id)
+			k, err := s.restorer().Kept(id)
 			if err == nil && to != "" {
-				err = copyOut(files, k, to)
+				err = restore.CopyOut(files, k, to)
 			} else if err == nil {
-				err = s.restore(ctx, files, k)
+				err = s.restorer().Restore(ctx, files, k)
 			}
 			return func() {
 				if err == nil && to == "" {
@@ -43,114 +38,81 @@ func (s *Share) Restore(ctx context.Context, id uint64, to string) error {
 	})
 }
 
-func (s *Share) kept(id uint64) (*index.Kept, error) {
-	var k *index.Kept
-	err := s.st.View(func(tx *store.Tx) (err error) {
-		k, err = tx.GetKept(id)
-		return err
-	})
-	if err == nil && k == nil {
-		err = fmt.Errorf("there is no kept version %d: see `duet kept ls %s`", id, s.cfg.Name)
-	}
-	return k, err
-}
-
-// restore puts k in its old place, with the directories that lead there.
-func (s *Share) restore(ctx context.Context, files vfs.Files, k *index.Kept) error {
-	if err := s.rootGone(files); err != nil {
-		return err
-	}
-	jobs, err := s.missingParents(k.Path)
-	if err != nil {
-		return err
-	}
-	e := *k.Entry
-	job := install.Job{
-		Path: k.Path, Entry: &e, Own: true, What: index.Restored, How: index.ByUser, By: s.cfg.Node,
-		Note: fmt.Sprintf("kept version %d", k.ID), Reason: index.Overwritten,
-	}
-	if e.Kind == index.File {
-		r, err := s.book.Get(k.Path)
-		if err != nil {
-			return err
-		}
-		job.Staged = vfs.Held{Area: vfs.Stage, Name: fmt.Sprintf("%x-restore-%d", s.boot, k.ID)}
-		from := install.Source{Held: vfs.Held{Area: vfs.Kept, Name: k.Held}}
-		if _, err := install.Copy(files, from, &e, s.metaFor(&e, r), job.Staged); err != nil {
-			return fmt.Errorf("restore %v: %w", k.Path, err)
-		}
-	}
+// restorer restores by what a person orders, and not by what the peer says: what
+// it is about to do is not decided again.
+func (s *Share) restorer() *restore.Restorer {
 	env := s.installEnv()
 	env.Recheck = nil
-	out, err := install.Batch(ctx, s.st, files, env, append(jobs, job))
-	if err != nil {
-		return err
-	}
-	for _, o := range out {
-		if o.Path != k.Path {
-			continue
-		}
-		switch {
-		case o.Err != nil:
-			return fmt.Errorf("restore %v: %w", k.Path, o.Err)
-		case o.Busy:
-			return fmt.Errorf("restore %v: a process has the file open for writing; try again when it is done", k.Path)
-		}
-	}
-	return nil
+	return &restore.Restorer{Share: s.cfg.Name, Book: s.book, Env: env, Check: s.rootGone, Names: s.boot}
 }
 
-// missingParents makes the jobs for the directories above p that are gone.
-func (s *Share) missingParents(p index.Path) ([]install.Job, error) {
-	var jobs []install.Job
-	for d := p.Parent(); d != index.Root; d = d.Parent() {
-		r, err := s.book.Get(d)
+// RestoreWindow brings back the newest kept version of each path that o
+// selects, directories before what is in them. ctx stops it between two jobs
+// of the lane; what was restored by then stays.
+func (s *Share) RestoreWindow(ctx context.Context, o restore.Order) (restore.Result, error) {
+	out := restore.Result{Share: s.cfg.Name, DryRun: o.DryRun, Items: []restore.Item{}}
+	if s.st == nil {
+		return out, s.broken
+	}
+	newest, err := s.restorer().Newest(o.Match)
+	if err != nil {
+		return out, err
+	}
+	// What is still to be restored must not expire to make room for it.
+	if err := s.do(ctx, func(l *loop, done chan<- error) { l.keeping.held++; done <- nil }); err != nil {
+		return out, err
+	}
+	defer s.post(func() { s.loop.keeping.held-- })
+	paths := slices.SortedFunc(maps.Keys(newest), index.Path.Compare)
+	var shut []*index.Kept // directories to shut at the end
+	for len(paths) > 0 {
+		var chunk *restore.Job
+		err := s.do(ctx, func(l *loop, done chan<- error) {
+			if l.root.ctx == nil {
+				done <- s.rootless(l)
+				return
+			}
+			chunk = &restore.Job{Restorer: s.restorer(), Files: l.root.files, Order: o, Out: &out}
+			l.ask(func() func() {
+				n, err := chunk.Run(ctx, paths, newest)
+				paths = paths[n:]
+				shut = append(shut, chunk.Shut...)
+				return func() {
+					for p := range chunk.Look {
+						l.notice.dirty.Mark(p, true, time.Now())
+					}
+					done <- err
+				}
+			})
+		})
 		if err != nil {
-			return nil, err
+			return out, err
 		}
-		if r != nil && r.Ours.LiveKind() == index.Dir {
-			break
-		}
-		if r != nil && r.Ours.Live() {
-			return nil, fmt.Errorf("%v is a %v now: move it away, or restore with --to", d, r.Ours.Kind)
-		}
-		e := &index.Entry{Kind: index.Dir, Mode: 0o755}
-		jobs = append([]install.Job{{
-			Path: d, Entry: e, Own: true, What: index.Restored, How: index.ByUser, By: s.cfg.Node,
-		}}, jobs...)
 	}
-	return jobs, nil
+	slices.SortFunc(out.Items, func(a, b restore.Item) int { return strings.Compare(a.Path, b.Path) })
+	return out, s.shutRestored(ctx, shut)
 }
 
-// copyOut writes a kept file to a place outside the share.
-func copyOut(files vfs.Files, k *index.Kept, to string) (err error) {
-	if k.Entry.Kind == index.Symlink {
-		return os.Symlink(k.Entry.Target, target(to, k))
+// shutRestored gives directories that their owner may not write in the mode
+// that they had, now that everything is in them, the deepest first.
+func (s *Share) shutRestored(ctx context.Context, dirs []*index.Kept) error {
+	if len(dirs) == 0 {
+		return nil
 	}
-	if k.Entry.Kind != index.File || k.Held == "" {
-		return fmt.Errorf("%v was a %v: there is nothing to copy out", k.Path, k.Entry.Kind)
-	}
-	in, err := files.OpenHeld(vfs.Held{Area: vfs.Kept, Name: k.Held})
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	name := target(to, k)
-	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fs.FileMode(k.Entry.Mode)&0o777)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return err
-	}
-	t := time.Unix(0, k.Entry.ModTime)
-	return os.Chtimes(name, t, t)
-}
-
-func target(to string, k *index.Kept) string {
-	if info, err := os.Stat(to); err == nil && info.IsDir() {
-		return filepath.Join(to, k.Path.Leaf())
-	}
-	return to
+	return s.do(ctx, func(l *loop, done chan<- error) {
+		files := l.root.files
+		if l.root.ctx == nil {
+			done <- s.rootless(l)
+			return
+		}
+		l.ask(func() func() {
+			err := restore.ShutAll(files, dirs)
+			return func() {
+				for _, k := range dirs {
+					l.notice.dirty.Mark(k.Path, false, time.Now())
+				}
+				done <- err
+			}
+		})
+	})
 }

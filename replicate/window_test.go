@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"duet/replicate"
+	"duet/replicate/restore"
 	"duet/store/index"
 )
 
@@ -54,14 +55,14 @@ func TestRestoreWindow(t *testing.T) {
 	byB := func(k *index.Kept) bool {
 		return k.Time >= start && k.Reason == index.Removed && k.By == p.b.cfg.Node
 	}
-	dry, err := p.a.share.RestoreWindow(ctx, replicate.RestoreOrder{Match: byB, DryRun: true})
+	dry, err := p.a.share.RestoreWindow(ctx, restore.Order{Match: byB, DryRun: true})
 	if err != nil || dry.Files != 451 || dry.Dirs != 12 || dry.Links != 1 || len(p.a.kept()) == 0 {
 		t.Errorf("dry run: %d files, %d directories, %d links, %v", dry.Files, dry.Dirs, dry.Links, err)
 	}
 	if _, err := os.Lstat(filepath.Join(p.a.root, "site")); !os.IsNotExist(err) {
 		t.Error("a dry run restored something")
 	}
-	r, err := p.a.share.RestoreWindow(ctx, replicate.RestoreOrder{Match: byB})
+	r, err := p.a.share.RestoreWindow(ctx, restore.Order{Match: byB})
 	if err != nil || r.Files != dry.Files || r.Dirs != dry.Dirs || r.Links != dry.Links || r.Bytes != dry.Bytes || r.Failed+r.Skipped != 0 {
 		t.Errorf("restored %d files, %d directories, %d links, %d failed, %d skipped, %v", r.Files, r.Dirs, r.Links, r.Failed, r.Skipped, err)
 	}
@@ -70,7 +71,7 @@ func TestRestoreWindow(t *testing.T) {
 	if got := list(t, p.a.root); got != before {
 		t.Errorf("a has\n%s\nwant\n%s", got, before)
 	}
-	again, err := p.a.share.RestoreWindow(ctx, replicate.RestoreOrder{Match: byB})
+	again, err := p.a.share.RestoreWindow(ctx, restore.Order{Match: byB})
 	if err != nil || again.Already != 464 || again.Files != 0 {
 		t.Errorf("once more: %d there already, %d files, %v", again.Already, again.Files, err)
 	}
@@ -88,7 +89,7 @@ func TestRestoreOver(t *testing.T) {
 	p.until("the delete", func() bool { _, err := os.Lstat(filepath.Join(p.b.root, "other")); return os.IsNotExist(err) })
 	p.settle()
 	ctx := context.Background()
-	r, err := p.b.share.RestoreWindow(ctx, replicate.RestoreOrder{Match: everything})
+	r, err := p.b.share.RestoreWindow(ctx, restore.Order{Match: everything})
 	if err != nil || r.Files != 1 || r.Skipped != 1 || !strings.Contains(r.Items[1].Detail, "--force") || r.Items[1].Path != "page" {
 		t.Errorf("restored %+v, %v", r, err)
 	}
@@ -98,7 +99,7 @@ func TestRestoreOver(t *testing.T) {
 		t.Errorf("page: %q", got)
 	}
 	before := len(p.b.kept())
-	r, err = p.b.share.RestoreWindow(ctx, replicate.RestoreOrder{Match: func(k *index.Kept) bool { return k.Path == "page" }, Force: true})
+	r, err = p.b.share.RestoreWindow(ctx, restore.Order{Match: func(k *index.Kept) bool { return k.Path == "page" }, Force: true})
 	if err != nil || r.Files != 1 || r.Skipped != 0 {
 		t.Errorf("restored %+v, %v", r, err)
 	}

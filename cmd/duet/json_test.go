@@ -10,8 +10,9 @@ import (
 	"duet/cmd/duet/demo"
 	"duet/cmd/duet/inspect"
 	"duet/cmd/duet/node"
-	"duet/replicate"
+	"duet/replicate/expiry"
 	"duet/replicate/report"
+	"duet/replicate/restore"
 )
 
 // The page on JSON names every key that is printed.
@@ -47,7 +48,7 @@ func TestJSONPage(t *testing.T) {
 		reflect.TypeFor[node.Status](), reflect.TypeFor[report.Plan](), reflect.TypeFor[inspect.Listed](),
 		reflect.TypeFor[inspect.Record](), reflect.TypeFor[inspect.Event](), reflect.TypeFor[inspect.Tombstone](),
 		reflect.TypeFor[inspect.Stats](), reflect.TypeFor[inspect.Checked](), reflect.TypeFor[inspect.Dumped](),
-		reflect.TypeFor[inspect.Kept](), reflect.TypeFor[inspect.KeptDetail](), reflect.TypeFor[replicate.Pruned](), reflect.TypeFor[inspect.Event](), reflect.TypeFor[replicate.Restored](), reflect.TypeFor[inspect.Conflict](), reflect.TypeFor[initDone](), reflect.TypeFor[demo.Result](),
+		reflect.TypeFor[inspect.Kept](), reflect.TypeFor[inspect.KeptDetail](), reflect.TypeFor[expiry.Pruned](), reflect.TypeFor[inspect.Event](), reflect.TypeFor[restore.Result](), reflect.TypeFor[inspect.Conflict](), reflect.TypeFor[inspect.Differing](), reflect.TypeFor[inspect.Compared](), reflect.TypeFor[initDone](), reflect.TypeFor[demo.Result](),
 	} {
 		check(typ)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/node"
-	"duet/replicate"
+	"duet/replicate/expiry"
 )
 
 // pruning is the flags of kept prune.
@@ -79,7 +79,7 @@ func (a *app) prune(ctx context.Context, share string, p pruning) error {
 	return gravest(errs)
 }
 
-func (a *app) printPruned(p *replicate.Pruned) error {
+func (a *app) printPruned(p *expiry.Pruned) error {
 	if a.json {
 		if err := a.printJSON(p); err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/node"
-	"duet/replicate"
+	"duet/replicate/restore"
 )
 
 // restoring is the flags of kept restore.
@@ -129,7 +129,7 @@ func (a *app) restoreWindow(ctx context.Context, r restoring) error {
 	return gravest(errs)
 }
 
-func (a *app) printRestored(r *replicate.Restored) error {
+func (a *app) printRestored(r *restore.Result) error {
 	if a.json {
 		if err := a.printJSON(r); err != nil {
 			return err
@@ -143,10 +143,10 @@ func (a *app) printRestored(r *replicate.Restored) error {
 	return nil
 }
 
-func (a *app) restoredText(r *replicate.Restored) {
-	done := map[string]string{replicate.DidRestore: "restored"}
+func (a *app) restoredText(r *restore.Result) {
+	done := map[string]string{restore.DidRestore: "restored"}
 	if r.DryRun {
-		done[replicate.DidRestore] = "to be restored"
+		done[restore.DidRestore] = "to be restored"
 	}
 	for _, it := range r.Items {
 		word, ok := done[it.Did]
@@ -166,7 +166,7 @@ func (a *app) restoredText(r *replicate.Restored) {
 		a.printf("%s: no kept version is selected: see 'duet kept ls'; the other host may have them\n", r.Share)
 		return
 	}
-	word := done[replicate.DidRestore]
+	word := done[restore.DidRestore]
 	a.printf("%s: %s, %s, %s (%s) %s", r.Share, plural(r.Files, "file"), dirsText(r.Dirs), plural(r.Links, "symlink"), sizeText(r.Bytes), word)
 	for _, rest := range []struct {
 		n    int64

@@ -287,13 +287,26 @@ func (r *recovering) outcome(ctx context.Context, name string) error {
 	if p.Broken > 0 {
 		return exit.Errorf(exit.Halted, "share %q: the index is not sound", name)
 	}
-	if r.json {
-		return errors.Join(r.printJSON(st), exit.Silent(shareCode(st)))
+	sum, err := r.compared(ctx, name, st)
+	if err != nil {
+		return err
 	}
 	code := shareCode(st)
+	if code == exit.OK && sum != nil && sum.Drift() > 0 {
+		code = exit.Partial
+	}
+	if r.json {
+		err := r.printJSON(st)
+		if sum != nil {
+			err = errors.Join(err, r.printJSON(sum))
+		}
+		return errors.Join(err, exit.Silent(code))
+	}
 	switch {
+	case sum != nil && sum.Drift() > 0:
+		r.printf("%s%s: see 'duet index diff %s:'\n", sum.Text(), name, name)
 	case code == exit.OK && st.InSync():
-		r.printf("%s: in sync, %s, %s\n", name, plural(st.Files, "file"), sizeText(st.Bytes))
+		r.printf("%s: in sync, %s, %s%s\n", name, plural(st.Files, "file"), sizeText(st.Bytes), sum.Agreed())
 	case code == exit.OK:
 		r.printf("%s: %s\n", name, st.State)
 	default:
@@ -302,4 +315,21 @@ func (r *recovering) outcome(ctx context.Context, name string) error {
 		r.printf("%s: %s\n%s", name, st.State, notes.String())
 	}
 	return exit.Silent(code)
+}
+
+// compared checks by digest that both sides have the same; nil if that cannot be
+// told now.
+func (r *recovering) compared(ctx context.Context, name string, st report.Status) (*inspect.Compared, error) {
+	if !st.Connected {
+		return nil, nil
+	}
+	sum, err := r.client.Agree(ctx, name)
+	if err == nil {
+		return sum, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	fmt.Fprintf(r.err, "not compared with the other side: %v\n", err)
+	return nil, nil
 }

@@ -7,5 +7,10 @@
 // named as in package replicate.
 //
 // States are searched breadth first, so that what goes wrong is told by a
-// shortest trace.
+// shortest trace. Entries, messages and backups are numbered, see ref, so that
+// a state is plain memory, and each question to diff.Decide is asked once.
+//
+// What is one step here is one commit there, or one verb with its commit: what
+// lies between a verb and its commit is for the simulator, which dies at each
+// operation.
 package model

@@ -7,24 +7,23 @@ import (
 
 // message is one Changes: all records behind what was said before, in order.
 type message struct {
-	changes []change
-	through index.Seq
-	run     uint64
+	changes [paths]change
+	n       uint8 // of them
+	through seq
+	run     uint8
 }
 
 type change struct {
-	path   int
-	pos    index.Seq
-	entry  *index.Entry
-	agreed index.Seq
+	path   uint8
+	pos    seq
+	entry  ref
+	agreed seq
 }
 
 // cut ends the session; what is on the way is lost.
 func (s *state) cut() {
 	s.up = false
-	for i := range 2 {
-		s.said[i], s.told[i], s.mail[i], s.acks[i] = 0, 0, nil, 0
-	}
+	s.said, s.told, s.mail, s.acks = [2]seq{}, [2]seq{}, [2]ref{}, [2]seq{}
 }
 
 // meet exchanges hellos and mends the histories.
@@ -35,12 +34,15 @@ func (m *model) meet(s *state) bool {
 	var hello [2]recovery.Said
 	for i := range 2 {
 		n := &s.node[i]
-		hello[i] = recovery.Said{Epoch: n.epoch, Head: n.head, HeardEpoch: n.peerEpoch, Heard: n.heard, HeardRun: n.peerRun}
+		hello[i] = recovery.Said{
+			Epoch: index.Epoch(n.epoch), Head: index.Seq(n.head),
+			HeardEpoch: index.Epoch(n.peerEpoch), Heard: index.Seq(n.heard), HeardRun: uint64(n.peerRun),
+		}
 	}
 	again := false
 	for i := range 2 {
 		n, theirs := &s.node[i], hello[1-i]
-		switch h := recovery.CheckHello(n.meta(), n.head, theirs); {
+		switch h := recovery.CheckHello(m.meta(n), index.Seq(n.head), theirs); {
 		case h.RolledBack, h.PeerForgot:
 			again = true
 			m.newEpoch(s, i)
@@ -48,7 +50,7 @@ func (m *model) meet(s *state) bool {
 			again = true
 		case h.NewPeer:
 			again = again || n.peerEpoch != 0
-			n.forgetPeer(theirs.Epoch)
+			n.forgetPeer(uint8(theirs.Epoch))
 		}
 	}
 	if again {
@@ -57,11 +59,11 @@ func (m *model) meet(s *state) bool {
 	s.up = true
 	for i := range 2 {
 		s.said[i] = 0
-		if hello[1-i].HeardEpoch == s.node[i].epoch {
-			s.said[i] = hello[1-i].Heard
-			s.acks[1-i] = hello[1-i].Heard // which is as good as an ack
+		if hello[1-i].HeardEpoch == index.Epoch(s.node[i].epoch) {
+			s.said[i] = seq(hello[1-i].Heard)
+			s.acks[1-i] = s.said[i] // which is as good as an ack
 		}
-		s.told[i] = hello[1-i].Head
+		s.told[i] = seq(hello[1-i].Head)
 	}
 	return true
 }
@@ -75,64 +77,65 @@ func (m *model) newEpoch(s *state, i int) {
 	n.peerEpoch, n.peerRun, n.heard, n.acked = 0, 0, 0, 0
 	for p := range paths {
 		r := &n.recs[p]
-		if !r.Ours.Live() {
+		if !m.live(r.ours) {
 			*r = record{}
 			continue
 		}
-		e := *r.Ours
-		e.Version, e.Over = index.Version{{Epoch: n.epoch, Seq: r.Pos}}, nil
-		r.Ours, r.Theirs, r.Heard = &e, nil, 0
+		e := *m.entry(r.ours)
+		e.Version, e.Over, e.Settled = index.Version{{Epoch: index.Epoch(n.epoch), Seq: index.Seq(r.pos)}}, nil, nil
+		r.ours, r.theirs, r.heard = m.put(&e), 0, 0
 	}
 }
 
-func (n *node) forgetPeer(epoch index.Epoch) {
+func (n *node) forgetPeer(epoch uint8) {
 	n.peerEpoch, n.peerRun, n.heard, n.acked = epoch, 0, 0, 0
 	for p := range paths {
 		r := &n.recs[p]
-		if r.Ours == nil {
+		if r.ours == 0 {
 			*r = record{}
 		}
-		r.Theirs, r.Heard = nil, 0
+		r.theirs, r.heard = 0, 0
 	}
 }
 
 // send says what is new since the last time.
 func (m *model) send(s *state, i int) bool {
 	n := &s.node[i]
-	if !s.up || s.mail[i] != nil || n.head <= s.said[i] {
+	if !s.up || s.mail[i] != 0 || n.head <= s.said[i] {
 		return false
 	}
-	msg := &message{through: n.head, run: n.runAt(n.head)}
+	msg := message{through: n.head, run: m.runAt(n, n.head)}
 	for p := range paths {
 		r := &n.recs[p]
-		if r.Ours == nil || r.Pos <= s.said[i] {
+		if r.ours == 0 || r.pos <= s.said[i] {
 			continue
 		}
-		c := change{path: p, pos: r.Pos, entry: r.Ours}
-		if r.Agreed() && r.Heard != 0 {
-			c.agreed, c.entry = r.Heard, nil
+		c := change{path: uint8(p), pos: r.pos, entry: r.ours}
+		if r.heard != 0 && m.agreed(r) {
+			c.agreed, c.entry = r.heard, 0
 		}
-		msg.changes = append(msg.changes, c)
+		msg.changes[msg.n] = c
+		msg.n++
 	}
-	if len(msg.changes) == 2 && msg.changes[0].pos > msg.changes[1].pos {
+	if msg.n == 2 && msg.changes[0].pos > msg.changes[1].pos {
 		msg.changes[0], msg.changes[1] = msg.changes[1], msg.changes[0]
 	}
-	s.mail[i], s.said[i] = msg, n.head
+	s.mail[i], s.said[i] = m.messages.put(msg, msg), n.head
 	return true
 }
 
 // hear commits what the peer said, and acknowledges it.
 func (m *model) hear(s *state, i int) bool {
-	msg := s.mail[1-i]
-	if msg == nil {
+	if s.mail[1-i] == 0 {
 		return false
 	}
-	s.mail[1-i] = nil
+	msg := m.messages.get(s.mail[1-i])
+	s.mail[1-i] = 0
 	n := &s.node[i]
 	s.told[i] = max(s.told[i], msg.through)
-	for _, c := range msg.changes {
+	for _, c := range msg.changes[:msg.n] {
 		if c.pos <= n.heard {
-			s.wrong = "the peer's journal runs backwards"
+			m.wrong = "the peer's journal runs backwards"
 		}
 		m.heardChange(s, i, c)
 	}
@@ -145,23 +148,23 @@ func (m *model) heardChange(s *state, i int, c change) {
 	n := &s.node[i]
 	if c.agreed != 0 {
 		if c.agreed > n.head {
-			s.wrong = "the peer confirms what was never said"
+			m.wrong = "the peer confirms what was never said"
 		}
 		for p := range paths {
-			if r := &n.recs[p]; r.Ours != nil && r.Pos == c.agreed {
-				r.Theirs, r.Heard = r.Ours, c.pos
-				n.forget(r)
+			if r := &n.recs[p]; r.ours != 0 && r.pos == c.agreed {
+				r.theirs, r.heard = r.ours, c.pos
+				m.forget(n, r)
 			}
 		}
 		return
 	}
-	if c.entry.Version.At(n.epoch) > n.head {
-		s.wrong = "the peer claims an edit that was never made"
+	if m.entry(c.entry).Version.At(index.Epoch(n.epoch)) > index.Seq(n.head) {
+		m.wrong = "the peer claims an edit that was never made"
 	}
 	r := &n.recs[c.path]
-	r.Theirs, r.Heard = c.entry, c.pos
-	m.settle(s, i, c.path)
-	n.forget(r)
+	r.theirs, r.heard = c.entry, c.pos
+	m.settle(s, i, int(c.path))
+	m.forget(n, r)
 }
 
 // ack takes note of how far the peer has heard us.
@@ -173,14 +176,14 @@ func (m *model) ack(s *state, i int) bool {
 	s.acks[1-i] = 0
 	n := &s.node[i]
 	if through > n.head {
-		s.wrong = "the peer acknowledges what was never said"
+		m.wrong = "the peer acknowledges what was never said"
 	}
 	if through <= n.acked {
 		return true
 	}
 	n.acked = through
 	for p := range paths {
-		n.forget(&n.recs[p])
+		m.forget(n, &n.recs[p])
 	}
 	return true
 }

@@ -1,7 +1,5 @@
 package model
 
-import "slices"
-
 // edit is what users do: write a content, make a directory, or delete. To put
 // a file in the place of a directory is one edit, as `rm -r d; write d` is for
 // a watcher that comes late.
@@ -17,7 +15,7 @@ func (m *model) edit(s *state, i, p int, letter byte) bool {
 	if letter != 0 {
 		n.tree[p].edit = s.last
 		n.seen[p] |= 1 << s.last
-		s.written[s.last] = written{p, letter}
+		s.written[s.last] = written{uint8(p), letter}
 	}
 	if p == top && letter != 'D' {
 		s.superseded |= n.seen[inner]
@@ -26,11 +24,20 @@ func (m *model) edit(s *state, i, p int, letter byte) bool {
 	return true
 }
 
+// part is a connection that breaks. Both nodes live on.
+func (m *model) part(s *state, _ int) bool {
+	if !s.up {
+		return false
+	}
+	s.cut()
+	return true
+}
+
 // restart is a crash and a new start: everything committed is still there.
 func (m *model) restart(s *state, i int) bool {
 	s.cut()
 	s.run++
-	s.node[i].restarted(s.run)
+	m.restarted(&s.node[i], s.run)
 	m.scan(s, i)
 	return true
 }
@@ -43,31 +50,29 @@ func (m *model) loseIndex(s *state, i int) bool {
 	s.run++
 	old := &s.node[i]
 	s.node[i] = node{epoch: s.epochs, tree: old.tree, seen: old.seen}
-	s.node[i].restarted(s.run)
+	m.restarted(&s.node[i], s.run)
 	m.scan(s, i)
 	return true
 }
 
 // backup copies a node's index and tree.
 func (m *model) backup(s *state, i int) bool {
-	if s.backup != nil {
+	if s.backup != 0 {
 		return false
 	}
-	n := s.node[i]
-	n.runs = slices.Clone(n.runs)
-	s.backup, s.whose = &n, i
+	s.backup, s.whose = m.nodes.put(s.node[i], s.node[i]), uint8(i)
 	return true
 }
 
 // restore puts a node back to the backup: its index, or index and tree.
 func (m *model) restore(s *state, i int, tree bool) bool {
-	if s.backup == nil || s.whose != i {
+	if s.backup == 0 || int(s.whose) != i {
 		return false
 	}
 	s.cut()
 	s.weird = true
 	s.run++
-	n := *s.backup
+	n := m.nodes.get(s.backup)
 	now := s.node[i]
 	if tree {
 		// What was only in the tree that is thrown away is lost by whoever
@@ -79,9 +84,9 @@ func (m *model) restore(s *state, i int, tree bool) bool {
 	for p := range paths {
 		n.seen[p] |= now.seen[p]
 	}
-	s.backup = nil
+	s.backup, s.whose = 0, 0
 	s.node[i] = n
-	s.node[i].restarted(s.run)
+	m.restarted(&s.node[i], s.run)
 	m.scan(s, i)
 	return true
 }

@@ -56,12 +56,12 @@ var Schedules = map[string]Schedule{
 		w.must(w.a.people.Symlink("f", "d"))
 	},
 	"batch of 50": func(w *World) {
-		for i := range 50 {
+		for i := range 25 {
 			w.must(w.a.people.Write(fmt.Sprintf("f%02d", i), fmt.Sprintf("content %d", i)))
 		}
 		w.pause()
-		for i := range 50 {
-			w.must(w.a.people.Write(fmt.Sprintf("f%02d", i), fmt.Sprintf("changed %d", i)))
+		for i := range 50 { // half of it takes the place of something
+			w.must(w.a.people.Write(fmt.Sprintf("f%02d", i), fmt.Sprintf("new content %d", i)))
 		}
 	},
 }
@@ -69,9 +69,10 @@ var Schedules = map[string]Schedule{
 // pause lets the nodes agree, if they can.
 func (w *World) pause() { time.Sleep(500 * time.Millisecond) }
 
-// must is for what people can always do.
+// must is for what people can always do, unless a power failure took what they
+// had made before.
 func (w *World) must(err error) {
-	if err != nil {
+	if err != nil && w.counts.power.Load() == 0 {
 		w.fault("the schedule: %v", err)
 	}
 }

@@ -16,9 +16,9 @@ import (
 var (
 	strideFlag = flag.Int("stride", 7, "TestCrashPoints crashes at every n-th operation, and 1 is every single one; else the long schedule has fewer")
 	pairsFlag  = flag.Int("pairs", 23, "TestCrashPairs has a pair for every n-th operation of either crash")
-	partsFlag  = flag.Int("parts", 1, "TestCrashPoints and TestCrashPairs make every n-th of their runs")
-	partFlag   = flag.Int("part", 0, "which of these")
-	pointFlag  = flag.String("point", "", "the one run that TestCrashPoints makes: schedule:crash,crash, as edit:a12k,b7p")
+	partsFlag  = flag.Int("parts", 1, "in how many parts TestCrashPoints and TestCrashPairs are cut, for as many processes")
+	partFlag   = flag.Int("part", 0, "which of these to run")
+	pointFlag  = flag.String("point", "", "the one run that TestCrashPoint makes: schedule:crash,crash, as edit:a12k,b7p")
 )
 
 // point is one run: a schedule and where the nodes crash.
@@ -73,7 +73,7 @@ func TestCrashPoints(t *testing.T) {
 					}
 				}
 			}
-			try(t, points)
+			try(t, part(points))
 		})
 	}
 }
@@ -85,11 +85,15 @@ func TestCrashPairs(t *testing.T) {
 	for _, name := range pairable {
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			whole := crashAt(t, point{name: name})
-			var points []point
+			var firsts []Crash
 			for _, n := range []*node{whole.a, whole.b} {
 				for at := 1; at <= n.opsInSync; at += *pairsFlag {
-					points = append(points, seconds(t, name, n.name, at)...)
+					firsts = append(firsts, Crash{Node: n.name, At: at})
 				}
+			}
+			var points []point
+			for _, first := range part(firsts) {
+				points = append(points, seconds(t, name, first)...)
 			}
 			try(t, points)
 		})
@@ -97,18 +101,28 @@ func TestCrashPairs(t *testing.T) {
 }
 
 // seconds are the runs that have a second crash after a first one.
-func seconds(t *testing.T, name, first string, at int) (out []point) {
-	var firsts [2]*World
-	for i := range firsts {
-		firsts[i] = crashAt(t, point{name, []Crash{{first, at, i == 1}}})
-	}
+func seconds(t *testing.T, name string, first Crash) (out []point) {
+	kill, power := first, first
+	power.Power = true
+	after := map[bool]*World{false: crashAt(t, point{name, []Crash{kill}}), true: crashAt(t, point{name, []Crash{power}})}
 	for _, second := range []string{"a", "b"} {
-		kill, power := firsts[0].node(second), firsts[1].node(second)
-		for then := kill.opsAtCrash + 1; then <= max(kill.opsInSync, power.opsInSync); then += *pairsFlag {
-			c, d := kinds(Crash{Node: first, At: at}, Crash{Node: second, At: then})
-			if end := map[bool]int{false: kill.opsInSync, true: power.opsInSync}; then <= end[c.Power] {
+		from := after[false].node(second).opsAtCrash + 1
+		to := max(after[false].node(second).opsInSync, after[true].node(second).opsInSync)
+		for at := from; at <= to; at += *pairsFlag {
+			c, d := kinds(first, Crash{Node: second, At: at})
+			if at <= after[c.Power].node(second).opsInSync {
 				out = append(out, point{name, []Crash{c, d}})
 			}
+		}
+	}
+	return out
+}
+
+// part returns this process's part of a list.
+func part[T any](all []T) (out []T) {
+	for i, x := range all {
+		if i%*partsFlag == *partFlag {
+			out = append(out, x)
 		}
 	}
 	return out
@@ -131,15 +145,14 @@ func kinds(c, d Crash) (Crash, Crash) {
 	return c, d
 }
 
-// try makes runs, on one processor each: a run has much to do, but
-// hardly ever two things at the same time, and going from one processor to
-// another costs as much again.
+// try makes runs, one at a time and on one processor: a run hardly ever has two
+// things to do in one instant, and going from one processor to another costs as
+// much again. Who has more of them starts several processes, see -parts.
 func try(t *testing.T, points []point) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	for i, p := range points {
-		if i%*partsFlag == *partFlag {
-			crashAt(t, p)
+	for _, p := range points {
+		w := crashAt(t, p)
+		if n := w.a.crashed + w.b.crashed; n != len(p.crashes) {
+			t.Errorf("%v: only %d of these crashes came", p, n)
 		}
 	}
 	t.Logf("%d runs", len(points))
@@ -147,6 +160,8 @@ func try(t *testing.T, points []point) {
 
 func crashAt(t *testing.T, p point) *World {
 	t.Helper()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	plan := CrashPlan(p.name, p.crashes...)
 	plan.Dir = indexDir()
 	plan.Silence = time.Minute

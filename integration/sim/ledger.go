@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"duet/integration/sim/memfs"
 )
@@ -18,8 +19,10 @@ type ledger struct {
 	w     *World
 	mu    sync.Mutex
 	wrote map[string]string // content -> who wrote it where
+	by    map[string]string // content -> the node on which it was written
 	order []string
 	ended map[string]bool // a user ended it
+	gone  map[string]bool // a kept version of it has had its time
 	paths map[string][]*edit
 	edits int
 }
@@ -28,14 +31,19 @@ type ledger struct {
 type edit struct {
 	n     int
 	node  string
-	state string         // of the path afterwards; gone if there is nothing
+	at    int64          // ns since 1970
+	is    *memfs.Thing   // what the path is afterwards; nil: nothing
+	state string         // the same in words
 	knew  map[*edit]bool // what it was made in knowledge of
 }
 
 const gone = "gone"
 
 func newLedger(w *World) *ledger {
-	return &ledger{w: w, wrote: map[string]string{}, ended: map[string]bool{}, paths: map[string][]*edit{}}
+	return &ledger{
+		w: w, wrote: map[string]string{}, by: map[string]string{}, ended: map[string]bool{}, gone: map[string]bool{},
+		paths: map[string][]*edit{},
+	}
 }
 
 // worth is what of a thing must not be lost; "" if it is nothing.
@@ -68,7 +76,7 @@ func (l *ledger) did(n *node, before, after []memfs.Thing) {
 			l.ended[c] = true
 		}
 		if _, still := is[x.Path]; !x.Dir() && !still {
-			l.edit(n, x.Path, &x, gone)
+			l.edit(n, x.Path, &x, nil)
 		}
 	}
 	for _, x := range after {
@@ -77,18 +85,31 @@ func (l *ledger) did(n *node, before, after []memfs.Thing) {
 			continue
 		}
 		if !there {
-			l.edit(n, x.Path, nil, state(x))
+			l.edit(n, x.Path, nil, &x)
 		} else {
-			l.edit(n, x.Path, &y, state(x))
+			l.edit(n, x.Path, &y, &x)
 		}
-		if c := worth(x); c != "" {
-			if l.wrote[c] == "" {
-				l.order = append(l.order, c)
-				l.wrote[c] = n.name + " at " + x.Path
-			}
-			delete(l.ended, c)
-		}
+		l.write(n, worth(x), n.name+" at "+x.Path)
 	}
+}
+
+// write notes that a content is in the tree.
+func (l *ledger) write(n *node, c, where string) {
+	if c == "" {
+		return
+	}
+	if l.wrote[c] == "" {
+		l.order = append(l.order, c)
+		l.wrote[c], l.by[c] = where, n.name
+	}
+	delete(l.ended, c)
+}
+
+// prune takes note of a kept version that came to its end.
+func (l *ledger) prune(c string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone[c] = true
 }
 
 // byPath has no directories: who changes what kind of thing a path is knows
@@ -105,13 +126,17 @@ func byPath(things []memfs.Thing) map[string]memfs.Thing {
 
 // edit notes one edit. Where nothing was seen, nothing is known: the path may
 // have been deleted, or not have come yet.
-func (l *ledger) edit(n *node, path string, was *memfs.Thing, state_ string) {
-	e := &edit{n: l.edits, node: n.name, state: state_}
+func (l *ledger) edit(n *node, path string, was, is *memfs.Thing) *edit {
+	e := &edit{n: l.edits, node: n.name, at: time.Now().UnixNano(), is: is, state: gone}
 	l.edits++
+	if is != nil {
+		e.state = state(*is)
+	}
 	if was != nil {
 		e.knew = l.known(n, path, *was)
 	}
 	l.paths[path] = append(l.paths[path], e)
+	return e
 }
 
 // known is what whoever saw a state of a path knows for certain. What the
@@ -154,7 +179,7 @@ func (l *ledger) settle() {
 		}
 	}
 	for _, c := range l.order {
-		if !have[c] && !l.ended[c] {
+		if !have[c] && !l.ended[c] && !l.gone[c] {
 			l.w.fault("lost: %s, written on %s", short(c), l.wrote[c])
 		}
 	}

@@ -44,6 +44,8 @@ type node struct {
 	crashed    int // how many of the crashes have come
 	life       *life
 	lives      int
+
+	outages []outage // guarded by the ledger
 }
 
 // life is one process: from start to stop or crash.
@@ -198,10 +200,11 @@ func (l *life) fate() memfs.Fate {
 // config is the same in every life, but for the doors.
 func (n *node) config(l *life) replicate.Config {
 	s := n.w.Swarm
+	keep, journal, house := s.limits()
 	return replicate.Config{
 		Name: "s", Path: "/" + n.name, Conflict: s.Conflict, Deletes: s.Deletes, Rescan: s.Rescan, Hashers: 1,
-		MaxSettle: 2 * time.Second,
-		NodeName:  n.name, PeerName: n.peer, Node: n.id, Peer: n.pid, File: n.file, Version: "sim",
+		MaxSettle: 2 * time.Second, Keep: keep, Journal: journal, Housekeeping: house,
+		NodeName: n.name, PeerName: n.peer, Node: n.id, Peer: n.pid, File: n.file, Version: "sim",
 		Log: slog.New(logged{w: n.w, who: n.name}),
 		Doors: replicate.Doors{
 			Files: func() (vfs.Files, error) {
@@ -255,6 +258,7 @@ func (n *node) run() {
 		if l.how == "stop" { // a crash may leave work to the next start
 			n.check(l.share)
 		}
+		n.w.ledger.account(n, l.share.View)
 		if err := l.share.Close(); err != nil {
 			n.w.fault("%s: close: %v", n.name, err)
 		}
@@ -297,10 +301,12 @@ func (n *node) await(done <-chan error) error {
 func (l *life) fall() {
 	n := l.n
 	if l.how == "power" {
-		names, contents := n.disk.Crash(func(k int) int { return n.chances.draw("crash", "").below(0, k) })
-		n.w.Trace.say(n.name, "lost %d changes of names, %d contents were not synced", names, contents)
+		lost := n.disk.Crash(func(k int) int { return n.chances.draw("crash", "").below(0, k) })
+		n.w.Trace.say(n.name, "lost %d changes of names, %d contents were not synced", lost.Names, lost.Contents)
+		n.w.ledger.fell(n, outage{power: true, lost: lost})
 		n.w.counts.power.Add(1)
 	} else {
+		n.w.ledger.fell(n, outage{lost: memfs.Lost{Loose: n.disk.Loose()}})
 		n.disk.Kill()
 		n.w.counts.kill.Add(1)
 	}
@@ -346,6 +352,7 @@ func (n *node) start() *life {
 		}
 		l = n.newLife() // it crashed while it opened the index
 	}
+	n.w.ledger.account(n, l.share.View) // crashes while it opened
 	n.check(l.share)
 	n.mu.Lock()
 	n.life = l

@@ -6,7 +6,7 @@ import (
 )
 
 // Faults are the names of the kinds of fault in a Swarm.
-var Faults = []string{"Crash", "Stop", "Commit", "Cut", "Torn", "Stall", "Disk", "Late", "Lose", "Most", "Tick", "Forget", "Step", "Skew"}
+var Faults = []string{"Crash", "Stop", "Commit", "Cut", "Torn", "Stall", "Disk", "Late", "Lose", "Most", "Tick", "Forget", "Step", "Skew", "Keep", "Copies", "Journal"}
 
 // Without is the swarm without one kind of fault.
 func (s Swarm) Without(name string) Swarm {

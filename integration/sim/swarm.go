@@ -22,23 +22,29 @@ type Swarm struct {
 	Slow              float64 // how much slower the disks are
 	Far               float64 // how much farther away the peer is
 
-	Crash  time.Duration // mean time between crashes of each node; 0: none
-	Power  float64       // how many of them are power failures
-	Stop   time.Duration // mean time between orderly stops
-	Forget float64       // probability that a node starts without its index, or with an old one
-	Commit float64       // probability that a commit of the index is the last thing a node does
-	Cut    time.Duration // mean time between cuts of the connection
-	OneWay float64       // how many of them are one-way
-	Torn   float64       // probability that a message is the last of its connection, and half
-	Stall  float64       // probability that a message takes seconds
-	Apart  time.Duration // mean length of times apart
-	Disk   float64       // probability that a file operation fails
-	Full   bool          // failures are of a full disk, not of a broken one
-	Late   time.Duration // longest delay of file events
-	Lose   float64       // probability that a file event is lost
-	Skew   time.Duration // how far the hosts' clocks may be off; 0: not
-	Step   time.Duration // mean time between steps of a clock; 0: none
-	Most   int           // file events that may wait before the queue overflows; 0: any number
+	Crash   time.Duration // mean time between crashes of each node; 0: none
+	Power   float64       // how many of them are power failures
+	Stop    time.Duration // mean time between orderly stops
+	Forget  float64       // probability that a node starts without its index, or with an old one
+	Commit  float64       // probability that a commit of the index is the last thing a node does
+	Cut     time.Duration // mean time between cuts of the connection
+	OneWay  float64       // how many of them are one-way
+	Torn    float64       // probability that a message is the last of its connection, and half
+	Stall   float64       // probability that a message takes seconds
+	Apart   time.Duration // mean length of times apart
+	Disk    float64       // probability that a file operation fails
+	Full    bool          // failures are of a full disk, not of a broken one
+	Late    time.Duration // longest delay of file events
+	Lose    float64       // probability that a file event is lost
+	Skew    time.Duration // how far the hosts' clocks may be off; 0: not
+	Step    time.Duration // mean time between steps of a clock; 0: none
+	Keep    time.Duration // how long displaced versions are kept; 0: for ever
+	Copies  int           // and how many of a path; 0: any number
+	Journal time.Duration // how long events are kept; 0: for ever
+	House   time.Duration // how often what is too old is looked for
+
+	Most  int     // file events that may wait before the queue overflows; 0: any number
+	Fsync float64 // how many of the files that users save are synced before they are renamed
 }
 
 // Calm is a run without faults.
@@ -100,10 +106,21 @@ func Draw(seed uint64) Swarm {
 		s.Most = 1 + r.IntN(6)
 	}
 	s.Forget = rare(0.1, 0.5)
+	if some(0.15) {
+		s.Keep = span(time.Second, 30*time.Second)
+	}
+	if some(0.1) {
+		s.Copies = 1 + r.IntN(3)
+	}
+	if some(0.1) {
+		s.Journal = span(time.Second, 30*time.Second)
+	}
+	s.House = span(100*time.Millisecond, 10*time.Second)
 	if some(0.3) {
 		s.Skew = time.Duration(float64(time.Second) * math.Pow(10*24*3600, r.Float64()))
 		s.Step = every(0.5)
 	}
+	s.Fsync = rare(0.5, 1)
 	return s
 }
 

@@ -44,6 +44,9 @@ func (l line) String() string {
 	return s
 }
 
+// since is a time of day as it stands before each line.
+func (t *Trace) since(ns int64) float64 { return time.Unix(0, ns).Sub(t.start).Seconds() }
+
 func (t *Trace) add(who, what, path string, err error) {
 	t.put(line{who: who, what: what, path: path, err: err})
 }

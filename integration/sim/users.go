@@ -176,6 +176,9 @@ func (u *user) save() string {
 	if u.r.IntN(2) == 0 {
 		time.Sleep(time.Duration(u.r.IntN(20)) * time.Millisecond)
 	}
+	if u.n.chances.draw("user fsync", "").hits(0, u.w.Swarm.Fsync) {
+		u.n.people.Fsync(tmp)
+	}
 	was, _ := u.n.people.Read(p)
 	if u.isDir(p) {
 		u.n.people.Remove(tmp)

@@ -97,6 +97,7 @@ func (w *World) wire(l *life) memnet.Door {
 				w.Trace.add(l.n.name, "torn", what, nil)
 			}
 		}
+		w.counts.said.Add(1)
 		w.Trace.add(l.n.name, op, what, nil)
 		return cut, nil
 	}

@@ -49,12 +49,6 @@ type World struct {
 	faults []string  // what is wrong with Duet
 }
 
-// counts is what happened.
-type counts struct {
-	edits, ops, power, kill, stop, cuts, torn, stalls, disk, commits, lost, forgot, steps atomic.Int64
-	hours                                                                                 time.Duration
-}
-
 // Schedule is what people do on the two trees, instead of drawn users.
 type Schedule func(w *World)
 
@@ -119,7 +113,7 @@ func (w *World) newNode(name, peer string, id, pid index.NodeID, dir string) *no
 		w: w, name: name, peer: peer, id: id, pid: pid, disk: disk, crashes: map[int]Crash{},
 		file: filepath.Join(dir, name+".db"), chances: newChances(w.Seed, name),
 	}
-	disk.Clock = n.now
+	disk.Clock, disk.Removed = n.now, n.pruned
 	n.people = memfs.People{D: disk, Saw: func(before, after []memfs.Thing) { w.ledger.did(n, before, after) }}
 	return n
 }
@@ -209,9 +203,17 @@ func (w *World) settle() {
 	a, b := w.a.alive(), w.b.alive()
 	before := [2]uint64{a.share.Status().Head, b.share.Status().Head}
 	trees := fmt.Sprint(w.a.disk.Tree(), w.b.disk.Tree())
-	time.Sleep(w.silence)
-	if after := [2]uint64{a.share.Status().Head, b.share.Status().Head}; before != after {
-		w.fault("not silent: journals went from %v to %v", before, after)
+	time.Sleep(w.silence / 2)
+	said := w.counts.said.Load()
+	time.Sleep(w.silence / 2)
+	again := a != w.a.alive() || b != w.b.alive() // a plan may have a crash even now
+	if n := w.counts.said.Load() - said; n > 0 && !again && w.counts.prune.Load() == 0 {
+		w.fault("not silent: %d messages", n)
+	}
+	for i, n := range []*node{w.a, w.b} {
+		if more := n.saidSince(before[i]); len(more) > 0 {
+			w.fault("%s is not silent: %+v", n.name, more)
+		}
 	}
 	if fmt.Sprint(w.a.disk.Tree(), w.b.disk.Tree()) != trees {
 		w.fault("not silent: the trees changed")

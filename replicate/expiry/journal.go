@@ -38,7 +38,7 @@ type Trimmer struct {
 // Step looks at a part of the journal and drops what may go. more says that
 // the next part can follow at once.
 func (t *Trimmer) Step(now time.Time) (more bool, err error) {
-	if t.Limits == (Journal{}) || now.Before(t.until) {
+	if left := t.until.Sub(now); t.Limits == (Journal{}) || 0 < left && left <= rest { // more: the clock was set back
 		return false, nil
 	}
 	l := store.JournalLimits{Bytes: t.Limits.Size}

@@ -59,7 +59,7 @@ func (w *world) fill(disk *memfs.Disk, have tree) {
 		}
 		w.notice(string(p), x)
 	}
-	disk.Kill() // all of it is on stable storage
+	disk.Sync()
 }
 
 // contents are the files of a list, by what is in them, and all else by name.

@@ -1,6 +1,7 @@
 package vfs_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -92,5 +93,34 @@ func BenchmarkSyncDirs(b *testing.B) {
 				must(b, tree.SyncDirs(dirs))
 			}
 		})
+	}
+}
+
+// BenchmarkSyncSeen syncs new files of 4 KiB in one directory, each by itself
+// and all together: where the two cross is what `many` is.
+func BenchmarkSyncSeen(b *testing.B) {
+	for _, n := range []int{1, 16, 64, 256, 1024} {
+		for how, many := range map[string]int{"apart": 1 << 30, "together": 0} {
+			b.Run(fmt.Sprintf("%s/%d", how, n), func(b *testing.B) {
+				defer vfs.SetMany(many)()
+				root := filepath.Join(b.TempDir(), "root")
+				must(b, os.Mkdir(root, 0o755))
+				tree := openTree(b, root, vfs.Options{})
+				content := make([]byte, 4<<10)
+				for b.Loop() {
+					b.StopTimer()
+					seen := make([]vfs.Seen, n)
+					for i := range seen {
+						p := index.Path(fmt.Sprint(i))
+						write(b, filepath.Join(root, string(p)), string(content))
+						info, err := tree.Lstat(p)
+						must(b, err)
+						seen[i] = vfs.Seen{Path: p, Stamp: info.Stamp}
+					}
+					b.StartTimer()
+					must(b, errors.Join(tree.SyncSeen(seen)...))
+				}
+			})
+		}
 	}
 }

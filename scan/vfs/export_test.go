@@ -42,11 +42,27 @@ func (o *Owners) Cached() int {
 const MaxOwners = maxOwners
 
 // OnSync calls f with every descriptor that is synced, until the func that it
-// returns is called.
-func OnSync(f func(fd int)) (stop func()) {
-	fsync = func(fd int) error {
-		f(fd)
-		return unix.Fsync(fd)
+// returns is called; all, if its whole filesystem is. The sync then fails with
+// what f returns, or is done.
+func OnSync(f func(fd int, all bool) error) (stop func()) {
+	instead := func(call func(int) error, all bool) func(int) error {
+		return func(fd int) error {
+			if err := f(fd, all); err != nil {
+				return err
+			}
+			return call(fd)
+		}
 	}
-	return func() { fsync = unix.Fsync }
+	fsync, syncfs = instead(unix.Fsync, false), instead(unix.Syncfs, true)
+	return func() { fsync, syncfs = unix.Fsync, unix.Syncfs }
+}
+
+// Many is how many things are synced together.
+func Many() int { return many }
+
+// SetMany sets it, and returns what sets it back.
+func SetMany(n int) (back func()) {
+	was := many
+	many = n
+	return func() { many = was }
 }

@@ -134,6 +134,12 @@ type Files interface {
 	// area's folders, on stable storage. One that is not there any more is
 	// not an error.
 	SyncDirs(dirs []index.Path) error
+	// SyncSeen puts what people and their programs did on stable storage: what
+	// is at these paths, content and metadata, and the names that are there or
+	// are not there any more. It returns one error for each: absence or
+	// ErrChanged if something else is there than was seen, another inode; what
+	// has been written to the same one meanwhile is synced as well.
+	SyncSeen(seen []Seen) []error
 	// Free returns the bytes that this user may still write.
 	Free() (int64, error)
 	// Capacity returns the bytes that the whole filesystem has.

@@ -12,12 +12,16 @@ import (
 	"duet/store/index"
 )
 
-// syncs is how many directories are synced at once: the journal of a
-// filesystem commits that many for little more than the price of one.
+// syncs is how many things are synced at once: the journal of a filesystem
+// commits that many for little more than the price of one.
 const syncs = 16
 
-// fsync is unix.Fsync, unless a test wants to know what is synced.
-var fsync = unix.Fsync
+// many is from how many things on SyncSeen syncs their whole filesystem.
+var many = 64
+
+// fsync and syncfs are the system calls, unless a test wants to know what is
+// synced.
+var fsync, syncfs = unix.Fsync, unix.Syncfs
 
 // SyncDirs puts the names in these directories, and in the holding area's
 // folders, on stable storage. A directory that is gone has none.
@@ -31,7 +35,12 @@ func (t *Tree) SyncDirs(dirs []index.Path) error {
 	var g errgroup.Group
 	g.SetLimit(syncs)
 	for i, dir := range dirs {
-		g.Go(func() error { errs[i] = t.syncDir(dir); return nil })
+		g.Go(func() error {
+			if err := t.syncDir(dir); !absent(err) { // else something else may have its name
+				errs[i] = err
+			}
+			return nil
+		})
 	}
 	for i, fd := range []int{t.stage, t.kept} {
 		g.Go(func() error {
@@ -45,17 +54,16 @@ func (t *Tree) SyncDirs(dirs []index.Path) error {
 	return errors.Join(errs...)
 }
 
+// syncDir syncs one directory. absent(err): it is not there.
 func (t *Tree) syncDir(dir index.Path) error {
 	fd, err := t.openToSync(dir)
 	switch {
 	case err == nil:
 		err = errors.Join(t.flush(fd), unix.Close(fd))
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
-		return nil // the directory is gone; something else may have its name
 	case errors.Is(err, unix.EACCES):
 		// A directory that may be written but not read cannot be opened. The
 		// filesystem can be synced as a whole.
-		err = again(func() error { return unix.Syncfs(t.stage) })
+		err = t.syncAll()
 	}
 	if err != nil {
 		return fmt.Errorf("sync directory %v: %w", dir, err)
@@ -76,12 +84,21 @@ func (t *Tree) openToSync(dir index.Path) (int, error) {
 	return fd, t.cause(s, err)
 }
 
-// flush is fsync of a directory, or of its whole filesystem if that does not
-// sync directories alone.
+// flush is fsync of something open, or of its whole filesystem if that does not
+// sync such things alone.
 func (t *Tree) flush(fd int) error {
 	err := again(func() error { return fsync(fd) })
 	if err == unix.EINVAL || err == unix.EOPNOTSUPP {
-		err = again(func() error { return unix.Syncfs(t.stage) })
+		err = t.syncAll()
 	}
 	return err
+}
+
+// syncAll syncs the whole filesystem. It fails if anything could not be
+// written since the last time, and does not say what.
+func (t *Tree) syncAll() error { return again(func() error { return syncfs(t.stage) }) }
+
+// absent reports whether err means that there is no such directory.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
 }

@@ -19,7 +19,7 @@ func TestSyncs(t *testing.T) {
 	tree, root := newTree(t)
 	var mu sync.Mutex
 	synced := make(map[uint64]bool) // by inode
-	stop := vfs.OnSync(func(fd int) {
+	stop := vfs.OnSync(func(fd int, _ bool) error {
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
 			t.Error(err)
@@ -27,6 +27,7 @@ func TestSyncs(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		synced[st.Ino] = true
+		return nil
 	})
 	defer stop()
 	check := func(path string) {

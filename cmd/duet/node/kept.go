@@ -9,8 +9,8 @@ import (
 
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/inspect"
-	"duet/replicate"
 	"duet/replicate/expiry"
+	"duet/replicate/restore"
 	"duet/store"
 	"duet/store/index"
 )
@@ -91,7 +91,7 @@ func (n *Node) prune(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := replicate.PruneOrder{DryRun: q.DryRun}
+	o := expiry.Order{DryRun: q.DryRun}
 	if o.Limits, err = q.limits(); err != nil {
 		return nil, err
 	}
@@ -102,8 +102,8 @@ func (n *Node) prune(r *http.Request) (any, error) {
 }
 
 // Prune has a share remove kept versions.
-func (c *Client) Prune(ctx context.Context, q PruneRequest) (*replicate.Pruned, error) {
-	var out replicate.Pruned
+func (c *Client) Prune(ctx context.Context, q PruneRequest) (*expiry.Pruned, error) {
+	var out expiry.Pruned
 	return &out, c.post(ctx, "/v1/kept/prune", q, &out)
 }
 
@@ -137,11 +137,11 @@ func (n *Node) restoreWindow(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return u.share.RestoreWindow(r.Context(), replicate.RestoreOrder{Match: match, Force: q.Force, DryRun: q.DryRun})
+	return u.share.RestoreWindow(r.Context(), restore.Order{Match: match, Force: q.Force, DryRun: q.DryRun})
 }
 
 // RestoreWindow has a share bring kept versions back.
-func (c *Client) RestoreWindow(ctx context.Context, q RestoreRequest) (*replicate.Restored, error) {
-	var out replicate.Restored
+func (c *Client) RestoreWindow(ctx context.Context, q RestoreRequest) (*restore.Result, error) {
+	var out restore.Result
 	return &out, c.post(ctx, "/v1/kept/restore", q, &out)
 }

@@ -65,6 +65,7 @@ func (n *Node) serve() (stop func() error) {
 	answer("GET /v1/copy", n.copy)
 	answer("POST /v1/kept/prune", n.prune)
 	answer("POST /v1/kept/restore", n.restoreWindow)
+	mux.HandleFunc("POST /v1/diff", lines(n.diff))
 	for order, f := range orders {
 		answer("POST /v1/"+string(order), func(r *http.Request) (any, error) {
 			u, err := n.unit(r.FormValue("share"))
@@ -95,9 +96,7 @@ func (n *Node) answer(w http.ResponseWriter, r *http.Request, f func(*http.Reque
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 	value, err := f(r)
 	if err != nil {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusConflict)
-		json.NewEncoder(w).Encode(failure{err.Error(), exit.Code(err)}) //nolint:errcheck // the asker is gone
+		fail(w, err)
 		return
 	}
 	if stream, ok := value.(io.ReadCloser); ok {
@@ -107,6 +106,13 @@ func (n *Node) answer(w http.ResponseWriter, r *http.Request, f func(*http.Reque
 	}
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(value) //nolint:errcheck // the asker is gone
+}
+
+// fail answers with an error.
+func fail(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusConflict)
+	json.NewEncoder(w).Encode(failure{err.Error(), exit.Code(err)}) //nolint:errcheck // the asker is gone
 }
 
 func (n *Node) plan(r *http.Request) (any, error) {

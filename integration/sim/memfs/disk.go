@@ -7,8 +7,6 @@
 package memfs
 
 import (
-	"maps"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -34,12 +32,19 @@ type Disk struct {
 	// Leases says whether it can be told that a file is open for writing.
 	Leases bool
 
+	// Removed is told of what the daemon removes from among the kept versions,
+	// and since when it was there, if it is not nil. It must not use the disk.
+	Removed func(x Thing, since int64)
+
 	mu       sync.Mutex // never held while anything waits
 	last     uint64     // inode number given last
 	root     *node
 	areas    map[string]*node
-	pending  []change // of names and metadata, not on stable storage yet, in order
-	dirty    map[*node]bool
+	pending  []change       // of names and metadata, not on stable storage yet, in order
+	dirty    map[*node]bool // their contents are not on stable storage yet
+	writing  map[*node]int  // processes that have them open for writing
+	boots    int            // power failures so far
+	claims   map[string][]claim
 	watchers map[*Watcher]bool
 }
 
@@ -50,26 +55,22 @@ type node struct {
 	uid, gid uint32
 	mtime    int64
 	ctime    int64
+	arrived  int64 // among the kept versions
 	data     []byte
-	synced   []byte // data as of the last fsync; nil if there was none
+	synced   []byte    // what of data is on stable storage; nil if nothing is
+	drafts   []version // what data was since then, the last is data
 	target   string
 	kids     map[string]*node
 	parent   *node
 	name     string
-	writers  int
-}
-
-// change is one step of the filesystem's journal: all of it survives a crash,
-// or nothing. A journalling filesystem keeps their order.
-type change struct {
-	dirs []*node // fsync of one of these puts it on stable storage
-	meta *node   // fsync of this file does, too
-	undo func()
 }
 
 // New returns an empty filesystem.
 func New() *Disk {
-	d := &Disk{Leases: true, dirty: map[*node]bool{}, watchers: map[*Watcher]bool{}}
+	d := &Disk{
+		Leases: true, dirty: map[*node]bool{}, writing: map[*node]int{}, claims: map[string][]claim{},
+		watchers: map[*Watcher]bool{},
+	}
 	d.root = d.newNode(typeDir | 0o755)
 	d.areas = map[string]*node{"stage": d.newNode(typeDir | 0o700), "kept": d.newNode(typeDir | 0o700)}
 	return d
@@ -123,28 +124,28 @@ func (n *node) stamp() index.Stamp {
 // and exchange.
 func (d *Disk) link(dir *node, name string, n *node) {
 	d.attach(dir, name, n)
-	d.note(change{dirs: []*node{dir, n}, undo: func() { d.detach(n) }})
+	d.arrive(n)
+	d.note(change{names: d.paths(n), dirs: []*node{dir, n}, undo: func() { d.detach(n) }})
 	d.tell(dir, name, appeared, n.isDir())
 }
 
 func (d *Disk) unlink(n *node) {
-	dir, name := n.parent, n.name
+	dir, name, was := n.parent, n.name, d.paths(n)
 	d.detach(n)
-	d.note(change{dirs: []*node{dir}, undo: func() { d.attach(dir, name, n) }})
+	d.note(change{names: was, dirs: []*node{dir}, undo: func() { d.attach(dir, name, n) }})
 	d.tell(dir, name, left, n.isDir())
 }
 
 // rename moves n to a free name.
 func (d *Disk) rename(n *node, dir *node, name string) {
-	from, was := n.parent, n.name
-	ctime := n.ctime
+	from, was, names := n.parent, n.name, d.paths(n)
+	d.restamp(n)
 	d.detach(n)
 	d.attach(dir, name, n)
-	n.ctime = d.now()
-	d.note(change{dirs: []*node{from, dir}, undo: func() {
+	d.arrive(n)
+	d.note(change{names: append(names, d.paths(n)...), dirs: []*node{from, dir}, undo: func() {
 		d.detach(n)
 		d.attach(from, was, n)
-		n.ctime = ctime
 	}})
 	d.tell(from, was, left, n.isDir())
 	d.tell(dir, name, appeared, n.isDir())
@@ -153,11 +154,12 @@ func (d *Disk) rename(n *node, dir *node, name string) {
 // replace moves n to a name that is taken; what had it is gone.
 func (d *Disk) replace(n *node, old *node) {
 	from, was, dir, name := n.parent, n.name, old.parent, old.name
+	names := append(d.paths(n), d.paths(old)...)
+	d.restamp(n)
 	d.detach(old)
 	d.detach(n)
 	d.attach(dir, name, n)
-	n.ctime = d.now()
-	d.note(change{dirs: []*node{from, dir}, undo: func() {
+	d.note(change{names: names, dirs: []*node{from, dir}, undo: func() {
 		d.detach(n)
 		d.attach(from, was, n)
 		d.attach(dir, name, old)
@@ -174,9 +176,10 @@ func (d *Disk) exchange(a, b *node) {
 		d.attach(da, na, b)
 		d.attach(db, nb, a)
 	}
+	d.restamp(a)
+	d.restamp(b)
 	swap()
-	a.ctime, b.ctime = d.now(), d.now()
-	d.note(change{dirs: []*node{a.parent, b.parent}, undo: swap})
+	d.note(change{names: append(d.paths(a), d.paths(b)...), dirs: []*node{a.parent, b.parent}, undo: swap})
 	for _, n := range []*node{a, b} {
 		d.tell(n.parent, n.name, left, n.isDir())
 		d.tell(n.parent, n.name, appeared, n.isDir())
@@ -193,102 +196,16 @@ func (d *Disk) detach(n *node) {
 	n.parent = nil
 }
 
-func (d *Disk) note(c change) { d.pending = append(d.pending, c) }
-
-// settle changes n's metadata by set.
-func (d *Disk) settle(n *node, set func()) {
-	mode, uid, gid, mtime, ctime := n.mode, n.uid, n.gid, n.mtime, n.ctime
-	set()
-	n.ctime = d.now()
-	d.note(change{meta: n, undo: func() { n.mode, n.uid, n.gid, n.mtime, n.ctime = mode, uid, gid, mtime, ctime }})
-	d.changed(n)
-}
-
-// write changes n's content.
-func (d *Disk) write(n *node, data []byte) {
-	n.data = data
-	n.mtime = d.now()
-	n.ctime = n.mtime
-	d.dirty[n] = true
-	d.changed(n)
+func (d *Disk) arrive(n *node) {
+	if n.parent == d.areas["kept"] {
+		n.arrived = d.now()
+	}
 }
 
 func (d *Disk) changed(n *node) {
 	if n.parent != nil {
 		d.tell(n.parent, n.name, modified, n.isDir())
 	}
-}
-
-// syncFile is fsync of a file.
-func (d *Disk) syncFile(n *node) {
-	n.synced = slices.Clone(n.data)
-	if n.synced == nil {
-		n.synced = []byte{}
-	}
-	delete(d.dirty, n)
-	d.pending = slices.DeleteFunc(d.pending, func(c change) bool { return c.meta == n })
-}
-
-// syncDirs is fsync of directories: what was done to them is on stable
-// storage, and whatever came before it. A symlink cannot be synced by itself;
-// its times are taken to go with its directory.
-func (d *Disk) syncDirs(dirs map[*node]bool) {
-	for i := len(d.pending) - 1; i >= 0; i-- {
-		c := d.pending[i]
-		if slices.ContainsFunc(c.dirs, func(n *node) bool { return dirs[n] }) ||
-			c.meta != nil && (dirs[c.meta] || !c.meta.isFile() && dirs[c.meta.parent]) {
-			d.pending = slices.Delete(d.pending, 0, i+1)
-			return
-		}
-	}
-}
-
-// sync puts everything on stable storage.
-func (d *Disk) sync() {
-	d.pending = nil
-	for n := range d.dirty {
-		d.syncFile(n)
-	}
-}
-
-// Crash is a power failure: of what was not on stable storage, a first part of
-// the changes of names survives, and any part of contents. draw returns a
-// number below n. It returns how much was lost.
-func (d *Disk) Crash(draw func(n int) int) (names, contents int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	clear(d.watchers)
-	keep := draw(len(d.pending) + 1)
-	names = len(d.pending) - keep
-	for i := len(d.pending) - 1; i >= keep; i-- {
-		d.pending[i].undo()
-	}
-	d.pending = nil
-	byIno := func(a, b *node) int { return int(a.ino) - int(b.ino) }
-	for _, n := range slices.SortedFunc(maps.Keys(d.dirty), byIno) {
-		n.writers = 0
-		contents++
-		switch draw(4) {
-		case 0: // all of it was written back
-		case 1:
-			n.data = slices.Clone(n.synced)
-		case 2:
-			n.data = n.data[:draw(len(n.data)+1)]
-		case 3: // the length, but not the blocks
-			n.data = make([]byte, len(n.data))
-		}
-		n.synced = slices.Clone(n.data)
-	}
-	clear(d.dirty)
-	return names, contents
-}
-
-// Kill is the end of the daemon: the kernel has all that it was given.
-func (d *Disk) Kill() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	clear(d.watchers)
-	d.sync()
 }
 
 // at returns what is at the slash-separated names below dir.

@@ -208,7 +208,7 @@ func (f *Files) SetMeta(p index.Path, m vfs.Meta, expect index.Stamp) (stamp ind
 			return vfs.ErrSpecial
 		case !n.stamp().SameBytes(expect):
 			return vfs.ErrChanged
-		case n.isFile() && m.ModTime != 0 && m.ModTime != n.stamp().ModTime && n.writers > 0 && f.d.Leases:
+		case n.isFile() && m.ModTime != 0 && m.ModTime != n.stamp().ModTime && f.d.writing[n] > 0 && f.d.Leases:
 			return vfs.ErrBusy
 		}
 		stamp = f.d.dress(n, m)

@@ -193,10 +193,14 @@ func (f *Files) RenameHeld(from, to vfs.Held) error {
 func (f *Files) RemoveHeld(h vfs.Held) error {
 	return f.doHeld("remove", h, func(s spot) error {
 		n, err := s.node()
-		if err == nil {
-			f.d.unlink(n)
+		if err != nil {
+			return err
 		}
-		return err
+		if h.Area == vfs.Kept && f.d.Removed != nil {
+			f.d.Removed(thing(h.Name, n), n.arrived)
+		}
+		f.d.unlink(n)
+		return nil
 	})
 }
 
@@ -244,7 +248,6 @@ func (d *Disk) create(s spot, a vfs.Area) (*node, error) {
 	}
 	n := d.newNode(typeFile | 0o600)
 	d.link(s.dir, s.leaf, n)
-	d.dirty[n] = true
 	return n, nil
 }
 
@@ -371,7 +374,7 @@ func (c *content) Stat() (vfs.Info, error) {
 func (c *content) Writers() (writers, known bool) {
 	c.f.d.mu.Lock()
 	defer c.f.d.mu.Unlock()
-	return c.f.d.Leases && c.n.writers > 0, c.f.d.Leases
+	return c.f.d.Leases && c.f.d.writing[c.n] > 0, c.f.d.Leases
 }
 
 // Sync is fsync, which the installer asks for where it is to be had.

@@ -52,16 +52,21 @@ func (d *Disk) list(dir *node) []Thing {
 func below(out []Thing, dir *node, prefix string) []Thing {
 	for _, name := range sortedNames(dir) {
 		n := dir.kids[name]
-		x := Thing{Path: prefix + name, Mode: n.mode, Data: string(n.data), Target: n.target}
-		if !n.isDir() {
-			x.Time = n.mtime
-		}
+		x := thing(prefix+name, n)
 		out = append(out, x)
 		if n.isDir() {
 			out = below(out, n, x.Path+"/")
 		}
 	}
 	return out
+}
+
+func thing(path string, n *node) Thing {
+	x := Thing{Path: path, Mode: n.mode, Data: string(n.data), Target: n.target}
+	if !n.isDir() {
+		x.Time = n.mtime
+	}
+	return x
 }
 
 // Lines puts a list into words.

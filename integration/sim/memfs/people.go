@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// People is what people and their programs do to the tree of a Disk. What they
-// do is on stable storage when it is done.
+// People is what people and their programs do to the tree of a Disk. Few of
+// them care when it is on stable storage: those call Fsync.
 type People struct {
 	D *Disk
 	// Saw is told of the tree before and after what they did, if it is not nil.
@@ -30,7 +30,6 @@ func (p People) watched(fn func() error) error {
 func (p People) do(name string, fn func(dir *node, leaf string) error) error {
 	p.D.mu.Lock()
 	defer p.D.mu.Unlock()
-	defer p.D.sync()
 	names := strings.Split(name, "/")
 	dir, err := at(p.D.root, names[:len(names)-1])
 	if err != nil {
@@ -99,6 +98,18 @@ func (p People) Append(name, content string) error {
 			return syscall.EISDIR
 		}
 		p.D.write(n, slices.Concat(n.data, []byte(content)))
+		return nil
+	})
+}
+
+// Fsync puts the content and the metadata of a file on stable storage, but not
+// its name.
+func (p People) Fsync(name string) error {
+	return p.on(name, func(n *node) error {
+		if !n.isFile() {
+			return syscall.EISDIR
+		}
+		p.D.syncFile(n)
 		return nil
 	})
 }
@@ -200,8 +211,8 @@ func (p People) OpenForWriting(name string) (io.Closer, error) {
 		if !n.isFile() {
 			return syscall.EISDIR
 		}
-		n.writers++
-		w = &writer{p, p.D, n}
+		p.D.writing[n]++
+		w = &writer{p, p.D, n, p.D.boots}
 		return nil
 	})
 	if err != nil {
@@ -211,28 +222,33 @@ func (p People) OpenForWriting(name string) (io.Closer, error) {
 }
 
 type writer struct {
-	p People
-	d *Disk
-	n *node
+	p    People
+	d    *Disk
+	n    *node
+	boot int
 }
 
 // Write appends to the open file, whatever its name is by now.
 func (w *writer) Write(b []byte) (int, error) {
 	w.d.mu.Lock()
 	defer w.d.mu.Unlock()
+	if w.boot != w.d.boots {
+		return 0, syscall.EIO // no process outlives a power failure
+	}
 	// The file may be anywhere by now, without a name in the tree.
 	before := append(below(nil, w.d.root, ""), Thing{Mode: w.n.mode, Data: string(w.n.data)})
 	w.d.write(w.n, slices.Concat(w.n.data, b))
 	if w.p.Saw != nil {
 		w.p.Saw(before, append(below(nil, w.d.root, ""), Thing{Mode: w.n.mode, Data: string(w.n.data)}))
 	}
-	w.d.sync()
 	return len(b), nil
 }
 
 func (w *writer) Close() error {
 	w.d.mu.Lock()
 	defer w.d.mu.Unlock()
-	w.n.writers = max(w.n.writers-1, 0)
+	if w.boot == w.d.boots {
+		w.d.writing[w.n] = max(w.d.writing[w.n]-1, 0)
+	}
 	return nil
 }

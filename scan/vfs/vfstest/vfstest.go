@@ -75,6 +75,8 @@ func Test(t *testing.T, open func(t *testing.T) World) {
 		{"SetMetaBusy", setMetaBusy},
 		{"Times", times},
 		{"SyncDirs", syncDirs},
+		{"SyncSeen", syncSeen},
+		{"SyncMany", syncMany},
 		{"Parallel", parallel},
 		{"Close", closed},
 	} {
@@ -190,6 +192,9 @@ func (w *world) notHeld(h vfs.Held) {
 	w.is("lstat "+h.Name, err, fs.ErrNotExist)
 }
 
+// something is the stamp of nothing that exists.
+var something = index.Stamp{Ino: 1 << 62, Mode: 0o100644}
+
 // attempt is one operation on a path, for tables of what each must say.
 type attempt struct {
 	name string
@@ -212,5 +217,6 @@ func (w *world) attempts() []attempt {
 		{"shelve", func(p index.Path) error { return f.Shelve(p, kept("shelved")) }},
 		{"set metadata", func(p index.Path) error { _, err := f.SetMeta(p, plain, index.Stamp{}); return err }},
 		{"remove directory", func(p index.Path) error { return f.Rmdir(p) }},
+		{"sync", func(p index.Path) error { return f.SyncSeen([]vfs.Seen{{Path: p, Stamp: something}})[0] }},
 	}
 }

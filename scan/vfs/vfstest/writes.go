@@ -330,15 +330,6 @@ func rmdir(w *world) {
 	w.gone("d")
 }
 
-func syncDirs(w *world) {
-	w.mkdir("d")
-	w.write("f", "f")
-	w.symlink("d", "link")
-	w.must(w.Files.SyncDirs(nil))
-	w.must(w.Files.SyncDirs([]index.Path{index.Root, "d", "d", "gone", "gone/deeper", "f", "f/below", "link", "link/below"}))
-	w.fails("sync outside", w.Files.SyncDirs([]index.Path{"d", "../d"}))
-}
-
 // parallel: one Files serves several goroutines.
 func parallel(w *world) {
 	w.mkdir("d")
@@ -395,5 +386,6 @@ func closed(w *world) {
 	_, err = w.Files.Create(staged("x"))
 	w.fails("create after close", err)
 	w.fails("sync after close", w.Files.SyncDirs(nil))
+	w.fails("sync after close", w.Files.SyncSeen([]vfs.Seen{{Path: "f"}})[0])
 	w.reads("f", "f")
 }
