@@ -66,6 +66,21 @@ func (s *DirtySet) Put(again ...Dirty) {
 // Len returns the number of paths.
 func (s *DirtySet) Len() int { return len(s.paths) }
 
+// Marked reports whether p, or something above it with all that is below, is in
+// the set.
+func (s *DirtySet) Marked(p index.Path) bool {
+	if s.paths[p] != nil {
+		return true
+	}
+	for p != index.Root {
+		p = p.Parent()
+		if above := s.paths[p]; above != nil && above.Recursive {
+			return true
+		}
+	}
+	return false
+}
+
 // Next returns when Due will have something; false if the set is empty.
 func (s *DirtySet) Next() (time.Time, bool) {
 	if !s.settleFront() {

@@ -28,20 +28,25 @@ func ask(ctx context.Context, cfg *config.Config, q inspect.Query) (io.ReadClose
 	if !errors.Is(err, node.ErrNotRunning) {
 		return nil, err
 	}
-	file := cfg.Index(q.Share)
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("share %q has no index yet (%s): the first 'duet run' makes it", q.Share, file)
-	}
-	s, err := store.Open(file, store.Options{ReadOnly: true, Share: q.Share})
+	s, err := openIndex(cfg, q.Share)
 	if err != nil {
 		return nil, err
 	}
 	r, w := io.Pipe()
 	go func() {
-		err := s.View(func(tx *store.Tx) error { return inspect.Run(tx, q, file, w) })
+		err := s.View(func(tx *store.Tx) error { return inspect.Run(tx, q, s.Path(), w) })
 		w.CloseWithError(errors.Join(err, s.Close()))
 	}()
 	return r, nil
+}
+
+// openIndex opens a share's index for reading: no daemon has it open.
+func openIndex(cfg *config.Config, share string) (*store.Store, error) {
+	file := cfg.Index(share)
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("share %q has no index yet (%s): the first 'duet run' makes it", share, file)
+	}
+	return store.Open(file, store.Options{ReadOnly: true, Share: share})
 }
 
 // inspection is what the commands that print answers have in common.

@@ -11,7 +11,6 @@ import (
 
 	"duet/cmd/duet/config"
 	"duet/cmd/duet/node"
-	"duet/store"
 )
 
 func (a *app) indexCopyCmd() *cobra.Command {
@@ -84,10 +83,7 @@ func writeCopy(ctx context.Context, cfg *config.Config, share string, out io.Wri
 	case !errors.Is(err, node.ErrNotRunning):
 		return 0, err
 	}
-	if _, err := os.Stat(cfg.Index(share)); err != nil {
-		return 0, err
-	}
-	s, err := store.Open(cfg.Index(share), store.Options{ReadOnly: true, Share: share})
+	s, err := openIndex(cfg, share)
 	if err != nil {
 		return 0, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"duet/cmd/duet/demo"
+	"duet/cmd/duet/explain"
 	"duet/cmd/duet/inspect"
 	"duet/cmd/duet/node"
 	"duet/replicate/expiry"
@@ -34,6 +35,9 @@ func TestJSONPage(t *testing.T) {
 		seen[typ] = true
 		for i := range typ.NumField() {
 			f := typ.Field(i)
+			if !f.IsExported() {
+				continue
+			}
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if name == "" && !f.Anonymous {
 				t.Errorf("%v.%s has no name in JSON", typ, f.Name)
@@ -45,7 +49,7 @@ func TestJSONPage(t *testing.T) {
 		}
 	}
 	for _, typ := range []reflect.Type{
-		reflect.TypeFor[node.Status](), reflect.TypeFor[report.Plan](), reflect.TypeFor[inspect.Listed](),
+		reflect.TypeFor[node.Status](), reflect.TypeFor[explain.Answer](), reflect.TypeFor[report.Plan](), reflect.TypeFor[inspect.Listed](),
 		reflect.TypeFor[inspect.Record](), reflect.TypeFor[inspect.Event](), reflect.TypeFor[inspect.Tombstone](),
 		reflect.TypeFor[inspect.Stats](), reflect.TypeFor[inspect.Checked](), reflect.TypeFor[inspect.Dumped](),
 		reflect.TypeFor[inspect.Kept](), reflect.TypeFor[inspect.KeptDetail](), reflect.TypeFor[expiry.Pruned](), reflect.TypeFor[inspect.Event](), reflect.TypeFor[restore.Result](), reflect.TypeFor[inspect.Conflict](), reflect.TypeFor[inspect.Differing](), reflect.TypeFor[inspect.Compared](), reflect.TypeFor[initDone](), reflect.TypeFor[demo.Result](),

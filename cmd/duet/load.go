@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"duet/cmd/duet/config"
 	"duet/cmd/duet/exit"
+	"duet/cmd/duet/inspect"
 )
 
 func (a *app) configFile() string {
@@ -63,6 +65,20 @@ func only(cfg *config.Config, name string) (string, error) {
 	return list[0].Name, nil
 }
 
+// resolved follows the symlinks in a path, as far as it is there.
+func resolved(path string) string {
+	path = filepath.Clean(path)
+	for rest := ""; ; {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if path == "/" || path == "." {
+			return filepath.Join(path, rest)
+		}
+		path, rest = filepath.Dir(path), filepath.Join(filepath.Base(path), rest)
+	}
+}
+
 func names(list []config.Share) string {
 	text := make([]string, len(list))
 	for i, s := range list {
@@ -85,9 +101,10 @@ func (a *app) completeShare(_ *cobra.Command, args []string, _ string) ([]string
 }
 
 // locate finds out which path of which share a person means. It may be given
-// as SHARE:PATH, as an absolute path, as a path starting with ./ or ../, or
-// relative to the root of the one share that it can be about. An escaped path,
-// as Duet prints it, is understood. share is "" if any share can be meant.
+// as SHARE:PATH, as an absolute path, relative to the working directory if that
+// is in a share, or relative to the root of the one share that it can be about.
+// An escaped path, as Duet prints it, is understood. share is "" if any share can
+// be meant.
 func locate(cfg *config.Config, share, arg string) (string, string, error) {
 	if strings.HasPrefix(arg, `"`) {
 		if raw, err := strconv.Unquote(arg); err == nil {
@@ -101,6 +118,14 @@ func locate(cfg *config.Config, share, arg string) (string, string, error) {
 			}
 		}
 		return name, strings.Trim(rest, "/"), nil
+	}
+	if share == "" && !inspect.IsGlob(arg) && !filepath.IsAbs(arg) {
+		// Who works in a share means what a shell would mean.
+		if here, err := os.Getwd(); err == nil {
+			if _, _, err := below(cfg, here); err == nil {
+				arg = filepath.Join(here, arg)
+			}
+		}
 	}
 	if strings.HasPrefix(arg, "./") || strings.HasPrefix(arg, "../") || arg == "." || arg == ".." {
 		abs, err := filepath.Abs(arg)
@@ -124,15 +149,23 @@ func locate(cfg *config.Config, share, arg string) (string, string, error) {
 	return share, strings.Trim(strings.TrimPrefix(arg, "./"), "/"), nil
 }
 
+// below finds the share that an absolute path is in: as it is written, or else
+// by following symlinks on the way to it, but never that of its own name.
 func below(cfg *config.Config, abs string) (share, path string, err error) {
 	abs = filepath.Clean(abs)
-	for _, s := range cfg.Shares {
-		root := filepath.Clean(s.Path)
-		if abs == root {
-			return s.Name, "", nil
+	for _, resolve := range []func(string) string{filepath.Clean, resolved} {
+		path := abs
+		if abs != "/" {
+			path = filepath.Join(resolve(filepath.Dir(abs)), filepath.Base(abs))
 		}
-		if rest, ok := strings.CutPrefix(abs, strings.TrimSuffix(root, "/")+"/"); ok {
-			return s.Name, rest, nil
+		for _, s := range cfg.Shares {
+			root := resolve(s.Path)
+			if path == root {
+				return s.Name, "", nil
+			}
+			if rest, ok := strings.CutPrefix(path, strings.TrimSuffix(root, "/")+"/"); ok {
+				return s.Name, rest, nil
+			}
 		}
 	}
 	return "", "", exit.With(exit.Usage, fmt.Errorf("%s is in no share: the shares are %s", abs, names(cfg.Shares)))

@@ -52,3 +52,37 @@ func TestLocate(t *testing.T) {
 		}
 	}
 }
+
+// In a share, and by way of symlinks, a path is what a shell would take it for.
+func TestLocateFromInside(t *testing.T) {
+	dir := t.TempDir()
+	for _, d := range []string{"www/sub/deep", "cgi"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, to := range map[string]string{"link": "www", "www/out": "..", "www/sub/self": "deep"} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := &config.Config{Shares: []config.Share{{Name: "www", Path: filepath.Join(dir, "www")}, {Name: "cgi", Path: filepath.Join(dir, "cgi")}}}
+	for _, c := range []struct{ from, arg, want, where string }{
+		{"www", "a", "www", "a"},
+		{"www/sub", "a", "www", "sub/a"},
+		{"www/sub", "../a", "www", "a"},
+		{"www/sub", "self", "www", "sub/self"},     // the symlink itself
+		{"www/sub", "self/x", "www", "sub/self/x"}, // as it is written
+		{"link/sub", "a", "www", "sub/a"},
+		{".", "link/sub/a", "", "link/sub/a"}, // not in a share, and no path of the filesystem
+		{".", "./link/sub/a", "www", "sub/a"},
+		{".", filepath.Join(dir, "link/x/y"), "www", "x/y"},
+		{"www", "cgi:a", "cgi", "a"},
+	} {
+		t.Chdir(filepath.Join(dir, c.from))
+		share, path, err := locate(cfg, "", c.arg)
+		if err != nil || share != c.want || path != c.where {
+			t.Errorf("in %s, locate(%q): %q, %q, %v; want %q, %q", c.from, c.arg, share, path, err, c.want, c.where)
+		}
+	}
+}

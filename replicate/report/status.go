@@ -122,3 +122,17 @@ type Outage struct {
 	To   time.Time `json:"to,omitzero"`
 	Why  string    `json:"why"`
 }
+
+// Moment is what a share has to do with one path just now.
+type Moment struct {
+	State     State  `json:"state"` // of the share, as in its status
+	Reason    string `json:"reason,omitempty"`
+	Connected bool   `json:"connected"`
+
+	Dirty    bool     `json:"dirty"`             // touched, and not yet looked at
+	Scanning bool     `json:"scanning"`          // the whole tree is being looked at
+	Moving   bool     `json:"moving"`            // what the peer has is being fetched or installed
+	Own      *Problem `json:"problem,omitempty"` // why it is skipped or failed
+	Above    *Problem `json:"above,omitempty"`   // a directory above it because of which nothing is decided here
+	Waiting  *Waiting `json:"waiting,omitempty"` // deletes of the share that wait for approval
+}

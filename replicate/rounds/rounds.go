@@ -218,6 +218,9 @@ func (r *Rounds) Done(b *Batch, o *install.Outcome, now time.Time) {
 	}
 }
 
+// Flying reports whether p is in a batch.
+func (r *Rounds) Flying(p index.Path) bool { return r.flying[p] }
+
 // Hold keeps p out of batches until Free. It reports whether p was in none.
 func (r *Rounds) Hold(p index.Path) bool {
 	if r.flying[p] {

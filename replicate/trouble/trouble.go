@@ -188,13 +188,31 @@ func (t *Paths) Report() (ps []report.Problem, skipped, failed int64) {
 			failed++
 		}
 		if len(ps) < 100 {
-			ps = append(ps, report.Problem{
-				Path: p.String(), Error: Advise(h.err), Skipped: h.skipped,
-				Since: h.since, Next: h.next, Tries: h.tries,
-			})
+			ps = append(ps, *h.report(p))
 		}
 	}
 	return ps, skipped, failed + t.extra
+}
+
+// At returns the problem of one path, and that of the nearest path above it
+// because of which nothing is decided there; nil if there is none.
+func (t *Paths) At(p index.Path) (own, above *report.Problem) {
+	if h := t.paths[p]; h != nil {
+		own = h.report(p)
+	}
+	for d := p; d != index.Root; {
+		d = d.Parent()
+		if h := t.paths[d]; h != nil && !h.install && (h.subtree || h.skipped) {
+			return own, h.report(d)
+		}
+	}
+	return own, nil
+}
+
+func (h *hurdle) report(p index.Path) *report.Problem {
+	return &report.Problem{
+		Path: p.String(), Error: Advise(h.err), Skipped: h.skipped, Since: h.since, Next: h.next, Tries: h.tries,
+	}
 }
 
 // Advise adds to an error what a person can do about it.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -40,6 +41,21 @@ func xdg(name, below string) string {
 		home = "/" // a daemon without HOME: it will be told to use --config
 	}
 	return filepath.Join(home, below)
+}
+
+// IgnoredAt says where each line of a share's ignore rules was written.
+func (c *Config) IgnoredAt(share string) []string {
+	for i := range c.Shares {
+		if c.Shares[i].Name != share {
+			continue
+		}
+		at := make([]string, len(c.Shares[i].Ignore))
+		for n := range at {
+			at[n] = c.lines.where(fmt.Sprintf("%s.%d", shareKey(i, "ignore"), n))
+		}
+		return at
+	}
+	return nil
 }
 
 func exists(file string) bool {

@@ -26,7 +26,7 @@ func FuzzGlob(f *testing.F) {
 		if err != nil || len(text) > 500 || len(raw) > 500 {
 			return
 		}
-		p := pattern{text, isGlob(text)}
+		p := pattern{text, IsGlob(text)}
 		if !p.valid() {
 			return
 		}

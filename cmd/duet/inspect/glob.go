@@ -13,8 +13,8 @@ type pattern struct {
 	glob bool
 }
 
-// isGlob reports whether s asks for matching rather than naming a path.
-func isGlob(s string) bool { return strings.ContainsAny(s, "*?[") }
+// IsGlob reports whether s asks for matching rather than naming a path.
+func IsGlob(s string) bool { return strings.ContainsAny(s, "*?[") }
 
 // match: a glob with a slash is matched against the whole path ("**" is any
 // number of directories), one without against the last component.

@@ -19,7 +19,7 @@ func TestPattern(t *testing.T) {
 		{"**/x", "x", true}, {"**/x", "a/b/x", true}, {"a/**/x", "a/x", true}, {"a/**/x", "a/b/c/x", true}, {"a/**/x", "b/x", false},
 		{"a/**", "a/b/c", true}, {"?[bc]", "xc", true}, {"?[bc]", "xd", false},
 	} {
-		p := pattern{c.text, isGlob(c.text)}
+		p := pattern{c.text, IsGlob(c.text)}
 		if got := p.match(c.path); got != c.want {
 			t.Errorf("%q matches %q: %v, want %v", c.text, c.path, got, c.want)
 		}

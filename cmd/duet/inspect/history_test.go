@@ -117,7 +117,7 @@ func TestScope(t *testing.T) {
 	for text, want := range map[string]index.Path{
 		"": "", "a/b": "a/b", "*.png": "", "a/*": "a", "/a/b/*.png": "a/b", "a/**/c": "a", "**/c": "", "a[bc]/d": "", "a/b?/c": "a",
 	} {
-		if got := (pattern{text, isGlob(text)}).scope(); got != want {
+		if got := (pattern{text, IsGlob(text)}).scope(); got != want {
 			t.Errorf("%q can match below %q, want %q", text, got, want)
 		}
 	}

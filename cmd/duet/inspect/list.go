@@ -18,7 +18,7 @@ func (p pattern) scope() index.Path {
 	var dir index.Path
 	for part := range strings.SplitSeq(strings.TrimPrefix(p.text, "/"), "/") {
 		next, err := dir.Join(part)
-		if err != nil || isGlob(part) || strings.Contains(part, `\`) {
+		if err != nil || IsGlob(part) || strings.Contains(part, `\`) {
 			break
 		}
 		dir = next

@@ -64,7 +64,7 @@ func Run(tx *store.Tx, q Query, file string, w io.Writer) error {
 	buf := bufio.NewWriter(w)
 	r := &run{Query: q, tx: tx, names: Names{q.Self, q.Peer, meta}, out: json.NewEncoder(buf)}
 	r.out.SetEscapeHTML(false)
-	r.want = pattern{q.Pattern, isGlob(q.Pattern) && !q.Exact}
+	r.want = pattern{q.Pattern, IsGlob(q.Pattern) && !q.Exact}
 	if !r.want.valid() {
 		return exit.Errorf(exit.Usage, "pattern %s: not a glob: a '[' must have its ']'", index.Quote(q.Pattern))
 	}

@@ -94,6 +94,21 @@ func (n Names) version(v index.Version) []Counter {
 	return out
 }
 
+// Entry is e in a row, nil for nil.
+func (n Names) Entry(e *index.Entry) *Entry { return n.entry(e) }
+
+// Event is e in a row.
+func (n Names) Event(share string, e index.Event) Event { return n.event(share, e) }
+
+// Kept is k in a row.
+func (n Names) Kept(share string, k index.Kept) Kept { return n.kept(share, k) }
+
+// Conflict is c in a row.
+func (n Names) Conflict(share string, c index.Conflict) Conflict { return n.conflict(share, c) }
+
+// Node is the name of a node.
+func (n Names) Node(id index.NodeID) string { return n.node(id) }
+
 // Stamp is an index.Stamp in a row.
 type Stamp struct {
 	Ino     uint64 `json:"ino"`

@@ -70,6 +70,12 @@ func when(ns int64) string {
 	return time.Unix(0, ns).Format("2006-01-02T15:04:05.000Z07:00")
 }
 
+// When is a time for people, in the local zone, to the millisecond.
+func When(ns int64) string { return when(ns) }
+
+// VersionText is a version in a word.
+func VersionText(v []Counter) string { return versionText(v) }
+
 func (r Record) text(s Style) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", s.path(r.Share, r.Path))
@@ -142,11 +148,11 @@ func versionText(v []Counter) string {
 
 func (e Event) text(s Style) string {
 	line := fmt.Sprintf("%s  #%-6d %-9s %-12s %s", when(e.Time), e.Pos, e.What, e.Node+" ("+e.How+")", s.path(e.Share, e.Path))
-	return line + e.details() + "\n"
+	return line + e.Details() + "\n"
 }
 
-// details is what an event says besides who did what to which path.
-func (e Event) details() string {
+// Details is what an event says besides who did what to which path.
+func (e Event) Details() string {
 	line := ""
 	if e.From != "" {
 		line += " from " + e.From

@@ -33,7 +33,7 @@ func NewNames(self, peer string, m store.Meta) Names { return Names{self, peer, 
 
 // Match returns what w selects.
 func (w Window) Match(n Names) (func(*index.Kept) bool, error) {
-	want := pattern{w.Pattern, isGlob(w.Pattern)}
+	want := pattern{w.Pattern, IsGlob(w.Pattern)}
 	if !want.valid() {
 		return nil, exit.Errorf(exit.Usage, "pattern %s: not a glob: a '[' must have its ']'", index.Quote(w.Pattern))
 	}

@@ -63,6 +63,7 @@ func (n *Node) serve() (stop func() error) {
 	answer("GET /v1/plan", n.plan)
 	answer("POST /v1/query", n.query)
 	answer("GET /v1/copy", n.copy)
+	answer("POST /v1/explain", n.explain)
 	answer("POST /v1/kept/prune", n.prune)
 	answer("POST /v1/kept/restore", n.restoreWindow)
 	mux.HandleFunc("POST /v1/diff", lines(n.diff))

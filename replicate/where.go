@@ -1,0 +1,33 @@
+package replicate
+
+import (
+	"context"
+
+	"duet/replicate/report"
+	"duet/store/index"
+)
+
+// Moment says what the share has to do with one path just now: what its index,
+// which can be asked at any time, does not tell.
+func (s *Share) Moment(ctx context.Context, p index.Path) (*report.Moment, error) {
+	var m report.Moment
+	err := s.do(ctx, func(l *loop, done chan<- error) {
+		st := s.Status()
+		m.State, m.Reason, m.Connected = st.State, st.Reason, st.Connected
+		m.Own, m.Above = l.trouble.At(p)
+		m.Dirty = l.notice.dirty != nil && l.notice.dirty.Marked(p)
+		for _, due := range l.notice.looking {
+			for _, d := range due {
+				m.Dirty = m.Dirty || d.Path == p || d.Recursive && p.Under(d.Path)
+			}
+		}
+		m.Scanning = l.notice.scanning
+		m.Moving = l.rounds != nil && l.rounds.Flying(p)
+		if st.Waiting != nil {
+			w := *st.Waiting
+			m.Waiting = &w
+		}
+		done <- nil
+	})
+	return &m, err
+}
