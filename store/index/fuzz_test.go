@@ -84,6 +84,24 @@ func rereadClass(b []byte) ([]byte, bool) {
 	return again, err == nil
 }
 
+func rereadRuling(b []byte) ([]byte, bool) {
+	r, err := UnmarshalRuling(9, b)
+	if err != nil {
+		return nil, false
+	}
+	again, err := MarshalRuling(&r)
+	return again, err == nil
+}
+
+func rereadRuled(b []byte) ([]byte, bool) {
+	r, err := UnmarshalRuled(9, "a", b)
+	if err != nil {
+		return nil, false
+	}
+	again, err := MarshalRuled(&r)
+	return again, err == nil
+}
+
 // samples returns one good encoding for each kind of value, and its reader.
 func samples(tb testing.TB) map[string]struct {
 	raw  []byte
@@ -113,6 +131,8 @@ func samples(tb testing.TB) map[string]struct {
 		"kept":     {must(MarshalKept(&Kept{Path: "a", Entry: e, Reason: Removed, By: 3, Time: 4, Held: "h"})), rereadKept},
 		"conflict": {must(MarshalConflict(&Conflict{Path: "a", Time: 3, Winner: e, Loser: e, Rule: "C1", Kept: 3})), rereadConflict},
 		"class":    {must(MarshalClass(c)), rereadClass},
+		"ruling":   {must(MarshalRuling(&Ruling{Time: 3, What: "choose newest", Paths: 2})), rereadRuling},
+		"ruled":    {must(MarshalRuled(&Ruled{Path: "a", Before: e, Theirs: e, After: e.Version})), rereadRuled},
 	}
 }
 
@@ -171,6 +191,8 @@ func FuzzIntent(f *testing.F)   { fuzzValue(f, "intent") }
 func FuzzKept(f *testing.F)     { fuzzValue(f, "kept") }
 func FuzzConflict(f *testing.F) { fuzzValue(f, "conflict") }
 func FuzzClass(f *testing.F)    { fuzzValue(f, "class") }
+func FuzzRuling(f *testing.F)   { fuzzValue(f, "ruling") }
+func FuzzRuled(f *testing.F)    { fuzzValue(f, "ruled") }
 
 // FuzzEntryFromProto holds that what is taken from the peer can be stored.
 func FuzzEntryFromProto(f *testing.F) {

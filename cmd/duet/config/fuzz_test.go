@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -118,6 +119,59 @@ func FuzzEnv(f *testing.F) {
 			same(t, c)
 		}
 	})
+}
+
+// FuzzWrite: what init accepts from its flags, or a person wrote in another
+// way, is written, and read as that.
+func FuzzWrite(f *testing.F) {
+	clearEnv(f)
+	f.Add("a", ":7722", "b", "b:7722", "www", "/srv/www", "0:0", "newer", "50%", "*.tmp", "/srv/.h", "30d", "10", "2GiB", int64(5e6), 2, true)
+	f.Add("on", "[::1]:1", "off", "", "-", "/srv/a b: c#", "", "off", "7", "!/x\\ ", "/é\u2028", "off", "off", "off", int64(0), 0, false)
+	f.Fuzz(func(t *testing.T, node, listen, peer, address, name, path, owner, conflict, limit, ignore, holding, age, versions, size string, rescan int64, hashers int, bits bool) {
+		c := &Config{File: "duet.yaml", Node: node, Listen: listen, State: "/var/lib/duet", Peer: Peer{Name: peer, Address: address, Key: goodKey}}
+		s := Share{Name: name, Path: path, Owner: owner, Conflict: conflict, MaxDelete: limit, Holding: holding,
+			Settle: 1, MaxSettle: 2, Rescan: time.Duration(rescan), Hashers: hashers, SpecialBits: bits,
+			Keep: Keep{Age: age, Versions: versions, Size: size}, MinFree: size, Journal: Journal{Age: age, Size: size}}
+		if ignore != "" {
+			s.Ignore = []string{ignore, ignore + "x"}
+		}
+		if c.Shares = []Share{s}; rescan < 0 || hashers < 0 || hashers > 256 || Acceptable(c) != nil {
+			return
+		}
+		// What nothing was said of is the default.
+		var b bytes.Buffer
+		err := Write(&b, c)
+		if !utf8.ValidString(path) {
+			if err == nil {
+				t.Errorf("path %q was written to YAML", path)
+			}
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := *c
+		want.Shares = []Share{s}
+		fillAll(&want.Shares[0])
+		if again, err := plainConfig(b.Bytes()); err != nil || !reflect.DeepEqual(again, &want) {
+			t.Fatalf("a config came back different (%v):\n%+v\n%+v\n%s", err, &want, again, b.Bytes())
+		}
+	})
+}
+
+// fillAll is fill, for a share of which every number was given.
+func fillAll(s *Share) {
+	d := Defaults()
+	for _, f := range []struct {
+		text *string
+		def  string
+	}{
+		{&s.Conflict, d.Conflict}, {&s.Deletes, d.Deletes}, {&s.MaxDelete, d.MaxDelete}, {&s.OnReconnect, d.OnReconnect},
+		{&s.Keep.Age, d.Keep.Age}, {&s.Keep.Versions, d.Keep.Versions}, {&s.Keep.Size, d.Keep.Size}, {&s.MinFree, d.MinFree},
+		{&s.Journal.Age, d.Journal.Age}, {&s.Journal.Size, d.Journal.Size},
+	} {
+		orString(f.text, f.def)
+	}
 }
 
 // FuzzYAML: a text that is written is read as that text.
