@@ -40,10 +40,11 @@ type Disk struct {
 	last     uint64     // inode number given last
 	root     *node
 	areas    map[string]*node
-	pending  []change       // of names and metadata, not on stable storage yet, in order
-	dirty    map[*node]bool // their contents are not on stable storage yet
-	writing  map[*node]int  // processes that have them open for writing
-	boots    int            // power failures so far
+	pending  []change        // of names and metadata, not on stable storage yet, in order
+	dirty    map[*node]bool  // their contents are not on stable storage yet
+	writing  map[*node]int   // people's processes that have them open for writing
+	drafts   map[*draft]bool // that the daemon has open
+	boots    int             // power failures so far
 	claims   map[string][]claim
 	watchers map[*Watcher]bool
 }
@@ -68,7 +69,7 @@ type node struct {
 // New returns an empty filesystem.
 func New() *Disk {
 	d := &Disk{
-		Leases: true, dirty: map[*node]bool{}, writing: map[*node]int{}, claims: map[string][]claim{},
+		Leases: true, dirty: map[*node]bool{}, writing: map[*node]int{}, drafts: map[*draft]bool{}, claims: map[string][]claim{},
 		watchers: map[*Watcher]bool{},
 	}
 	d.root = d.newNode(typeDir | 0o755)
@@ -127,6 +128,14 @@ func (d *Disk) link(dir *node, name string, n *node) {
 	d.arrive(n)
 	d.note(change{names: d.paths(n), dirs: []*node{dir, n}, undo: func() { d.detach(n) }})
 	d.tell(dir, name, appeared, n.isDir())
+}
+
+// remove removes n and all that is in it.
+func (d *Disk) remove(n *node) {
+	for _, name := range sortedNames(n) {
+		d.remove(n.kids[name])
+	}
+	d.unlink(n)
 }
 
 func (d *Disk) unlink(n *node) {
@@ -200,6 +209,16 @@ func (d *Disk) arrive(n *node) {
 	if n.parent == d.areas["kept"] {
 		n.arrived = d.now()
 	}
+}
+
+// busy reports whether a process has n open for writing.
+func (d *Disk) busy(n *node) bool {
+	for x := range d.drafts {
+		if x.n == n {
+			return true
+		}
+	}
+	return d.writing[n] > 0
 }
 
 func (d *Disk) changed(n *node) {

@@ -77,6 +77,9 @@ func (f *Files) spot(p index.Path) (spot, error) {
 	if _, err := index.ParsePath(string(p)); err != nil {
 		return spot{}, err
 	}
+	if f.root.parent == nil && f.root != f.d.root {
+		return spot{}, errors.New("the root directory was removed")
+	}
 	names := strings.Split(string(p), "/")
 	dir, err := at(f.root, names[:len(names)-1])
 	if err == nil && !dir.isDir() {
@@ -208,7 +211,7 @@ func (f *Files) SetMeta(p index.Path, m vfs.Meta, expect index.Stamp) (stamp ind
 			return vfs.ErrSpecial
 		case !n.stamp().SameBytes(expect):
 			return vfs.ErrChanged
-		case n.isFile() && m.ModTime != 0 && m.ModTime != n.stamp().ModTime && f.d.writing[n] > 0 && f.d.Leases:
+		case n.isFile() && m.ModTime != 0 && m.ModTime != n.stamp().ModTime && f.d.busy(n) && f.d.Leases:
 			return vfs.ErrBusy
 		}
 		stamp = f.d.dress(n, m)

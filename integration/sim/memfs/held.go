@@ -3,9 +3,8 @@ package memfs
 import (
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -155,8 +154,13 @@ func (f *Files) StageDir(h vfs.Held, m vfs.Meta) (index.Stamp, error) {
 
 // StageLink makes a symlink.
 func (f *Files) StageLink(h vfs.Held, target string, m vfs.Meta) (index.Stamp, error) {
-	if target == "" {
+	switch {
+	case target == "":
 		return index.Stamp{}, errors.New("make symlink: its target is empty")
+	case strings.Contains(target, "\x00"):
+		return index.Stamp{}, fmt.Errorf("make symlink: %w", syscall.EINVAL)
+	case len(target) > 4095:
+		return index.Stamp{}, fmt.Errorf("make symlink: %w", syscall.ENAMETOOLONG)
 	}
 	return f.make("make symlink", h, typeLink|0o777, target, m)
 }
@@ -199,7 +203,7 @@ func (f *Files) RemoveHeld(h vfs.Held) error {
 		if h.Area == vfs.Kept && f.d.Removed != nil {
 			f.d.Removed(thing(h.Name, n), n.arrived)
 		}
-		f.d.unlink(n)
+		f.d.remove(n)
 		return nil
 	})
 }
@@ -244,7 +248,7 @@ func (d *Disk) create(s spot, a vfs.Area) (*node, error) {
 		if a != vfs.Stage {
 			return nil, syscall.EEXIST
 		}
-		d.unlink(old)
+		d.remove(old)
 	}
 	n := d.newNode(typeFile | 0o600)
 	d.link(s.dir, s.leaf, n)
@@ -299,180 +303,3 @@ func (f *Files) stat(n *node) index.Stamp {
 	defer f.d.mu.Unlock()
 	return n.stamp()
 }
-
-// Open opens a file of the tree.
-func (f *Files) Open(p index.Path) (vfs.Content, error) {
-	c := &content{f: f, what: string(p)}
-	err := f.do("open", p, c.open)
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-// OpenHeld opens a held file.
-func (f *Files) OpenHeld(h vfs.Held) (vfs.Content, error) {
-	c := &content{f: f, what: held(h)}
-	err := f.doHeld("open", h, c.open)
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-// content is an open file.
-type content struct {
-	f    *Files
-	what string
-	name string
-	n    *node
-	at   int64
-}
-
-func (c *content) open(s spot) (err error) {
-	c.name = s.leaf
-	if c.n, err = s.node(); err == nil && !c.n.isFile() {
-		err = unlike(c.n)
-	}
-	return err
-}
-
-func (c *content) Read(b []byte) (int, error) {
-	n, err := c.ReadAt(b, c.at)
-	c.at += int64(n)
-	if n > 0 {
-		err = nil
-	}
-	return n, err
-}
-
-func (c *content) ReadAt(b []byte, off int64) (int, error) {
-	if err := c.f.door("read", c.what); err != nil {
-		return 0, err
-	}
-	c.f.d.mu.Lock()
-	defer c.f.d.mu.Unlock()
-	if off >= int64(len(c.n.data)) {
-		return 0, io.EOF
-	}
-	n := copy(b, c.n.data[off:])
-	if n < len(b) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-func (c *content) Stat() (vfs.Info, error) {
-	if err := c.f.door("stat", c.what); err != nil {
-		return vfs.Info{}, err
-	}
-	c.f.d.mu.Lock()
-	defer c.f.d.mu.Unlock()
-	return info(c.name, c.n), nil
-}
-
-func (c *content) Writers() (writers, known bool) {
-	c.f.d.mu.Lock()
-	defer c.f.d.mu.Unlock()
-	return c.f.d.Leases && c.f.d.writing[c.n] > 0, c.f.d.Leases
-}
-
-// Sync is fsync, which the installer asks for where it is to be had.
-func (c *content) Sync() error {
-	if err := c.f.door("fsync", c.what); err != nil {
-		return err
-	}
-	c.f.d.mu.Lock()
-	defer c.f.d.mu.Unlock()
-	c.f.d.syncFile(c.n)
-	return nil
-}
-
-func (c *content) Close() error { return nil }
-
-// Create makes an empty staged file.
-func (f *Files) Create(h vfs.Held) (vfs.Draft, error) {
-	x := &draft{f: f, what: held(h)}
-	err := f.doHeld("create", h, func(s spot) (err error) {
-		x.n, err = f.d.create(s, h.Area)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return x, nil
-}
-
-// Append opens a staged file to go on.
-func (f *Files) Append(h vfs.Held) (vfs.Draft, error) {
-	x := &draft{f: f, what: held(h)}
-	err := f.doHeld("append", h, func(s spot) (err error) {
-		if h.Area != vfs.Stage {
-			return errors.New("only staged files are appended to")
-		}
-		x.n, err = s.node()
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			x.n, err = f.d.create(s, h.Area)
-		case err == nil && !x.n.isFile():
-			err = unlike(x.n)
-		case err == nil && x.n.mode&0o600 != 0o600:
-			f.d.settle(x.n, func() { x.n.mode = typeFile | 0o600 })
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return x, nil
-}
-
-// draft is a staged file being written.
-type draft struct {
-	f    *Files
-	what string
-	n    *node
-	done bool
-}
-
-func (x *draft) locked(op string, fn func()) error {
-	if err := x.f.door(op, x.what); err != nil {
-		return fmt.Errorf("%s %s: %w", op, x.what, err)
-	}
-	if x.done {
-		return fmt.Errorf("%s %s: it is finished", op, x.what)
-	}
-	x.f.d.mu.Lock()
-	defer x.f.d.mu.Unlock()
-	fn()
-	return nil
-}
-
-func (x *draft) Write(b []byte) (int, error) {
-	err := x.locked("write", func() { x.f.d.write(x.n, slices.Concat(x.n.data, b)) })
-	if err != nil {
-		return 0, err
-	}
-	return len(b), nil
-}
-
-func (x *draft) Size() int64 {
-	x.f.d.mu.Lock()
-	defer x.f.d.mu.Unlock()
-	return int64(len(x.n.data))
-}
-
-func (x *draft) Truncate(size int64) error {
-	return x.locked("truncate", func() { x.f.d.write(x.n, slices.Clone(x.n.data[:size])) })
-}
-
-func (x *draft) Finish(m vfs.Meta) (stamp index.Stamp, err error) {
-	err = x.locked("finish", func() {
-		stamp = x.f.d.dress(x.n, m)
-		x.f.d.syncFile(x.n)
-	})
-	x.done = true
-	return stamp, err
-}
-
-func (x *draft) Close() error { return nil }

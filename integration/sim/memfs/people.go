@@ -152,16 +152,9 @@ func (p People) Rename(from, to string) error {
 // Remove removes name and all below it.
 func (p People) Remove(name string) error {
 	return p.on(name, func(n *node) error {
-		p.remove(n)
+		p.D.remove(n)
 		return nil
 	})
-}
-
-func (p People) remove(n *node) {
-	for _, name := range sortedNames(n) {
-		p.remove(n.kids[name])
-	}
-	p.D.unlink(n)
 }
 
 func sortedNames(n *node) []string {
@@ -205,7 +198,7 @@ func (p People) Chmod(name string, mode uint32) error {
 }
 
 // OpenForWriting keeps a file open for writing.
-func (p People) OpenForWriting(name string) (io.Closer, error) {
+func (p People) OpenForWriting(name string) (io.WriteCloser, error) {
 	var w *writer
 	err := p.on(name, func(n *node) error {
 		if !n.isFile() {

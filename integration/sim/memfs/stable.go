@@ -157,6 +157,7 @@ func (d *Disk) Crash(draw func(n int) int) (lost Lost) {
 	defer func() { lost.After = below(nil, d.root, "") }()
 	clear(d.watchers)
 	clear(d.writing)
+	clear(d.drafts)
 	d.boots++
 	keep := draw(len(d.pending) + 1)
 	if lost.Names = len(d.pending) - keep; lost.Names > 0 {
@@ -203,6 +204,7 @@ func (d *Disk) Kill() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	clear(d.watchers)
+	clear(d.drafts)
 }
 
 // Loose is something in the tree that a power failure could take back now.

@@ -49,7 +49,7 @@ func (d Disk) Chtimes(p string, ns int64) error {
 // Chmod sets the permission bits.
 func (d Disk) Chmod(p string, mode uint32) error { return syscall.Chmod(d.at(p), mode) }
 
-// OpenForWriting keeps p open for writing until it is closed.
-func (d Disk) OpenForWriting(p string) (io.Closer, error) {
-	return os.OpenFile(d.at(p), os.O_WRONLY, 0)
+// OpenForWriting keeps p open for writing, at its end, until it is closed.
+func (d Disk) OpenForWriting(p string) (io.WriteCloser, error) {
+	return os.OpenFile(d.at(p), os.O_WRONLY|os.O_APPEND, 0)
 }

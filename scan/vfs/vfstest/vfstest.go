@@ -34,8 +34,8 @@ type Outside interface {
 	Read(p string) (string, error)
 	Chtimes(p string, ns int64) error
 	Chmod(p string, mode uint32) error
-	// OpenForWriting keeps p open for writing until it is closed.
-	OpenForWriting(p string) (io.Closer, error)
+	// OpenForWriting keeps p open for writing, at its end, until it is closed.
+	OpenForWriting(p string) (io.WriteCloser, error)
 }
 
 // Test holds a Files against the contract. open makes a new World each time,
@@ -77,6 +77,17 @@ func Test(t *testing.T, open func(t *testing.T) World) {
 		{"SyncDirs", syncDirs},
 		{"SyncSeen", syncSeen},
 		{"SyncMany", syncMany},
+		{"OpenFile", openFile},
+		{"OpenWriter", openWriter},
+		{"OpenDir", openDir},
+		{"Leases", leases},
+		{"Stamps", stamps},
+		{"Exchanges", exchanges},
+		{"Taken", taken},
+		{"Drafts", drafts},
+		{"Copying", copying},
+		{"LongTargets", longTargets},
+		{"InsideOnly", insideOnly},
 		{"Parallel", parallel},
 		{"Close", closed},
 	} {
