@@ -100,6 +100,8 @@ func (l *ledger) write(n *node, c, where string) {
 	}
 	if l.wrote[c] == "" {
 		l.order = append(l.order, c)
+	}
+	if l.wrote[c] == "" || l.ended[c] { // what was ended is nobody's: whoever brings it back has it
 		l.wrote[c], l.by[c] = where, n.name
 	}
 	delete(l.ended, c)
