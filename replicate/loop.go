@@ -9,6 +9,7 @@ import (
 
 	"duet/replicate/book"
 	"duet/replicate/gauge"
+	"duet/replicate/looks"
 	"duet/replicate/report"
 	"duet/replicate/rounds"
 	"duet/replicate/trouble"
@@ -22,7 +23,6 @@ import (
 const (
 	mailbox    = 256             // funcs waiting for the loop
 	maxRecords = 4               // batches of findings not committed
-	maxExamine = 2000            // dirty paths looked at together
 	rootEvery  = 5 * time.Second // how often the root's identity is looked at
 )
 
@@ -131,7 +131,7 @@ func newLoop(s *Share) *loop {
 	})
 	l.notice.dirty = scan.NewDirtySet(s.cfg.Settle)
 	l.notice.snaps = map[index.Path]index.Hash{}
-	l.notice.looking, l.notice.crossed = map[int][]scan.Dirty{}, map[index.Path]bool{}
+	l.notice.looks = looks.New(l.notice.dirty)
 	l.open = map[index.Path]bool{}
 	var approved index.Seq
 	defer func() { l.rounds = rounds.New(l.roundsOptions(), approved) }()

@@ -5,23 +5,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"duet/replicate/book"
+	"duet/replicate/looks"
 	"duet/scan"
-	"duet/store"
 	"duet/store/index"
 )
 
 // notice is how a share learns what happens in its own tree.
 type notice struct {
 	dirty    *scan.DirtySet
-	looking  map[int][]scan.Dirty // examinations under way by serial, at most maxLooking
-	serial   int                  // of the last one
-	crossed  map[index.Path]bool  // looked at while a scan was under way; true: recursively
-	limited  bool                 // the kernel's limit of watches was reached
+	looks    *looks.Underway
+	limited  bool // the kernel's limit of watches was reached
 	scanning bool
 	first    bool // the scan under way is the first since the root was opened
 	pass     *pass
@@ -43,7 +40,7 @@ const blindRescan = time.Minute
 // wake returns when there is something to look at next.
 func (n *notice) wake() time.Time {
 	next := n.rescan
-	if len(n.looking) >= maxLooking {
+	if n.looks.Full() {
 		return next
 	}
 	if t, ok := n.dirty.Next(); ok && (next.IsZero() || t.Before(next)) {
@@ -72,7 +69,7 @@ func (l *loop) scan(now time.Time) {
 		l.indexFailed("start a scan", err)
 		return
 	}
-	if n.first && counts.Files+counts.Dirs+counts.Links > 0 && !l.root.acceptGap && l.looksEmptied() {
+	if n.first && counts.Files+counts.Dirs+counts.Links > 0 && !l.root.acceptGap && looks.Emptied(l.root.files, l.s.rules) {
 		l.root.emptied, l.root.next = true, now.Add(rootEvery)
 		if !l.root.told {
 			l.root.told = true
@@ -94,22 +91,6 @@ func (l *loop) scan(now time.Time) {
 	})
 }
 
-// looksEmptied reports whether nothing that a scan would report is left in the root.
-func (l *loop) looksEmptied() bool {
-	d, err := l.root.files.OpenDir(index.Root)
-	if err != nil {
-		return false // the scan will say
-	}
-	defer d.Close()
-	names, err := d.Names()
-	for _, name := range names {
-		if p, perr := index.Root.Join(name); perr == nil && !l.s.rules.Ignored(p, false) {
-			return false
-		}
-	}
-	return err == nil
-}
-
 // scanned takes note of the end of a scan.
 func (l *loop) scanned(sum scan.Summary, err error, now time.Time) {
 	n := &l.notice
@@ -117,7 +98,9 @@ func (l *loop) scanned(sum scan.Summary, err error, now time.Time) {
 	took := now.Sub(n.pass.began)
 	n.pass = nil
 	n.rescan = now.Add(l.rescanAfter())
-	l.lookAgain(now)
+	if n.looks.Scanned(now) {
+		n.rescan = now
+	}
 	if l.root.ctx == nil || l.root.ctx.Err() != nil {
 		return
 	}
@@ -161,17 +144,17 @@ func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions 
 		Under: index.Root, Hashers: s.cfg.Hashers, Clock: s.doors.Clock,
 		Emit: func(found []scan.Finding, problems []scan.Problem) error {
 			done := make(chan error, 1)
-			safe := secure(files, found, problems)
+			safe := looks.Secure(files, found, problems)
 			s.post(func() {
 				if l.root.ctx != ctx { // the root was lost meanwhile
 					done <- context.Canceled
 					return
 				}
-				for _, p := range safe.stale {
+				for _, p := range safe.Stale {
 					l.notice.dirty.Mark(p, true, time.Now())
 				}
 				l.lane.records = append(l.lane.records,
-					findings{book.Findings{Found: safe.found, How: how}, safe.problems, func(err error) { done <- err }})
+					findings{book.Findings{Found: safe.Found, How: how}, safe.Problems, func(err error) { done <- err }})
 			})
 			select {
 			case err := <-done:
@@ -198,6 +181,58 @@ func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions 
 		}
 	}
 	return o
+}
+
+// examine looks at the paths that the watcher marked, once they have settled.
+func (l *loop) examine(now time.Time) {
+	n := &l.notice
+	if l.root.ctx == nil || !l.root.ready || n.looks.Full() {
+		return
+	}
+	for p, subtree := range l.trouble.Due(now) {
+		n.dirty.Mark(p, subtree, now)
+	}
+	serial, due := n.looks.Begin(n.scanning, now)
+	if len(due) == 0 {
+		return
+	}
+	l.trouble.Recheck(due, serial)
+	ctx := l.root.ctx
+	o := scan.ExamineOptions{
+		WalkOptions: l.walkOptions(ctx, index.ByWatch),
+		Settle:      l.s.cfg.Settle, MaxSettle: l.s.cfg.MaxSettle,
+	}
+	o.Progress = nil
+	all := looks.Gather(o.Emit)
+	o.Emit = all.Add
+	l.start(func() func() {
+		again, err := scan.Examine(ctx, o, due)
+		if e := all.Flush(); err == nil {
+			err = e
+		}
+		return func() { l.examined(serial, due, again, err, time.Now()) }
+	})
+}
+
+// examined takes note of the end of an examination.
+func (l *loop) examined(serial int, due, again []scan.Dirty, err error, now time.Time) {
+	n := &l.notice
+	n.looks.End(serial)
+	if l.root.ctx == nil || l.root.ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		l.log.Error("look at changed paths", "error", err)
+		l.root.next = now
+		for i := range due {
+			due[i].After = now.Add(time.Second)
+		}
+		n.dirty.Put(due...)
+		return
+	}
+	n.dirty.Put(again...)
+	l.trouble.WellAgain(serial)
+	l.rounds.Kick()
 }
 
 // watchLimit notes that some directories cannot be watched.
@@ -268,61 +303,16 @@ func (l *loop) happened(evs []scan.Event, now time.Time) {
 func (l *loop) overflow(now time.Time) {
 	l.log.Warn("the kernel's queue of file events overflowed: looking at everything again",
 		"do", "if this comes often, raise fs.inotify.max_queued_events")
-	tops, err := l.tops()
+	tops, all, err := looks.Tops(l.root.files, l.s.st)
 	if err != nil {
 		l.log.Error("list the top of the tree", "error", err)
 		l.notice.rescan = now
 		return
 	}
+	if !all {
+		l.notice.rescan = now
+	}
 	for p := range tops {
 		l.notice.dirty.Mark(p, true, now)
 	}
-}
-
-// tops returns the top-level paths of the tree and of the index.
-func (l *loop) tops() (map[index.Path]bool, error) {
-	tops := map[index.Path]bool{}
-	d, err := l.root.files.OpenDir(index.Root)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	names, err := d.Names()
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		if p, err := index.Root.Join(name); err == nil {
-			tops[p] = true
-		}
-	}
-	// One step through the index for each top-level name: from each, go on
-	// behind the last name that can be below it.
-	err = l.s.st.View(func(tx *store.Tx) error {
-		at := index.Root
-		for {
-			var top index.Path
-			for r, err := range tx.Range(at, true) {
-				if err != nil {
-					return err
-				}
-				top = r.Path
-				break
-			}
-			if top == index.Root {
-				return nil
-			}
-			for top.Parent() != index.Root {
-				top = top.Parent()
-			}
-			tops[top] = true
-			last := top + "/" + index.Path(strings.Repeat("\xff", index.MaxName))
-			if at == last { // such a name exists: leave the rest to the back-stop
-				l.notice.rescan = time.Now()
-				return nil
-			}
-			at = last
-		}
-	})
-	return tops, err
 }

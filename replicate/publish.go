@@ -86,7 +86,7 @@ func (l *loop) describe(now time.Time) report.Status {
 	if t.greeted && t.head > p.meta.Heard {
 		st.Behind = uint64(t.head - p.meta.Heard)
 	}
-	if len(l.notice.looking) > 0 || len(l.lane.records) > 0 {
+	if l.notice.looks.Any() || len(l.lane.records) > 0 {
 		st.Dirty++
 	}
 	var failed int64

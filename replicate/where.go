@@ -15,12 +15,7 @@ func (s *Share) Moment(ctx context.Context, p index.Path) (*report.Moment, error
 		st := s.Status()
 		m.State, m.Reason, m.Connected = st.State, st.Reason, st.Connected
 		m.Own, m.Above = l.trouble.At(p)
-		m.Dirty = l.notice.dirty != nil && l.notice.dirty.Marked(p)
-		for _, due := range l.notice.looking {
-			for _, d := range due {
-				m.Dirty = m.Dirty || d.Path == p || d.Recursive && p.Under(d.Path)
-			}
-		}
+		m.Dirty = l.notice.looks.Marked(p)
 		m.Scanning = l.notice.scanning
 		m.Moving = l.rounds != nil && l.rounds.Flying(p)
 		if st.Waiting != nil {

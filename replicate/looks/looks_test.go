@@ -1,4 +1,4 @@
-package replicate
+package looks
 
 import (
 	"testing"
@@ -26,12 +26,13 @@ func TestLooksDoNotOverlap(t *testing.T) {
 		{"d2", "d", false},
 		{"d/f", "e", false},
 	} {
-		n := &notice{dirty: scan.NewDirtySet(0), looking: map[int][]scan.Dirty{1: {{Path: c.held}}}}
+		n := New(scan.NewDirtySet(0))
+		n.looking[1] = []scan.Dirty{{Path: c.held}}
 		free := n.apart([]scan.Dirty{{Path: c.due, First: now, Last: now}}, now)
 		if waits := len(free) == 0; waits != c.waits {
 			t.Errorf("%v while %v is looked at: waits %v, want %v", c.due, c.held, waits, c.waits)
 		}
-		if c.waits && (n.dirty.Len() != 1 || len(n.dirty.Due(now.Add(time.Second), 10)) != 1) {
+		if c.waits && (n.Dirty.Len() != 1 || len(n.Dirty.Due(now.Add(time.Second), 10)) != 1) {
 			t.Errorf("%v while %v is looked at: forgotten", c.due, c.held)
 		}
 	}
@@ -40,10 +41,23 @@ func TestLooksDoNotOverlap(t *testing.T) {
 // What is looked at while a scan is under way is looked at again after it.
 func TestLooksDuringAScan(t *testing.T) {
 	now := time.Unix(1000, 0)
-	l := &loop{notice: notice{dirty: scan.NewDirtySet(0), crossed: map[index.Path]bool{}, scanning: true}}
-	l.notice.cross([]scan.Dirty{{Path: "a"}, {Path: "d", Recursive: true}})
-	l.lookAgain(now)
-	if due := l.notice.dirty.Due(now.Add(time.Second), 10); len(due) != 2 || due[0].Path != "a" || !due[1].Recursive {
+	n := New(scan.NewDirtySet(0))
+	n.Dirty.Mark("before", false, now)
+	now = now.Add(time.Second)
+	first, _ := n.Begin(false, now)
+	n.Dirty.Mark("a", false, now)
+	n.Dirty.Mark("d", true, now)
+	now = now.Add(time.Second)
+	second, _ := n.Begin(true, now)
+	if !n.Any() || second == first {
+		t.Fatalf("examinations %d and %d", first, second)
+	}
+	n.End(first)
+	n.End(second)
+	if n.Scanned(now) {
+		t.Error("two paths are no reason for another scan")
+	}
+	if due := n.Dirty.Due(now.Add(time.Second), 10); len(due) != 2 || due[0].Path != "a" || !due[1].Recursive {
 		t.Errorf("due after the scan: %+v", due)
 	}
 }

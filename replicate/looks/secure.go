@@ -1,4 +1,4 @@
-package replicate
+package looks
 
 import (
 	"errors"
@@ -10,14 +10,14 @@ import (
 	"duet/store/index"
 )
 
-// secured is findings that may be committed, and what became of the others.
-type secured struct {
-	found    []scan.Finding
-	problems []scan.Problem
-	stale    []index.Path // something else is there by now: look again
+// Secured is findings that may be committed, and what became of the others.
+type Secured struct {
+	Found    []scan.Finding
+	Problems []scan.Problem
+	Stale    []index.Path // something else is there by now: look again
 }
 
-// secure puts what was found on stable storage, before the index says that it
+// Secure puts what was found on stable storage, before the index says that it
 // is there and the peer is told. Few programs sync what they write. If the
 // power failed later, the file could be empty, or the old one, or a deleted one
 // be there again, and as the index knew better that would count as a newer edit
@@ -39,8 +39,8 @@ type secured struct {
 // RACE: a sync that failed says so once. The kernel may then drop what it could
 // not write, so that the next try succeeds; a disk in this state is shown, and
 // is for a person.
-func secure(files vfs.Files, found []scan.Finding, problems []scan.Problem) secured {
-	out := secured{problems: problems}
+func Secure(files vfs.Files, found []scan.Finding, problems []scan.Problem) Secured {
+	out := Secured{Problems: problems}
 	seen := make([]vfs.Seen, len(found))
 	for i := range found {
 		seen[i] = vfs.Seen{Path: found[i].Path, Stamp: found[i].Now}
@@ -49,12 +49,12 @@ func secure(files vfs.Files, found []scan.Finding, problems []scan.Problem) secu
 		f := &found[i]
 		switch {
 		case err == nil:
-			out.found = append(out.found, *f)
+			out.Found = append(out.Found, *f)
 			continue
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, vfs.ErrChanged):
-			out.stale = append(out.stale, f.Path)
+			out.Stale = append(out.Stale, f.Path)
 		default:
-			out.problems = append(out.problems, scan.Problem{Path: f.Path, Err: fmt.Errorf("put it on stable storage: %w", err)})
+			out.Problems = append(out.Problems, scan.Problem{Path: f.Path, Err: fmt.Errorf("put it on stable storage: %w", err)})
 		}
 		if f.Snapshot.Name != "" {
 			// What cannot be removed is a leftover of the stage, which the next
