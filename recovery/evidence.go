@@ -205,6 +205,8 @@ func (s *scene) keep(in *index.Intent, r *index.Record, h vfs.Held) (*landing.Di
 	out := &landing.Displaced{Entry: r.Ours, Reason: in.Reason}
 	if !r.Ours.Live() || !landing.Unchanged(info.Stamp, in.Expect) {
 		out.Entry, out.Reason = s.env.KnownAs(s.files, h), index.Raced
+	} else if in.Reason == index.Corrupt {
+		out.Entry = s.env.KnownAs(s.files, h) // it is not what the record says, which is why it went
 	}
 	if h.Area == vfs.Kept {
 		out.Held = h.Name

@@ -54,6 +54,11 @@ type Job struct {
 	// left as it is, and the caller examines Path, which finds the edit.
 	Own bool
 
+	// Repair replaces a file or link that the index says is Entry already: its
+	// content is damaged. Damaged is what comes out of the tree, and is kept.
+	Repair  bool
+	Damaged *index.Entry
+
 	What     index.What      // of the journal's event; 0: Adopted
 	How      index.How       // likewise; 0: ByPeer
 	By       index.NodeID    // whose change it is; 0: Entry.Origin

@@ -84,13 +84,17 @@ func (b *batch) settleSwap(t *task, g *guard) {
 		return
 	}
 	if !t.unfold {
-		kept, err := landing.Keep(b.files, t.staged, landing.KeptName(b.head, int(t.intent.ID), t.rec.Ours))
+		out := t.rec.Ours
+		if t.job.Repair {
+			out = t.job.Damaged
+		}
+		kept, err := landing.Keep(b.files, t.staged, landing.KeptName(b.head, int(t.intent.ID), out))
 		if err != nil {
 			t.fail("keep what was there: %w", err)
 			b.back(t)
 			return
 		}
-		t.out = &landing.Displaced{Held: kept.Name, Entry: t.rec.Ours, Reason: t.reason()}
+		t.out = &landing.Displaced{Held: kept.Name, Entry: out, Reason: t.reason()}
 	}
 	b.landed(t)
 }

@@ -166,6 +166,9 @@ func (b *batch) order(byPath map[index.Path]*task) {
 			continue
 		}
 		s := diff.Step{Path: t.path, Verb: verbFor(t.entry, t.rec.Ours), Entry: t.entry, Was: t.rec.Ours}
+		if t.job.Repair && s.Verb == 0 && t.entry.Live() {
+			s.Verb = index.Swap
+		}
 		if t.from != nil && s.Verb == index.Place {
 			s.From, s.Verb = t.from.path, index.Move
 		}

@@ -107,7 +107,7 @@ func (r *Restorer) Newest(match func(*index.Kept) bool) (map[index.Path]uint64, 
 			if err != nil {
 				return err
 			}
-			if k.Reason != index.Found && k.Entry.Live() && match(&k) {
+			if k.Reason != index.Found && k.Reason != index.Corrupt && k.Entry.Live() && match(&k) {
 				out[k.Path] = k.ID
 			}
 		}

@@ -158,7 +158,7 @@ func TestSyncedRecordIsOneEntry(t *testing.T) {
 
 func randomEvent(rnd *rand.Rand) *Event {
 	e := &Event{
-		Path: randomPath(rnd), What: What(rnd.IntN(int(Halted)) + 1), How: How(rnd.IntN(int(ByRule)) + 1),
+		Path: randomPath(rnd), What: What(rnd.IntN(int(lastWhat)) + 1), How: How(rnd.IntN(int(ByRule)) + 1),
 		Node: NodeID(rnd.Uint64N(2)), Time: rnd.Int64(), Note: pick(rnd, "", "line 7", "\xff"),
 		Rule: pick(rnd, "", "new-there", "a rule to come"), Seen: randomSighting(rnd),
 	}
@@ -214,7 +214,7 @@ func TestNotesRoundTrip(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 1))
 	for id := uint64(1); id < 1000; id++ {
 		i := Intent{ID: id, Verb: Verb(rnd.IntN(5) + 1), Path: randomPath(rnd), Held: pick(rnd, "", "7f3a-2"),
-			Ino: rnd.Uint64N(2), Entry: pick(rnd, nil, randomEntry(rnd)), Reason: Reason(rnd.IntN(6))}
+			Ino: rnd.Uint64N(2), Entry: pick(rnd, nil, randomEntry(rnd)), Reason: Reason(rnd.IntN(int(lastReason) + 1))}
 		if i.Verb == Move {
 			i.From = randomPath(rnd)
 		}
@@ -227,7 +227,7 @@ func TestNotesRoundTrip(t *testing.T) {
 			t.Fatalf("wrote %+v, read %+v, %v", i, got, err)
 		}
 		k := Kept{ID: id, Path: randomPath(rnd), Entry: pick(rnd, nil, randomEntry(rnd)),
-			Reason: Reason(rnd.IntN(5) + 1), By: NodeID(rnd.Uint64N(2)), Time: rnd.Int64(), Held: pick(rnd, "", "1-a.txt")}
+			Reason: Reason(rnd.IntN(int(lastReason)) + 1), By: NodeID(rnd.Uint64N(2)), Time: rnd.Int64(), Held: pick(rnd, "", "1-a.txt")}
 		if raw, err = MarshalKept(&k); err != nil {
 			t.Fatal(err)
 		}

@@ -36,7 +36,7 @@ func (e *Event) Check() error {
 		}
 	}
 	switch {
-	case e.What < Created || e.What > Halted:
+	case e.What < Created || e.What > lastWhat:
 		return fmt.Errorf("event %q: what %d is unknown", e.Path, e.What)
 	case e.How < ByWatch || e.How > ByRule:
 		return fmt.Errorf("event %q: how %d is unknown", e.Path, e.How)
@@ -165,7 +165,7 @@ func unmarshalEvent(b []byte, prev Path) (StoredEvent, error) {
 	if int64(m.Shared) > int64(len(prev)) {
 		return StoredEvent{}, fmt.Errorf("shares %d bytes with a path of %d", m.Shared, len(prev))
 	}
-	if m.What > uint32(Halted) || m.How > uint32(ByRule) || m.SeenHow > uint32(ByRule) || int64(m.Rule) >= int64(len(ruleNames)) {
+	if m.What > uint32(lastWhat) || m.How > uint32(ByRule) || m.SeenHow > uint32(ByRule) || int64(m.Rule) >= int64(len(ruleNames)) {
 		return StoredEvent{}, fmt.Errorf("what %d, how %d, seen how %d, rule %d are unknown", m.What, m.How, m.SeenHow, m.Rule)
 	}
 	entry, err := entryFromProto(m.Entry)

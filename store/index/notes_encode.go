@@ -26,7 +26,7 @@ func (i *Intent) Check() error {
 	switch {
 	case i.Verb < Place || i.Verb > Expire:
 		return fmt.Errorf("intent %q: verb %d is unknown", i.Path, i.Verb)
-	case i.Reason > Overruled:
+	case i.Reason > lastReason:
 		return fmt.Errorf("intent %q: reason %d is unknown", i.Path, i.Reason)
 	case i.Expect.Size < 0:
 		return fmt.Errorf("intent %q: stamp with size %d", i.Path, i.Expect.Size)
@@ -73,7 +73,7 @@ func UnmarshalIntent(id uint64, b []byte) (Intent, error) {
 	if err := Decode(b, &m); err != nil {
 		return Intent{}, fmt.Errorf("read intent %d: %w", id, err)
 	}
-	if m.Verb > uint32(Expire) || m.Reason > uint32(Overruled) {
+	if m.Verb > uint32(Expire) || m.Reason > uint32(lastReason) {
 		return Intent{}, fmt.Errorf("read intent %d: verb %d, reason %d are unknown", id, m.Verb, m.Reason)
 	}
 	entry, err := entryFromProto(m.Entry)
@@ -100,7 +100,7 @@ func (k *Kept) Check() error {
 	if err := checkPath("kept", k.Path); err != nil {
 		return err
 	}
-	if k.Reason < Overwritten || k.Reason > Overruled {
+	if k.Reason < Overwritten || k.Reason > lastReason {
 		return fmt.Errorf("kept %q: reason %d is unknown", k.Path, k.Reason)
 	}
 	return errors.Join(checkHeld(k.Path, k.Held), checkHeldEntry(k.Path, k.Entry))
@@ -127,7 +127,7 @@ func UnmarshalKept(id uint64, b []byte) (Kept, error) {
 	if err != nil {
 		return Kept{}, fmt.Errorf("read kept version %d: %w", id, err)
 	}
-	if m.Reason > uint32(Overruled) {
+	if m.Reason > uint32(lastReason) {
 		return Kept{}, fmt.Errorf("read kept version %d: reason %d is unknown", id, m.Reason)
 	}
 	k := Kept{

@@ -73,12 +73,17 @@ const (
 	Applied                   // a person let a held share go on
 	Accepted                  // a person took another directory for the share's root
 	Halted                    // the share stopped writing until a person has looked
+	Damaged                   // its content is not what it was, and nobody edited it, see Event.Note
+	Repaired                  // damaged content was replaced by what it was
+	Verified                  // the tree was compared with the index; of the whole share
+
+	lastWhat = Verified
 )
 
 // OfShare reports whether w may be said of a whole share, with Root as its path.
 func (w What) OfShare() bool {
 	switch w {
-	case Withheld, Forgotten, Approved, Rejected, Paused, Resumed, Applied, Accepted, Halted:
+	case Withheld, Forgotten, Approved, Rejected, Paused, Resumed, Applied, Accepted, Halted, Verified:
 		return true
 	}
 	return false
@@ -87,7 +92,8 @@ func (w What) OfShare() bool {
 func (w What) String() string {
 	names := [...]string{"created", "changed", "touched", "deleted", "adopted", "merged",
 		"settled", "revived", "restored", "withheld", "forgotten", "pruned",
-		"parked", "resolved", "approved", "rejected", "paused", "resumed", "applied", "accepted", "halted"}
+		"parked", "resolved", "approved", "rejected", "paused", "resumed", "applied", "accepted", "halted",
+		"damaged", "repaired", "verified"}
 	if w < 1 || int(w) > len(names) {
 		return "unknown"
 	}
@@ -197,10 +203,13 @@ const (
 	Raced                          // it appeared in the instant of an install
 	Found                          // found in the holding area without a record
 	Overruled                      // a person chose something else for its path
+	Corrupt                        // its content was damaged, and what it was took its place
+
+	lastReason = Corrupt
 )
 
 func (r Reason) String() string {
-	names := [...]string{"overwritten", "deleted", "conflict", "raced", "found", "resolved"}
+	names := [...]string{"overwritten", "deleted", "conflict", "raced", "found", "resolved", "corrupt"}
 	if r < 1 || int(r) > len(names) {
 		return "unknown"
 	}

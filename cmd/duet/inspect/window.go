@@ -22,7 +22,7 @@ type Window struct {
 // Reasons are the words for why something was displaced.
 func Reasons() []string {
 	var out []string
-	for r := index.Overwritten; r <= index.Overruled; r++ {
+	for r := index.Overwritten; r <= index.Corrupt; r++ {
 		out = append(out, r.String())
 	}
 	return out
