@@ -34,7 +34,7 @@ func (l *loop) respond(sess *talk.Session, stream link.Stream) {
 				inquiry.Refuse(stream, fmt.Sprintf("%s is answering other questions about the index of share %q: try again when they are done", l.s.cfg.NodeName, l.s.cfg.Name))
 				return nil
 			}
-			err := inquiry.Serve(sess.Ctx, stream, compare.Index{View: l.s.View})
+			err := inquiry.Serve(sess.Ctx, stream, inquiry.Answers{Index: compare.Index{View: l.s.View}, Verify: l.s.verifyForPeer})
 			return func() {
 				if t.sess == sess {
 					t.asked--
@@ -57,12 +57,7 @@ type asking struct {
 // differences in walk order. It may be called from any goroutine, which then
 // does the work.
 func (s *Share) Compare(ctx context.Context, o compare.Options, emit func(compare.Difference) error) (compare.Summary, error) {
-	var with asking
-	err := s.do(ctx, func(l *loop, done chan<- error) {
-		var err error
-		with, err = l.asking()
-		done <- err
-	})
+	with, err := s.askPeer(ctx)
 	if err != nil {
 		return compare.Summary{}, err
 	}
@@ -76,14 +71,38 @@ func (s *Share) Compare(ctx context.Context, o compare.Options, emit func(compar
 		return s.book.Ignores(&index.Record{Path: d.Path, Ours: d.Ours, Theirs: d.Theirs})
 	}
 	sum, err := compare.Run(ctx, compare.Index{View: s.View, Owners: owners}, ask.Peer(), o, emit)
-	select {
-	case <-with.conn.Done():
-		if err != nil && ctx.Err() == nil {
-			err = fmt.Errorf("%s %w any more: %w", s.cfg.PeerName, ErrApart, err)
-		}
-	default:
+	if err != nil && ctx.Err() == nil {
+		err = with.lost(err)
 	}
 	return sum, err
+}
+
+// askPeer finds the session that a question goes over.
+func (s *Share) askPeer(ctx context.Context) (asking, error) { return fromLoop(ctx, s, (*loop).asking) }
+
+// fromLoop is do for what has a result. If ctx ends before the loop gets to it,
+// the result goes nowhere.
+func fromLoop[T any](ctx context.Context, s *Share, f func(*loop) (T, error)) (result T, err error) {
+	got := make(chan T, 1)
+	err = s.do(ctx, func(l *loop, done chan<- error) {
+		v, err := f(l)
+		got <- v
+		done <- err
+	})
+	if err == nil {
+		result = <-got
+	}
+	return result, err
+}
+
+// lost says that the peer has gone, if that is why a question had no answer.
+func (a asking) lost(err error) error {
+	select {
+	case <-a.conn.Done():
+		return fmt.Errorf("%s %w any more: %w", a.hello.NodeName, ErrApart, err)
+	default:
+		return err
+	}
 }
 
 // asking finds the session that a comparison goes over, or says why there is none.

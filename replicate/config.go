@@ -32,6 +32,9 @@ type Config struct {
 	Journal      expiry.Journal
 	Housekeeping time.Duration // how often they are looked at; 0: 1 min
 
+	VerifyEvery time.Duration // how often all files are read and verified; 0: never
+	VerifyRate  int64         // bytes a second of that, and of what the peer asks for; 0: 32 MiB, negative: as fast as it goes
+
 	NodeName, PeerName string
 	Node, Peer         index.NodeID
 	File               string // the index file
@@ -51,6 +54,9 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxSettle, 10*time.Second)
 	def(&c.Rescan, time.Hour)
 	def(&c.Housekeeping, time.Minute)
+	if c.VerifyRate == 0 {
+		c.VerifyRate = 32 << 20
+	}
 	for p, d := range map[*string]string{&c.Conflict: "newer", &c.Deletes: "track", &c.MaxDelete: "50%", &c.OnReconnect: "auto"} {
 		if *p == "" {
 			*p = d

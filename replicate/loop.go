@@ -46,6 +46,7 @@ type loop struct {
 	trouble trouble.Paths
 	keeping keeping
 	open    map[index.Path]bool // directories to shut when all is done, see shut.go
+	verify  verifying
 
 	waiters   []waiter
 	lags      gauge.Lags
@@ -147,7 +148,9 @@ func newLoop(s *Share) *loop {
 	})
 	if err != nil {
 		l.root.halt, l.root.reason, l.root.final = report.IndexError, err.Error(), true
+		return l
 	}
+	l.recallVerified()
 	return l
 }
 
@@ -196,6 +199,7 @@ func (l *loop) advance(now time.Time) {
 		l.greet()
 		l.choose(now)
 		l.keepHouse(now)
+		l.verifyByRule(now)
 	}
 	l.write(now)
 	l.publish(now)
@@ -215,6 +219,9 @@ func (l *loop) arm(now time.Time) {
 		sooner(l.root.again)
 		sooner(l.trouble.Next(now))
 		sooner(l.rounds.Due())
+		if l.verify.look == nil && !l.verify.byRule {
+			sooner(l.verify.due)
+		}
 		if l.root.ready {
 			sooner(l.notice.wake())
 			if !l.keeping.busy && l.keeping.held == 0 {

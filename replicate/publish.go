@@ -64,6 +64,8 @@ func (l *loop) publishNow(now time.Time) {
 	l.s.status.Store(&st)
 	if busy := st.Progress != nil; busy {
 		p.due = now.Add(250 * time.Millisecond)
+	} else if l.verify.look != nil {
+		p.due = now.Add(time.Second)
 	}
 	l.answer(st)
 }
@@ -107,6 +109,7 @@ func (l *loop) describe(now time.Time) report.Status {
 	st.LagMS, st.MaxLagMS = float64(lag.Microseconds())/1000, float64(longest.Microseconds())/1000
 	st.State, st.Reason = l.word(st, failed)
 	st.Progress = l.progress(now)
+	st.Verify = l.describeVerify(now)
 	return st
 }
 

@@ -179,7 +179,7 @@ func (c *comparison) same(b block) error {
 	return c.mine.List(c.ctx, b.Range, func(items []Item, _ At) error {
 		for i := range items {
 			if e := items[i].Entry; e.Live() {
-				if err := c.tell(Difference{items[i].Path, Same, Equal, e, e}); err != nil {
+				if err := c.tell(Difference{Path: items[i].Path, Letter: Same, State: Equal, Ours: e, Theirs: e}); err != nil {
 					return err
 				}
 			}

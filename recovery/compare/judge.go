@@ -38,6 +38,7 @@ type Difference struct {
 	Letter       Letter
 	State        State
 	Ours, Theirs *index.Entry
+	Heard        index.Seq // the other node's journal position that carries Theirs
 }
 
 // letter compares two entries, of which at least one is live.
@@ -70,7 +71,7 @@ func judge(mine *Item, here At, theirs *Item, there At) (d Difference, ok bool) 
 	if theirs == nil {
 		theirs = &none
 	}
-	d = Difference{Path: mine.Path, Ours: mine.Entry, Theirs: theirs.Entry}
+	d = Difference{Path: mine.Path, Ours: mine.Entry, Theirs: theirs.Entry, Heard: theirs.Pos}
 	if d.Path == index.Root {
 		d.Path = theirs.Path
 	}

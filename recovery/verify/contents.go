@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"syscall"
+	"time"
 
 	"duet/scan"
 	"duet/scan/vfs"
@@ -138,10 +139,13 @@ func (r *run) file(rec *index.Record) (is index.Hash, detail string, err error) 
 // errOnce means that a file was read wrong, and then right.
 var errOnce = errors.New("was read wrong once, and right the second time: look at the memory, the cable and the controller")
 
+// breath is how long a file has before it is read a second time.
+const breath = 100 * time.Millisecond
+
 // twice reads a file again that has another content than it should: there is
 // no second chance once it is called damaged.
 func (r *run) twice(rec *index.Record, is index.Hash, detail string) (index.Hash, string, error) {
-	if err := sleep(r.ctx, r.o.Grace); err != nil {
+	if err := sleep(r.ctx, breath); err != nil {
 		return is, "", err
 	}
 	again, still, err := r.file(rec)

@@ -23,7 +23,7 @@ type Asker struct {
 func Ask(ctx context.Context, open func(context.Context, string) (link.Stream, error), owners bool) (*Asker, error) {
 	s, err := open(ctx, StreamKind)
 	if err != nil {
-		return nil, fmt.Errorf("ask the peer's index: %w", err)
+		return nil, fmt.Errorf("ask the peer: %w", err)
 	}
 	return &Asker{stream: s, owners: owners}, nil
 }
@@ -69,9 +69,20 @@ func (a *Asker) list(ctx context.Context, r compare.Range, f func([]compare.Item
 	})
 }
 
+// Verify has the peer look at its own tree, and calls f with what it says.
+func (a *Asker) Verify(ctx context.Context, q *wire.Verify, f func(*wire.Verified) error) error {
+	return a.ask(ctx, q, func(m wire.Msg) (bool, error) {
+		v, ok := m.(*wire.Verified)
+		if !ok {
+			return false, fmt.Errorf("the peer answered with a %T", m)
+		}
+		return v.Last, f(v)
+	})
+}
+
 // ask sends a question and passes on what comes back, until that says that it
 // is the last.
-func (a *Asker) ask(ctx context.Context, q *wire.Compare, f func(wire.Msg) (last bool, err error)) error {
+func (a *Asker) ask(ctx context.Context, q wire.Msg, f func(wire.Msg) (last bool, err error)) error {
 	stop := context.AfterFunc(ctx, func() { a.stream.Close() })
 	defer stop()
 	// If that fails because the peer has closed the stream, it may have said why.
@@ -99,5 +110,5 @@ func (a *Asker) ask(ctx context.Context, q *wire.Compare, f func(wire.Msg) (last
 	case errors.Is(err, io.EOF):
 		err = fmt.Errorf("the peer ended the stream before its answer: %w", io.ErrUnexpectedEOF)
 	}
-	return fmt.Errorf("ask the peer's index: %w", err)
+	return fmt.Errorf("ask the peer: %w", err)
 }

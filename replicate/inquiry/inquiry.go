@@ -1,6 +1,7 @@
-// Package inquiry is how one node compares its index with the other's over a
-// link: Ask turns questions of recovery/compare into messages on a stream, and
-// Serve answers them on the other side.
+// Package inquiry is how one node asks the other about its index, and about its
+// tree, over a link: Ask turns questions of recovery/compare into messages on a
+// stream, and Serve answers them on the other side. To be asked to verify its
+// own tree, too, is a question.
 //
 // A stream has one question at a time: whoever asks waits for the answer. It
 // holds no transaction and no memory in between, so an asker that is slow, or

@@ -62,7 +62,7 @@ func serving(t *testing.T, conn link.Conn, mine compare.Index) (ended chan error
 			if err != nil {
 				return
 			}
-			go func() { ended <- Serve(context.Background(), s, mine) }()
+			go func() { ended <- Serve(context.Background(), s, Answers{Index: mine, Verify: verifying}) }()
 		}
 	}()
 	t.Cleanup(func() { conn.Close() })
@@ -240,6 +240,46 @@ func TestContextEndsAQuestion(t *testing.T) {
 	}
 	time.AfterFunc(20*time.Millisecond, cancel)
 	if _, err := compare.Run(ctx, indexOf(t, 1, nil), ask.Peer(), compare.Options{}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// verifying tells of a tree of three files, unless it is asked to repair it.
+func verifying(ctx context.Context, q *wire.Verify, tell func(*wire.Verified) error) error {
+	if q.Repair {
+		return errors.New("paused by a person")
+	}
+	for i := range int64(3) {
+		m := &wire.Verified{Files: i + 1, Last: i == 2}
+		if i == 1 {
+			m.Findings = []wire.Finding{{Path: q.Under, What: wire.Corrupt, Detail: "its hash"}}
+		}
+		if err := tell(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestVerifyOverALink(t *testing.T) {
+	a, b := linktest.Pipe()
+	serving(t, b, indexOf(t, 1, nil))
+	ask, err := Ask(context.Background(), a.Open, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files int64
+	var found []wire.Finding
+	err = ask.Verify(context.Background(), &wire.Verify{Under: "d/x"}, func(v *wire.Verified) error {
+		files = v.Files
+		found = append(found, v.Findings...)
+		return nil
+	})
+	if err != nil || files != 3 || len(found) != 1 || found[0].Path != "d/x" {
+		t.Errorf("%d files, %+v, %v", files, found, err)
+	}
+	err = ask.Verify(context.Background(), &wire.Verify{Repair: true}, func(*wire.Verified) error { return nil })
+	if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "paused by a person") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -18,20 +18,28 @@ const (
 	listBytes = 256 << 10
 )
 
+// Answers is where Serve gets its answers from.
+type Answers struct {
+	Index compare.Index
+	// Verify looks at this node's tree and tells of it. What it returns
+	// is told, too, and ends the stream. ctx ends when the peer gives up.
+	Verify func(ctx context.Context, q *wire.Verify, tell func(*wire.Verified) error) error
+}
+
 // Serve answers the peer's questions on s until the peer closes it, which is
 // no error, or ctx is done. It closes s.
-func Serve(ctx context.Context, s link.Stream, mine compare.Index) error {
+func Serve(ctx context.Context, s link.Stream, from Answers) error {
 	defer s.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
-	questions, ended := make(chan *wire.Compare), make(chan error, 1)
+	questions, ended := make(chan wire.Msg), make(chan error, 1)
 	go func() {
 		ended <- hear(ctx, s, questions)
 		cancel() // nobody waits for the answer any more
 	}()
-	v := &server{ctx: ctx, mine: mine, out: bufio.NewWriterSize(s, 64<<10)}
+	v := &server{ctx: ctx, from: from, out: bufio.NewWriterSize(s, 64<<10)}
 	err := v.answerAll(questions)
 	cancel()
 	s.Close() // the reader may be waiting for the peer
@@ -45,7 +53,7 @@ func Serve(ctx context.Context, s link.Stream, mine compare.Index) error {
 }
 
 // hear passes on the peer's questions until it closes the stream.
-func hear(ctx context.Context, s io.Reader, questions chan<- *wire.Compare) error {
+func hear(ctx context.Context, s io.Reader, questions chan<- wire.Msg) error {
 	r := bufio.NewReader(s)
 	var buf []byte
 	for {
@@ -55,14 +63,15 @@ func hear(ctx context.Context, s io.Reader, questions chan<- *wire.Compare) erro
 			if err == io.EOF || ctx.Err() != nil {
 				return nil
 			}
-			return fmt.Errorf("hear a question about the index: %w", err)
+			return fmt.Errorf("hear a question: %w", err)
 		}
-		q, ok := m.(*wire.Compare)
-		if !ok {
-			return fmt.Errorf("hear a question about the index: it is a %T", m)
+		switch m.(type) {
+		case *wire.Compare, *wire.Verify:
+		default:
+			return fmt.Errorf("hear a question: it is a %T", m)
 		}
 		select {
-		case questions <- q:
+		case questions <- m:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -72,17 +81,24 @@ func hear(ctx context.Context, s io.Reader, questions chan<- *wire.Compare) erro
 // server answers the questions of one stream, one after another.
 type server struct {
 	ctx   context.Context
-	mine  compare.Index
+	from  Answers
 	out   *bufio.Writer
 	frame []byte
 }
 
-func (v *server) answerAll(questions <-chan *wire.Compare) error {
+func (v *server) answerAll(questions <-chan wire.Msg) error {
 	for {
 		select {
 		case q := <-questions:
-			if err := v.answer(q); err != nil {
-				return fmt.Errorf("answer a question about the index: %w", err)
+			var err error
+			switch q := q.(type) {
+			case *wire.Compare:
+				err = v.compare(q)
+			case *wire.Verify:
+				err = v.verify(q)
+			}
+			if err != nil {
+				return fmt.Errorf("answer a question: %w", err)
 			}
 		case <-v.ctx.Done():
 			return v.ctx.Err()
@@ -90,7 +106,24 @@ func (v *server) answerAll(questions <-chan *wire.Compare) error {
 	}
 }
 
-func (v *server) answer(q *wire.Compare) error {
+// verify tells as it goes: somebody is watching.
+func (v *server) verify(q *wire.Verify) error {
+	err := v.from.Verify(v.ctx, q, func(m *wire.Verified) error {
+		if err := v.send(m); err != nil {
+			return err
+		}
+		return v.out.Flush()
+	})
+	if err == nil || v.ctx.Err() != nil {
+		return err
+	}
+	if err := v.send(&wire.Control{Kind: wire.Refuse, Text: err.Error()}); err != nil {
+		return err
+	}
+	return errors.Join(err, v.out.Flush())
+}
+
+func (v *server) compare(q *wire.Compare) error {
 	r := rangeOf(q)
 	if err := r.Check(q.Cuts); err != nil {
 		return err
@@ -108,7 +141,7 @@ func (v *server) answer(q *wire.Compare) error {
 }
 
 func (v *server) digests(r compare.Range, q *wire.Compare) error {
-	mine := v.mine
+	mine := v.from.Index
 	mine.Owners = q.Owners
 	digests, at, err := mine.Digests(v.ctx, r, q.Cuts)
 	if err != nil {
@@ -123,7 +156,7 @@ func (v *server) digests(r compare.Range, q *wire.Compare) error {
 
 func (v *server) list(r compare.Range) error {
 	var at compare.At
-	err := v.mine.List(v.ctx, r, func(items []compare.Item, now compare.At) error {
+	err := v.from.Index.List(v.ctx, r, func(items []compare.Item, now compare.At) error {
 		at = now
 		for len(items) > 0 {
 			m, n := pack(items)

@@ -72,6 +72,7 @@ type Status struct {
 	Problems []Problem `json:"problems"`
 	Waiting  *Waiting  `json:"waiting,omitempty"`
 	Progress *Progress `json:"progress,omitempty"`
+	Verify   *Verify   `json:"verify,omitempty"`
 
 	LagMS    float64 `json:"lag_ms"`     // of the last own change: noticed here until confirmed by the peer
 	MaxLagMS float64 `json:"max_lag_ms"` // largest of the last hundred

@@ -21,7 +21,7 @@ package wire
 // their two Protocols, if neither's Oldest is above it.
 //
 //	1  the beginning
-//	2  Compare, Digests, Listing; the stream that they are on
+//	2  Compare, Digests, Listing, Verify, Verified; the stream that they are on
 const (
 	Protocol = 2
 	Oldest   = 1
@@ -39,6 +39,8 @@ const (
 
 	MaxCuts  = 1023 // cuts in a question about the index
 	MaxItems = 4096 // items in a listing
+
+	MaxFindings = 256 // findings in a message
 
 	MaxIgnores     = 1000     // lines of ignore rules
 	MaxIgnoreBytes = 64 << 10 // bytes of all of them

@@ -13,7 +13,7 @@ import (
 )
 
 // Msg is a message: *Hello, *Changes, *Ack, *Control, *Fetch, *Piece, *Compare,
-// *Digests or *Listing.
+// *Digests, *Listing, *Verify or *Verified.
 type Msg interface {
 	check() error
 }
@@ -129,6 +129,10 @@ func encode(m Msg) (wirepb.Kind, proto.Message) {
 		return wirepb.Kind_DIGESTS, m.proto()
 	case *Listing:
 		return wirepb.Kind_LISTING, m.proto()
+	case *Verify:
+		return wirepb.Kind_VERIFY, m.proto()
+	case *Verified:
+		return wirepb.Kind_VERIFIED, m.proto()
 	}
 	panic(fmt.Sprintf("wire: no encoding for %T", m))
 }
@@ -196,6 +200,18 @@ func decodeCompare(kind wirepb.Kind, b []byte) (Msg, error) {
 			return nil, err
 		}
 		return listingFrom(&p)
+	case wirepb.Kind_VERIFY:
+		var p wirepb.Verify
+		if err := proto.Unmarshal(b, &p); err != nil {
+			return nil, err
+		}
+		return verifyFrom(&p)
+	case wirepb.Kind_VERIFIED:
+		var p wirepb.Verified
+		if err := unmarshalShaped(b, &p, verifiedShape); err != nil {
+			return nil, err
+		}
+		return verifiedFrom(&p)
 	}
 	return nil, errors.New("not a message of this protocol version")
 }

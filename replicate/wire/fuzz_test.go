@@ -70,12 +70,14 @@ func allocated() uint64 {
 	return s[0].Value.Uint64()
 }
 
-func FuzzHello(f *testing.F)   { fuzzKind(f, wirepb.Kind_HELLO) }
-func FuzzChanges(f *testing.F) { fuzzKind(f, wirepb.Kind_CHANGES) }
-func FuzzAck(f *testing.F)     { fuzzKind(f, wirepb.Kind_ACK) }
-func FuzzControl(f *testing.F) { fuzzKind(f, wirepb.Kind_CONTROL) }
-func FuzzFetch(f *testing.F)   { fuzzKind(f, wirepb.Kind_FETCH) }
-func FuzzPiece(f *testing.F)   { fuzzKind(f, wirepb.Kind_PIECE) }
-func FuzzCompare(f *testing.F) { fuzzKind(f, wirepb.Kind_COMPARE) }
-func FuzzDigests(f *testing.F) { fuzzKind(f, wirepb.Kind_DIGESTS) }
-func FuzzListing(f *testing.F) { fuzzKind(f, wirepb.Kind_LISTING) }
+func FuzzHello(f *testing.F)    { fuzzKind(f, wirepb.Kind_HELLO) }
+func FuzzChanges(f *testing.F)  { fuzzKind(f, wirepb.Kind_CHANGES) }
+func FuzzAck(f *testing.F)      { fuzzKind(f, wirepb.Kind_ACK) }
+func FuzzControl(f *testing.F)  { fuzzKind(f, wirepb.Kind_CONTROL) }
+func FuzzFetch(f *testing.F)    { fuzzKind(f, wirepb.Kind_FETCH) }
+func FuzzPiece(f *testing.F)    { fuzzKind(f, wirepb.Kind_PIECE) }
+func FuzzCompare(f *testing.F)  { fuzzKind(f, wirepb.Kind_COMPARE) }
+func FuzzDigests(f *testing.F)  { fuzzKind(f, wirepb.Kind_DIGESTS) }
+func FuzzListing(f *testing.F)  { fuzzKind(f, wirepb.Kind_LISTING) }
+func FuzzVerify(f *testing.F)   { fuzzKind(f, wirepb.Kind_VERIFY) }
+func FuzzVerified(f *testing.F) { fuzzKind(f, wirepb.Kind_VERIFIED) }

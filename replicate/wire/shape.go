@@ -17,16 +17,17 @@ type shape map[protowire.Number]struct {
 }
 
 var (
-	helloShape   = shape{20: {max: MaxIgnores}}
-	fetchShape   = shape{1: {max: MaxWants}}
-	changesShape = shape{1: {max: MaxChanges, in: changeShape}}
-	changeShape  = shape{3: {max: 1, in: entryShape}}
-	compareShape = shape{4: {max: MaxCuts}}
-	digestsShape = shape{1: {max: MaxCuts + 1}}
-	listingShape = shape{1: {max: MaxItems, in: itemShape}}
-	itemShape    = shape{2: {max: 1, in: entryShape}}
-	entryShape   = shape{10: {max: index.MaxCounters}, 11: {max: index.MaxCounters}, 13: {max: 1, in: settledShape}}
-	settledShape = shape{1: {max: index.MaxCounters}}
+	helloShape    = shape{20: {max: MaxIgnores}}
+	fetchShape    = shape{1: {max: MaxWants}}
+	changesShape  = shape{1: {max: MaxChanges, in: changeShape}}
+	changeShape   = shape{3: {max: 1, in: entryShape}}
+	compareShape  = shape{4: {max: MaxCuts}}
+	digestsShape  = shape{1: {max: MaxCuts + 1}}
+	listingShape  = shape{1: {max: MaxItems, in: itemShape}}
+	verifiedShape = shape{1: {max: MaxFindings}}
+	itemShape     = shape{2: {max: 1, in: entryShape}}
+	entryShape    = shape{10: {max: index.MaxCounters}, 11: {max: index.MaxCounters}, 13: {max: 1, in: settledShape}}
+	settledShape  = shape{1: {max: index.MaxCounters}}
 )
 
 func (s shape) check(b []byte) error {

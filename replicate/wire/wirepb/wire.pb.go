@@ -41,36 +41,42 @@ const (
 	Kind_FETCH   Kind = 5
 	Kind_PIECE   Kind = 6
 	// From protocol version 2 on.
-	Kind_COMPARE Kind = 7
-	Kind_DIGESTS Kind = 8
-	Kind_LISTING Kind = 9
+	Kind_COMPARE  Kind = 7
+	Kind_DIGESTS  Kind = 8
+	Kind_LISTING  Kind = 9
+	Kind_VERIFY   Kind = 10
+	Kind_VERIFIED Kind = 11
 )
 
 // Enum value maps for Kind.
 var (
 	Kind_name = map[int32]string{
-		0: "NO_KIND",
-		1: "HELLO",
-		2: "CHANGES",
-		3: "ACK",
-		4: "CONTROL",
-		5: "FETCH",
-		6: "PIECE",
-		7: "COMPARE",
-		8: "DIGESTS",
-		9: "LISTING",
+		0:  "NO_KIND",
+		1:  "HELLO",
+		2:  "CHANGES",
+		3:  "ACK",
+		4:  "CONTROL",
+		5:  "FETCH",
+		6:  "PIECE",
+		7:  "COMPARE",
+		8:  "DIGESTS",
+		9:  "LISTING",
+		10: "VERIFY",
+		11: "VERIFIED",
 	}
 	Kind_value = map[string]int32{
-		"NO_KIND": 0,
-		"HELLO":   1,
-		"CHANGES": 2,
-		"ACK":     3,
-		"CONTROL": 4,
-		"FETCH":   5,
-		"PIECE":   6,
-		"COMPARE": 7,
-		"DIGESTS": 8,
-		"LISTING": 9,
+		"NO_KIND":  0,
+		"HELLO":    1,
+		"CHANGES":  2,
+		"ACK":      3,
+		"CONTROL":  4,
+		"FETCH":    5,
+		"PIECE":    6,
+		"COMPARE":  7,
+		"DIGESTS":  8,
+		"LISTING":  9,
+		"VERIFY":   10,
+		"VERIFIED": 11,
 	}
 )
 
@@ -1226,6 +1232,246 @@ func (x *Item) GetNext() uint32 {
 	return 0
 }
 
+// Verify asks the receiver to read its own tree and to compare it with its own
+// index. Closing the stream ends that.
+type Verify struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Under         []byte                 `protobuf:"bytes,1,opt,name=under,proto3" json:"under,omitempty"`    // only this path and what is below it; absent: everything
+	Repair        bool                   `protobuf:"varint,2,opt,name=repair,proto3" json:"repair,omitempty"` // damaged content is to be replaced by what it was
+	Rate          uint64                 `protobuf:"varint,3,opt,name=rate,proto3" json:"rate,omitempty"`     // bytes a second that are enough; 0: the receiver's own; it takes the lower
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Verify) Reset() {
+	*x = Verify{}
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Verify) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Verify) ProtoMessage() {}
+
+func (x *Verify) ProtoReflect() protoreflect.Message {
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Verify.ProtoReflect.Descriptor instead.
+func (*Verify) Descriptor() ([]byte, []int) {
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Verify) GetUnder() []byte {
+	if x != nil {
+		return x.Under
+	}
+	return nil
+}
+
+func (x *Verify) GetRepair() bool {
+	if x != nil {
+		return x.Repair
+	}
+	return false
+}
+
+func (x *Verify) GetRate() uint64 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+// Verified says how far that is, and what was found since the last one.
+type Verified struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Findings      []*Finding             `protobuf:"bytes,1,rep,name=findings,proto3" json:"findings,omitempty"`                  // at most 256
+	Paths         uint64                 `protobuf:"varint,2,opt,name=paths,proto3" json:"paths,omitempty"`                       // looked at so far
+	Files         uint64                 `protobuf:"varint,3,opt,name=files,proto3" json:"files,omitempty"`                       // read so far
+	Bytes         uint64                 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`                       // read so far
+	AllFiles      uint64                 `protobuf:"varint,5,opt,name=all_files,json=allFiles,proto3" json:"all_files,omitempty"` // to be read; 0: not known
+	AllBytes      uint64                 `protobuf:"varint,6,opt,name=all_bytes,json=allBytes,proto3" json:"all_bytes,omitempty"`
+	Busy          uint64                 `protobuf:"varint,7,opt,name=busy,proto3" json:"busy,omitempty"` // files in use, of which nothing can be said
+	Last          bool                   `protobuf:"varint,8,opt,name=last,proto3" json:"last,omitempty"` // it is done
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Verified) Reset() {
+	*x = Verified{}
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Verified) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Verified) ProtoMessage() {}
+
+func (x *Verified) ProtoReflect() protoreflect.Message {
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Verified.ProtoReflect.Descriptor instead.
+func (*Verified) Descriptor() ([]byte, []int) {
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Verified) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+func (x *Verified) GetPaths() uint64 {
+	if x != nil {
+		return x.Paths
+	}
+	return 0
+}
+
+func (x *Verified) GetFiles() uint64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *Verified) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Verified) GetAllFiles() uint64 {
+	if x != nil {
+		return x.AllFiles
+	}
+	return 0
+}
+
+func (x *Verified) GetAllBytes() uint64 {
+	if x != nil {
+		return x.AllBytes
+	}
+	return 0
+}
+
+func (x *Verified) GetBusy() uint64 {
+	if x != nil {
+		return x.Busy
+	}
+	return 0
+}
+
+func (x *Verified) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
+
+// Finding is one path that is not as the sender's index says.
+type Finding struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          []byte                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	What          uint32                 `protobuf:"varint,2,opt,name=what,proto3" json:"what,omitempty"`    // 1 missed change, 2 corrupt, 3 unreadable, 4 failed
+	Detail        string                 `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"` // for people, at most 1 KiB
+	Repaired      bool                   `protobuf:"varint,4,opt,name=repaired,proto3" json:"repaired,omitempty"`
+	Trouble       string                 `protobuf:"bytes,5,opt,name=trouble,proto3" json:"trouble,omitempty"` // why it could not be repaired; at most 1 KiB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Finding) Reset() {
+	*x = Finding{}
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Finding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Finding) ProtoMessage() {}
+
+func (x *Finding) ProtoReflect() protoreflect.Message {
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Finding.ProtoReflect.Descriptor instead.
+func (*Finding) Descriptor() ([]byte, []int) {
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Finding) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *Finding) GetWhat() uint32 {
+	if x != nil {
+		return x.What
+	}
+	return 0
+}
+
+func (x *Finding) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *Finding) GetRepaired() bool {
+	if x != nil {
+		return x.Repaired
+	}
+	return false
+}
+
+func (x *Finding) GetTrouble() string {
+	if x != nil {
+		return x.Trouble
+	}
+	return ""
+}
+
 var File_replicate_wire_wirepb_wire_proto protoreflect.FileDescriptor
 
 const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
@@ -1319,7 +1565,26 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\x04path\x18\x01 \x01(\fR\x04path\x12'\n" +
 	"\x05entry\x18\x02 \x01(\v2\x11.duet.index.EntryR\x05entry\x12\x10\n" +
 	"\x03pos\x18\x03 \x01(\x04R\x03pos\x12\x12\n" +
-	"\x04next\x18\x04 \x01(\rR\x04next*~\n" +
+	"\x04next\x18\x04 \x01(\rR\x04next\"J\n" +
+	"\x06Verify\x12\x14\n" +
+	"\x05under\x18\x01 \x01(\fR\x05under\x12\x16\n" +
+	"\x06repair\x18\x02 \x01(\bR\x06repair\x12\x12\n" +
+	"\x04rate\x18\x03 \x01(\x04R\x04rate\"\xde\x01\n" +
+	"\bVerified\x12.\n" +
+	"\bfindings\x18\x01 \x03(\v2\x12.duet.wire.FindingR\bfindings\x12\x14\n" +
+	"\x05paths\x18\x02 \x01(\x04R\x05paths\x12\x14\n" +
+	"\x05files\x18\x03 \x01(\x04R\x05files\x12\x14\n" +
+	"\x05bytes\x18\x04 \x01(\x04R\x05bytes\x12\x1b\n" +
+	"\tall_files\x18\x05 \x01(\x04R\ballFiles\x12\x1b\n" +
+	"\tall_bytes\x18\x06 \x01(\x04R\ballBytes\x12\x12\n" +
+	"\x04busy\x18\a \x01(\x04R\x04busy\x12\x12\n" +
+	"\x04last\x18\b \x01(\bR\x04last\"\x7f\n" +
+	"\aFinding\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\fR\x04path\x12\x12\n" +
+	"\x04what\x18\x02 \x01(\rR\x04what\x12\x16\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x1a\n" +
+	"\brepaired\x18\x04 \x01(\bR\brepaired\x12\x18\n" +
+	"\atrouble\x18\x05 \x01(\tR\atrouble*\x98\x01\n" +
 	"\x04Kind\x12\v\n" +
 	"\aNO_KIND\x10\x00\x12\t\n" +
 	"\x05HELLO\x10\x01\x12\v\n" +
@@ -1330,7 +1595,11 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\x05PIECE\x10\x06\x12\v\n" +
 	"\aCOMPARE\x10\a\x12\v\n" +
 	"\aDIGESTS\x10\b\x12\v\n" +
-	"\aLISTING\x10\t*G\n" +
+	"\aLISTING\x10\t\x12\n" +
+	"\n" +
+	"\x06VERIFY\x10\n" +
+	"\x12\f\n" +
+	"\bVERIFIED\x10\v*G\n" +
 	"\aRefusal\x12\x0f\n" +
 	"\vNOT_REFUSED\x10\x00\x12\b\n" +
 	"\x04GONE\x10\x01\x12\v\n" +
@@ -1352,7 +1621,7 @@ func file_replicate_wire_wirepb_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_replicate_wire_wirepb_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_replicate_wire_wirepb_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_replicate_wire_wirepb_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_replicate_wire_wirepb_wire_proto_goTypes = []any{
 	(Kind)(0),             // 0: duet.wire.Kind
 	(Refusal)(0),          // 1: duet.wire.Refusal
@@ -1370,22 +1639,26 @@ var file_replicate_wire_wirepb_wire_proto_goTypes = []any{
 	(*Digest)(nil),        // 13: duet.wire.Digest
 	(*Listing)(nil),       // 14: duet.wire.Listing
 	(*Item)(nil),          // 15: duet.wire.Item
-	(*indexpb.Entry)(nil), // 16: duet.index.Entry
+	(*Verify)(nil),        // 16: duet.wire.Verify
+	(*Verified)(nil),      // 17: duet.wire.Verified
+	(*Finding)(nil),       // 18: duet.wire.Finding
+	(*indexpb.Entry)(nil), // 19: duet.index.Entry
 }
 var file_replicate_wire_wirepb_wire_proto_depIdxs = []int32{
 	5,  // 0: duet.wire.Changes.changes:type_name -> duet.wire.Change
-	16, // 1: duet.wire.Change.entry:type_name -> duet.index.Entry
+	19, // 1: duet.wire.Change.entry:type_name -> duet.index.Entry
 	2,  // 2: duet.wire.Control.kind:type_name -> duet.wire.Control.Kind
 	9,  // 3: duet.wire.Fetch.wants:type_name -> duet.wire.Want
 	1,  // 4: duet.wire.Piece.refusal:type_name -> duet.wire.Refusal
 	13, // 5: duet.wire.Digests.digests:type_name -> duet.wire.Digest
 	15, // 6: duet.wire.Listing.items:type_name -> duet.wire.Item
-	16, // 7: duet.wire.Item.entry:type_name -> duet.index.Entry
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	19, // 7: duet.wire.Item.entry:type_name -> duet.index.Entry
+	18, // 8: duet.wire.Verified.findings:type_name -> duet.wire.Finding
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_replicate_wire_wirepb_wire_proto_init() }
@@ -1399,7 +1672,7 @@ func file_replicate_wire_wirepb_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_replicate_wire_wirepb_wire_proto_rawDesc), len(file_replicate_wire_wirepb_wire_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   13,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1550,6 +1550,171 @@ func (x *Ignores) GetLines() [][]byte {
 	return nil
 }
 
+// Verified is what the last look at the whole tree came to.
+type Verified struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Began         int64                  `protobuf:"varint,1,opt,name=began,proto3" json:"began,omitempty"` // ns since 1970
+	Ended         int64                  `protobuf:"varint,2,opt,name=ended,proto3" json:"ended,omitempty"` // 0: it has not been finished
+	How           uint32                 `protobuf:"varint,3,opt,name=how,proto3" json:"how,omitempty"`
+	Content       bool                   `protobuf:"varint,4,opt,name=content,proto3" json:"content,omitempty"` // every file was read
+	Paths         uint64                 `protobuf:"varint,5,opt,name=paths,proto3" json:"paths,omitempty"`
+	Files         uint64                 `protobuf:"varint,6,opt,name=files,proto3" json:"files,omitempty"` // read
+	Bytes         uint64                 `protobuf:"varint,7,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Busy          uint64                 `protobuf:"varint,8,opt,name=busy,proto3" json:"busy,omitempty"`
+	Missed        uint64                 `protobuf:"varint,9,opt,name=missed,proto3" json:"missed,omitempty"`
+	Corrupt       uint64                 `protobuf:"varint,10,opt,name=corrupt,proto3" json:"corrupt,omitempty"`
+	Unreadable    uint64                 `protobuf:"varint,11,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
+	Failed        uint64                 `protobuf:"varint,12,opt,name=failed,proto3" json:"failed,omitempty"`
+	Repaired      uint64                 `protobuf:"varint,13,opt,name=repaired,proto3" json:"repaired,omitempty"`
+	Compared      bool                   `protobuf:"varint,14,opt,name=compared,proto3" json:"compared,omitempty"` // with the peer's index
+	Drift         uint64                 `protobuf:"varint,15,opt,name=drift,proto3" json:"drift,omitempty"`
+	Damaged       [][]byte               `protobuf:"bytes,16,rep,name=damaged,proto3" json:"damaged,omitempty"` // paths, the first few that were not repaired
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Verified) Reset() {
+	*x = Verified{}
+	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Verified) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Verified) ProtoMessage() {}
+
+func (x *Verified) ProtoReflect() protoreflect.Message {
+	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Verified.ProtoReflect.Descriptor instead.
+func (*Verified) Descriptor() ([]byte, []int) {
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Verified) GetBegan() int64 {
+	if x != nil {
+		return x.Began
+	}
+	return 0
+}
+
+func (x *Verified) GetEnded() int64 {
+	if x != nil {
+		return x.Ended
+	}
+	return 0
+}
+
+func (x *Verified) GetHow() uint32 {
+	if x != nil {
+		return x.How
+	}
+	return 0
+}
+
+func (x *Verified) GetContent() bool {
+	if x != nil {
+		return x.Content
+	}
+	return false
+}
+
+func (x *Verified) GetPaths() uint64 {
+	if x != nil {
+		return x.Paths
+	}
+	return 0
+}
+
+func (x *Verified) GetFiles() uint64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *Verified) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Verified) GetBusy() uint64 {
+	if x != nil {
+		return x.Busy
+	}
+	return 0
+}
+
+func (x *Verified) GetMissed() uint64 {
+	if x != nil {
+		return x.Missed
+	}
+	return 0
+}
+
+func (x *Verified) GetCorrupt() uint64 {
+	if x != nil {
+		return x.Corrupt
+	}
+	return 0
+}
+
+func (x *Verified) GetUnreadable() uint64 {
+	if x != nil {
+		return x.Unreadable
+	}
+	return 0
+}
+
+func (x *Verified) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *Verified) GetRepaired() uint64 {
+	if x != nil {
+		return x.Repaired
+	}
+	return 0
+}
+
+func (x *Verified) GetCompared() bool {
+	if x != nil {
+		return x.Compared
+	}
+	return false
+}
+
+func (x *Verified) GetDrift() uint64 {
+	if x != nil {
+		return x.Drift
+	}
+	return 0
+}
+
+func (x *Verified) GetDamaged() [][]byte {
+	if x != nil {
+		return x.Damaged
+	}
+	return nil
+}
+
 // Counts are maintained with every change of the index.
 type Counts struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1575,7 +1740,7 @@ type Counts struct {
 
 func (x *Counts) Reset() {
 	*x = Counts{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1587,7 +1752,7 @@ func (x *Counts) String() string {
 func (*Counts) ProtoMessage() {}
 
 func (x *Counts) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1600,7 +1765,7 @@ func (x *Counts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counts.ProtoReflect.Descriptor instead.
 func (*Counts) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{15}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Counts) GetFiles() uint64 {
@@ -1860,7 +2025,27 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"resetAfter\x12\x14\n" +
 	"\x05rules\x18\x17 \x01(\fR\x05rules\"\x1f\n" +
 	"\aIgnores\x12\x14\n" +
-	"\x05lines\x18\x01 \x03(\fR\x05lines\"\x8c\x03\n" +
+	"\x05lines\x18\x01 \x03(\fR\x05lines\"\x8a\x03\n" +
+	"\bVerified\x12\x14\n" +
+	"\x05began\x18\x01 \x01(\x03R\x05began\x12\x14\n" +
+	"\x05ended\x18\x02 \x01(\x03R\x05ended\x12\x10\n" +
+	"\x03how\x18\x03 \x01(\rR\x03how\x12\x18\n" +
+	"\acontent\x18\x04 \x01(\bR\acontent\x12\x14\n" +
+	"\x05paths\x18\x05 \x01(\x04R\x05paths\x12\x14\n" +
+	"\x05files\x18\x06 \x01(\x04R\x05files\x12\x14\n" +
+	"\x05bytes\x18\a \x01(\x04R\x05bytes\x12\x12\n" +
+	"\x04busy\x18\b \x01(\x04R\x04busy\x12\x16\n" +
+	"\x06missed\x18\t \x01(\x04R\x06missed\x12\x18\n" +
+	"\acorrupt\x18\n" +
+	" \x01(\x04R\acorrupt\x12\x1e\n" +
+	"\n" +
+	"unreadable\x18\v \x01(\x04R\n" +
+	"unreadable\x12\x16\n" +
+	"\x06failed\x18\f \x01(\x04R\x06failed\x12\x1a\n" +
+	"\brepaired\x18\r \x01(\x04R\brepaired\x12\x1a\n" +
+	"\bcompared\x18\x0e \x01(\bR\bcompared\x12\x14\n" +
+	"\x05drift\x18\x0f \x01(\x04R\x05drift\x12\x18\n" +
+	"\adamaged\x18\x10 \x03(\fR\adamaged\"\x8c\x03\n" +
 	"\x06Counts\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\x04R\x05files\x12\x12\n" +
 	"\x04dirs\x18\x02 \x01(\x04R\x04dirs\x12\x14\n" +
@@ -1903,7 +2088,7 @@ func file_store_index_indexpb_index_proto_rawDescGZIP() []byte {
 }
 
 var file_store_index_indexpb_index_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_index_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_store_index_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_store_index_indexpb_index_proto_goTypes = []any{
 	(Kind)(0),          // 0: duet.index.Kind
 	(*Counter)(nil),    // 1: duet.index.Counter
@@ -1921,7 +2106,8 @@ var file_store_index_indexpb_index_proto_goTypes = []any{
 	(*Run)(nil),        // 13: duet.index.Run
 	(*Meta)(nil),       // 14: duet.index.Meta
 	(*Ignores)(nil),    // 15: duet.index.Ignores
-	(*Counts)(nil),     // 16: duet.index.Counts
+	(*Verified)(nil),   // 16: duet.index.Verified
+	(*Counts)(nil),     // 17: duet.index.Counts
 }
 var file_store_index_indexpb_index_proto_depIdxs = []int32{
 	0,  // 0: duet.index.Entry.kind:type_name -> duet.index.Kind
@@ -1961,7 +2147,7 @@ func file_store_index_indexpb_index_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_index_indexpb_index_proto_rawDesc), len(file_store_index_indexpb_index_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

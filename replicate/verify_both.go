@@ -1,0 +1,237 @@
+package replicate
+
+import (
+	"context"
+	"sync"
+
+	"duet/recovery/compare"
+	"duet/recovery/verify"
+	"duet/replicate/book"
+	"duet/replicate/inquiry"
+	"duet/replicate/wire"
+	"duet/store"
+	"duet/store/index"
+)
+
+// VerifyWatch gets what a verification of both nodes finds, as it goes, one
+// thing at a time.
+type VerifyWatch struct {
+	Found    func(node string, f VerifyFinding) error
+	Progress func(node string, t VerifyTotals) error
+	Drift    func(compare.Difference) error
+}
+
+// Verification is what it came to.
+type Verification struct {
+	Here     store.Verified
+	Peer     *VerifyTotals // nil: it was not asked, or could not answer
+	Repaired int64         // by the peer, of what was found there
+	PeerErr  error         // why the peer did not answer
+	Compared *compare.Summary
+	Mended   int64 // paths of both indexes that had drifted
+	Err      error // why the indexes were not compared; ErrApart if the peer is not there
+}
+
+// Verify verifies this node's tree, the peer's if contents are to be read, and
+// compares both indexes. That the peer cannot be reached is no error of Verify's.
+func (s *Share) Verify(ctx context.Context, o VerifyOrder, w VerifyWatch) (Verification, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var mu sync.Mutex
+	watch := func(node string) VerifySink {
+		return VerifySink{
+			Found: func(f VerifyFinding) error {
+				mu.Lock()
+				defer mu.Unlock()
+				return w.Found(node, f)
+			},
+			Progress: func(t VerifyTotals) error {
+				mu.Lock()
+				defer mu.Unlock()
+				return w.Progress(node, t)
+			},
+		}
+	}
+	var out Verification
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		if o.Content {
+			out.Peer, out.Repaired, out.PeerErr = s.verifyPeer(ctx, o, watch(s.cfg.PeerName))
+		}
+	}()
+	var err error
+	if out.Here, err = s.verifyTree(ctx, o, watch(s.cfg.NodeName)); err != nil {
+		cancel()
+		<-asked
+		return out, err
+	}
+	<-asked
+	if err := s.compareVerified(ctx, o, w.Drift, &out); err != nil {
+		return out, err
+	}
+	if o.Under != index.Root {
+		return out, nil
+	}
+	return out, s.saveVerified(ctx, out.Here)
+}
+
+// compareVerified compares the indexes, and mends what has drifted if that was
+// asked for.
+func (s *Share) compareVerified(ctx context.Context, o VerifyOrder, drift func(compare.Difference) error, out *Verification) error {
+	const most = 1000 // drifted paths of one commit; more than any accident makes
+	var list []book.Drifted
+	var told error
+	mend := func() error {
+		n, err := s.mend(ctx, list, o.How)
+		out.Mended += int64(n)
+		list = nil
+		return err
+	}
+	sum, err := s.Compare(ctx, compare.Options{Under: o.Under}, func(d compare.Difference) error {
+		if d.State != compare.Drift {
+			return nil
+		}
+		if told = drift(d); told != nil {
+			return told
+		}
+		if list = append(list, book.Drifted{Path: d.Path, Theirs: d.Theirs, Heard: d.Heard}); !o.Repair || len(list) < most {
+			list = list[:min(len(list), most)]
+			return nil
+		}
+		told = mend()
+		return told
+	})
+	switch {
+	case told != nil:
+		return told
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		out.Err = err
+		return nil
+	}
+	out.Compared = &sum
+	out.Here.Compared, out.Here.Drift = true, sum.States[compare.Drift]
+	if o.Repair && len(list) > 0 {
+		return mend()
+	}
+	return nil
+}
+
+// mend has both nodes decide anew about paths on which they do not agree and
+// believe to.
+func (s *Share) mend(ctx context.Context, list []book.Drifted, how index.How) (int, error) {
+	mended := make(chan int, 1)
+	err := s.do(ctx, func(l *loop, done chan<- error) {
+		if l.root.ctx == nil {
+			done <- s.rootless(l)
+			return
+		}
+		l.ask(func() func() {
+			n, err := s.book.Mend(list, how, s.cfg.Node)
+			mended <- n
+			return func() {
+				l.rounds.Kick()
+				l.talk.wake()
+				done <- err
+			}
+		})
+	})
+	if err != nil {
+		return 0, err
+	}
+	return <-mended, nil
+}
+
+// verifyPeer has the peer verify its own tree, at its own pace.
+func (s *Share) verifyPeer(ctx context.Context, o VerifyOrder, sink VerifySink) (*VerifyTotals, int64, error) {
+	with, err := s.askPeer(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	ask, err := inquiry.Ask(ctx, with.conn.Open, false)
+	if err != nil {
+		return nil, 0, with.lost(err)
+	}
+	defer ask.Close()
+	var repaired int64
+	totals := &VerifyTotals{}
+	totals.Found = map[verify.What]int64{}
+	err = ask.Verify(ctx, &wire.Verify{Under: o.Under, Repair: o.Repair, Rate: max(o.Rate, 0)}, func(v *wire.Verified) error {
+		totals.Paths, totals.Files, totals.Bytes, totals.Busy = v.Paths, v.Files, v.Bytes, v.Busy
+		totals.AllFiles, totals.AllBytes = v.AllFiles, v.AllBytes
+		for _, f := range v.Findings {
+			found := findingFrom(f, s.cfg.PeerName)
+			totals.Found[found.What]++
+			if f.Repaired {
+				repaired++
+			}
+			if err := sink.Found(found); err != nil {
+				return err
+			}
+		}
+		return sink.Progress(*totals)
+	})
+	if err != nil {
+		return nil, 0, with.lost(err)
+	}
+	return totals, repaired, nil
+}
+
+var whats = map[verify.What]wire.Found{
+	verify.Missed: wire.Missed, verify.Corrupt: wire.Corrupt, verify.Unreadable: wire.Unreadable, verify.Failed: wire.CannotTell,
+}
+
+func findingFrom(f wire.Finding, peer string) VerifyFinding {
+	out := VerifyFinding{Finding: verify.Finding{Path: f.Path, Detail: f.Detail}, Trouble: f.Trouble}
+	for what, n := range whats {
+		if n == f.What {
+			out.What = what
+		}
+	}
+	if f.Repaired {
+		out.Repaired = "another copy, by " + peer
+	}
+	return out
+}
+
+// verifyForPeer verifies this node's tree because the peer asks for it: not
+// faster than the configuration says, and not while another one is under way.
+func (s *Share) verifyForPeer(ctx context.Context, q *wire.Verify, tell func(*wire.Verified) error) error {
+	o := VerifyOrder{Under: q.Under, Content: true, Repair: q.Repair, Rate: s.cfg.VerifyRate, How: index.ByPeer}
+	if q.Rate > 0 && (o.Rate < 0 || q.Rate < o.Rate) {
+		o.Rate = q.Rate
+	}
+	m := &wire.Verified{}
+	say := func() error {
+		err := tell(m)
+		m.Findings = nil
+		return err
+	}
+	done, err := s.verifyTree(ctx, o, VerifySink{
+		Found: func(f VerifyFinding) error {
+			m.Findings = append(m.Findings, wire.Finding{
+				Path: f.Path, What: whats[f.What], Detail: f.Detail, Repaired: f.Repaired != "", Trouble: f.Trouble,
+			})
+			if len(m.Findings) < wire.MaxFindings/2 {
+				return nil
+			}
+			return say()
+		},
+		Progress: func(t VerifyTotals) error {
+			m.Paths, m.Files, m.Bytes, m.Busy, m.AllFiles, m.AllBytes = t.Paths, t.Files, t.Bytes, t.Busy, t.AllFiles, t.AllBytes
+			return say()
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if o.Under == index.Root {
+		if err := s.saveVerified(ctx, done); err != nil {
+			return err
+		}
+	}
+	m.Last = true
+	return say()
+}

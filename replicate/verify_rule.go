@@ -1,0 +1,108 @@
+package replicate
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"duet/recovery/compare"
+	"duet/store"
+	"duet/store/index"
+)
+
+// verifyAfter is how soon after a start, or after having been interrupted, a
+// verification by rule begins that is due.
+const verifyAfter = time.Hour
+
+// verifyByRule begins a verification when `verify_every` says so.
+func (l *loop) verifyByRule(now time.Time) {
+	v, every := &l.verify, l.s.cfg.VerifyEvery
+	if every <= 0 || l.root.ctx == nil || !l.root.ready || v.byRule {
+		return
+	}
+	soon := now.Add(min(verifyAfter, every))
+	if v.due.IsZero() {
+		v.due = soon
+		if last := v.contents.Ended; last != 0 {
+			if next := now.Add(every - l.s.now().Sub(time.Unix(0, last))); next.After(soon) {
+				v.due = next
+			}
+		}
+	}
+	if v.due.Before(v.room) {
+		v.due = v.room
+	}
+	if now.Before(v.due) || v.look != nil {
+		return
+	}
+	v.byRule = true
+	ctx := l.root.ctx
+	l.start(func() func() {
+		err := l.s.verifyOnce(ctx)
+		return func() {
+			v.byRule = false
+			v.due = time.Now().Add(every)
+			if err != nil {
+				v.due = time.Now().Add(min(verifyAfter, every))
+				l.log.Info("verification was interrupted", "reason", err, "next", v.due)
+			}
+		}
+	})
+}
+
+// verifyOnce is a verification that nobody watches.
+func (s *Share) verifyOnce(ctx context.Context) error {
+	o := VerifyOrder{Content: true, How: index.ByRule}
+	out := Verification{}
+	var err error
+	out.Here, err = s.verifyTree(ctx, o, VerifySink{
+		Found:    func(VerifyFinding) error { return nil },
+		Progress: func(VerifyTotals) error { return nil },
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.compareVerified(ctx, o, func(compare.Difference) error { return nil }, &out); err != nil {
+		return err
+	}
+	return s.saveVerified(ctx, out.Here)
+}
+
+// saveVerified writes down what a look at the whole tree came to.
+func (s *Share) saveVerified(ctx context.Context, v store.Verified) error {
+	return s.do(ctx, func(l *loop, done chan<- error) {
+		l.ask(func() func() {
+			err := s.book.Verified(v, s.cfg.Node)
+			return func() {
+				l.verified(v, err)
+				done <- err
+			}
+		})
+	})
+}
+
+// verified takes note of what a look came to, that is in the index now.
+func (l *loop) verified(v store.Verified, err error) {
+	l.talk.wake()
+	l.recallVerified()
+	if err != nil {
+		return
+	}
+	level := slog.LevelInfo
+	if v.Corrupt+v.Unreadable-v.Repaired+v.Drift > 0 {
+		level = slog.LevelWarn
+	}
+	l.log.Log(l.ctx, level, "verified", "paths", v.Paths, "content", v.Content, "bytes", v.Bytes, "by", v.How.String(),
+		"missed", v.Missed, "corrupt", v.Corrupt, "unreadable", v.Unreadable, "repaired", v.Repaired, "failed", v.Failed,
+		"compared", v.Compared, "drift", v.Drift, "took", time.Duration(v.Ended-v.Began).Round(time.Millisecond))
+}
+
+// recallVerified reads what the index says of the last looks.
+func (l *loop) recallVerified() {
+	contents, tree, err := l.s.book.LastVerified()
+	if err != nil {
+		l.indexFailed("read the last verification", err)
+		return
+	}
+	l.verify.contents, l.verify.tree = contents, tree
+}
