@@ -30,18 +30,21 @@ func TestContract(t *testing.T) {
 			if where == "temp" && len(missing) == 1 && len(disks(t)) > 1 {
 				continue // tmpfs tells as much, and is faster
 			}
-			t.Run(where+"/without-"+without, func(t *testing.T) {
-				vfstest.Test(t, func(t *testing.T) vfstest.World {
-					root := filepath.Join(subdir(t, dir), "root")
-					must(t, os.Mkdir(root, 0o755))
-					tree, err := vfs.OpenWithout(root, vfs.Options{}, missing...)
-					must(t, err)
-					t.Cleanup(func() { tree.Close() })
-					return vfstest.World{Files: tree, Outside: vfstest.Disk(root)}
-				})
-			})
+			t.Run(where+"/without-"+without, func(t *testing.T) { contract(t, dir, missing) })
 		}
 	}
+}
+
+// contract holds trees in dir against vfstest.
+func contract(t *testing.T, dir string, missing []string) {
+	vfstest.Test(t, func(t *testing.T) vfstest.World {
+		root := filepath.Join(subdir(t, dir), "root")
+		must(t, os.Mkdir(root, 0o755))
+		tree, err := vfs.OpenWithout(root, vfs.Options{}, missing...)
+		must(t, err)
+		t.Cleanup(func() { tree.Close() })
+		return vfstest.World{Files: tree, Outside: vfstest.Disk(root)}
+	})
 }
 
 // disks returns a directory on each kind of filesystem at hand.

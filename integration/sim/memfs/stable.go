@@ -179,6 +179,30 @@ func (d *Disk) Crash(draw func(n int) int) (lost Lost) {
 	return lost
 }
 
+// EachCrash calls run with all that can be drawn for Crash, one after the other:
+// run has to do the same each time until it draws.
+func EachCrash(run func(draw func(n int) int)) {
+	var drawn, limits []int
+	for {
+		k := 0
+		run(func(n int) int {
+			if k == len(drawn) {
+				drawn, limits = append(drawn, 0), append(limits, n)
+			}
+			limits[k] = n
+			k++
+			return drawn[k-1]
+		})
+		for k--; k >= 0 && drawn[k] == limits[k]-1; k-- {
+		}
+		if k < 0 {
+			return
+		}
+		drawn, limits = drawn[:k+1], limits[:k+1]
+		drawn[k]++
+	}
+}
+
 // left is what a power failure leaves of a content that was not synced.
 func (n *node) left(draw func(n int) int) []byte {
 	switch draw(5) {
