@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -161,7 +160,6 @@ func try(t *testing.T, points []point) {
 func crashAt(t *testing.T, p point) *World {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	plan := CrashPlan(p.name, p.crashes...)
 	plan.Dir = indexDir()
 	plan.Silence = time.Minute

@@ -68,7 +68,7 @@ func Draw(seed uint64) Swarm {
 	if some(0.15) {
 		s.Deletes = pick("running", "never")
 	}
-	s.Rescan = span(20*time.Second, 3*time.Minute)
+	s.Rescan = span(10*time.Second, time.Minute)
 	s.Ops = 5 + r.IntN(30)
 	s.Pace = time.Duration(float64(2*time.Millisecond) * float64(int(1)<<r.IntN(10)))
 	s.Length = max(time.Duration(s.Ops)*s.Pace, 2*time.Second)
@@ -115,7 +115,7 @@ func Draw(seed uint64) Swarm {
 	if some(0.1) {
 		s.Journal = span(time.Second, 30*time.Second)
 	}
-	s.House = span(100*time.Millisecond, 10*time.Second)
+	s.House = span(time.Second, 10*time.Second)
 	if some(0.3) {
 		s.Skew = time.Duration(float64(time.Second) * math.Pow(10*24*3600, r.Float64()))
 		s.Step = every(0.5)

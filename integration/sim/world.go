@@ -180,7 +180,7 @@ func (w *World) sleep(d time.Duration) bool {
 // long they must be silent then, unless the plan says otherwise.
 const (
 	patience = 10 * time.Minute
-	silence  = 5 * time.Minute
+	silence  = 90 * time.Second // more than the longest Rescan
 )
 
 // settle waits until the nodes agree, and checks that they do.

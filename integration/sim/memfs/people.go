@@ -229,10 +229,10 @@ func (w *writer) Write(b []byte) (int, error) {
 		return 0, syscall.EIO // no process outlives a power failure
 	}
 	// The file may be anywhere by now, without a name in the tree.
-	before := append(below(nil, w.d.root, ""), Thing{Mode: w.n.mode, Data: string(w.n.data)})
+	before := append(below(nil, w.d.root, ""), thing("", w.n))
 	w.d.write(w.n, slices.Concat(w.n.data, b))
 	if w.p.Saw != nil {
-		w.p.Saw(before, append(below(nil, w.d.root, ""), Thing{Mode: w.n.mode, Data: string(w.n.data)}))
+		w.p.Saw(before, append(below(nil, w.d.root, ""), thing("", w.n)))
 	}
 	return len(b), nil
 }
