@@ -24,13 +24,10 @@ func (w *World) clocks() {
 		return
 	}
 	for i, n := range []*node{w.a, w.b} {
-		n.skew.Store(int64(off(rand.New(rand.NewPCG(w.Seed, uint64(50+i))), time.Second, s.Skew)))
-		w.Trace.say(n.name, "its clock is off by %v", time.Duration(n.skew.Load()))
+		by := off(rand.New(rand.NewPCG(w.Seed, uint64(50+i))), time.Second, s.Skew)
+		w.befall(Act{Who: n.name, Do: doClock, N: int64(by)})
 		w.nowAndThen(uint64(40+i), s.Step, func(r *rand.Rand) {
-			by := off(r, time.Millisecond, s.Skew)
-			n.skew.Add(int64(by))
-			w.counts.steps.Add(1)
-			w.Trace.say(n.name, "*** its clock steps by %v", by)
+			w.befall(Act{Who: n.name, Do: doClock, N: int64(off(r, time.Millisecond, s.Skew))})
 		})
 	}
 }

@@ -57,7 +57,7 @@ func (l *life) turn(who string, n int) {
 		sort = forFeed
 	}
 	if l.n.w.Trace.Turns {
-		l.n.w.Trace.put(line{who: l.n.name, what: fmt.Sprintf("%s %d wakes up", who, n), log: true})
+		l.n.w.Trace.put(line{who: l.n.name, what: fmt.Sprintf("%s %d wakes up", who, n), kind: chatty})
 	}
 	now := time.Since(l.n.w.Trace.start)
 	x := l.chances.at(fmt.Sprint(who, n), uint64(now))

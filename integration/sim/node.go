@@ -30,7 +30,7 @@ type node struct {
 	peer    string
 	id, pid index.NodeID
 	disk    *memfs.Disk
-	people  memfs.People
+	people  hands
 	file    string // of the index
 	chances *chances
 	skew    atomic.Int64 // of its clock, in ns
@@ -74,7 +74,9 @@ func (l *life) end(how, why string) (first bool) {
 	l.once.Do(func() {
 		first = true
 		l.ended = time.Now()
-		l.n.w.Trace.say(l.n.name, "*** %s: %s", how, why)
+		if why != "" {
+			l.n.w.Trace.say(l.n.name, "*** %s: %s", how, why)
+		}
 		l.how = how
 		if how != "stop" {
 			l.dead.Store(true)
@@ -128,6 +130,8 @@ func (l *life) door(op, path string) error {
 	if err == nil && !l.n.w.calm.Load() && x.hits(1, s.Disk) {
 		err = diskError(s, op, x)
 		l.n.w.counts.disk.Add(1)
+		l.n.w.Trace.fail(l.n.name, op, path, err)
+		return err
 	}
 	l.n.w.Trace.add(l.n.name, op, path, err)
 	return err
@@ -189,7 +193,7 @@ func (l *life) fate() memfs.Fate {
 			if w.calm.Load() || l.dead.Load() || !l.chances.draw("lose", string(p)).hits(0, w.Swarm.Lose) {
 				return false
 			}
-			w.Trace.add(l.n.name, "lost event", string(p), nil)
+			w.Trace.fail(l.n.name, "lost event", string(p), nil)
 			w.counts.lost.Add(1)
 			return true
 		},
@@ -203,9 +207,9 @@ func (n *node) config(l *life) replicate.Config {
 	keep, journal, house := s.limits()
 	return replicate.Config{
 		Name: "s", Path: "/" + n.name, Conflict: s.Conflict, Deletes: s.Deletes, Rescan: s.Rescan, Hashers: 1,
-		MaxSettle: 2 * time.Second, Keep: keep, Journal: journal, Housekeeping: house,
+		MaxSettle: 2 * time.Second, Keep: keep, Journal: journal, Housekeeping: house, Verbose: n.w.verbose,
 		NodeName: n.name, PeerName: n.peer, Node: n.id, Peer: n.pid, File: n.file, Version: "sim",
-		Log: slog.New(logged{w: n.w, who: n.name}),
+		Log: slog.New(listener{life: l}),
 		Doors: replicate.Doors{
 			Files: func() (vfs.Files, error) {
 				if err := l.door("open root", ""); err != nil {

@@ -1,10 +1,8 @@
 package sim
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
-	"strings"
 	"time"
 )
 
@@ -122,9 +120,4 @@ func Draw(seed uint64) Swarm {
 	}
 	s.Fsync = rare(0.5, 1)
 	return s
-}
-
-func (s Swarm) String() string {
-	type plain Swarm
-	return strings.Trim(fmt.Sprintf("%+v", plain(s)), "{}")
 }

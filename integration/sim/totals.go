@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,9 +18,9 @@ type counts struct {
 	hours                            time.Duration
 }
 
-// kinds are the numbers worth telling, and in which words.
-func (c *counts) kinds() []kind {
-	return []kind{
+// all are the numbers worth telling, and in which words.
+func (c *counts) all() []count {
+	return []count{
 		{"edits by users", &c.edits}, {"operations through doors", &c.ops}, {"messages", &c.said},
 		{"power failures", &c.power}, {"kills", &c.kill}, {"stops", &c.stop}, {"deaths in commits", &c.commits},
 		{"cuts", &c.cuts}, {"torn messages", &c.torn}, {"stalls", &c.stalls},
@@ -28,7 +29,7 @@ func (c *counts) kinds() []kind {
 	}
 }
 
-type kind struct {
+type count struct {
 	name string
 	n    *atomic.Int64
 }
@@ -50,9 +51,28 @@ func (t *totals) add(w *World) {
 		t.wrong++
 	}
 	t.hours += w.counts.hours
-	all := t.kinds()
-	for i, k := range w.counts.kinds() {
+	all := t.all()
+	for i, k := range w.counts.all() {
 		all[i].n.Add(k.n.Load())
+	}
+}
+
+// tell says now and then how far a long run has come.
+func (t *totals) tell(stop <-chan struct{}, next func() uint64) {
+	tick := time.NewTicker(30 * time.Second)
+	defer tick.Stop()
+	long := false
+	for {
+		select {
+		case <-tick.C:
+			long = true
+			fmt.Fprintf(os.Stderr, "%v, before seed %d: %v\n", time.Since(t.began).Round(time.Second), next(), t)
+		case <-stop:
+			if long {
+				fmt.Fprintf(os.Stderr, "%v: %v\n", time.Since(t.began).Round(time.Second), t)
+			}
+			return
+		}
 	}
 }
 
@@ -62,7 +82,7 @@ func (t *totals) String() string {
 	parts := []string{
 		fmt.Sprintf("%d runs", t.runs), fmt.Sprintf("%.0f virtual hours", t.hours.Hours()),
 	}
-	for _, k := range t.kinds() {
+	for _, k := range t.all() {
 		parts = append(parts, fmt.Sprintf("%d %s", k.n.Load(), k.name))
 	}
 	return fmt.Sprintf("%s: %d wrong", strings.Join(parts, ", "), t.wrong)

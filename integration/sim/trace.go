@@ -30,11 +30,22 @@ type line struct {
 	what string
 	path string
 	err  error
-	log  bool // said by a node
+	kind kind
 }
 
+// kind is what sort of thing a line tells.
+type kind uint8
+
+const (
+	passed kind = iota // an operation through a door
+	told               // what users, the weather and the world do
+	failed             // an operation that was made to fail
+	logged             // what a node says
+	chatty             // the same, and hardly worth it
+)
+
 func (l line) String() string {
-	s := fmt.Sprintf("%12.6f %-5s %s", l.at.Seconds(), l.who, l.what)
+	s := fmt.Sprintf("%12.6f %-6s %s", l.at.Seconds(), l.who, l.what)
 	if l.path != "" {
 		s += " " + l.path
 	}
@@ -51,6 +62,10 @@ func (t *Trace) add(who, what, path string, err error) {
 	t.put(line{who: who, what: what, path: path, err: err})
 }
 
+func (t *Trace) fail(who, what, path string, err error) {
+	t.put(line{kind: failed, who: who, what: "*** " + what, path: path, err: err})
+}
+
 func (t *Trace) put(l line) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,7 +74,7 @@ func (t *Trace) put(l line) {
 }
 
 func (t *Trace) say(who, format string, args ...any) {
-	t.add(who, fmt.Sprintf(format, args...), "", nil)
+	t.put(line{kind: told, who: who, what: fmt.Sprintf(format, args...)})
 }
 
 // Len counts the lines.
@@ -70,7 +85,7 @@ func (t *Trace) Len() int { return len(t.lines) }
 // does not depend on which processor was first where several things happen in
 // the same instant of virtual time.
 func (t *Trace) Deeds() []string {
-	lines := slices.DeleteFunc(slices.Clone(t.lines), func(l line) bool { return l.log || errors.Is(l.err, errCrashed) })
+	lines := slices.DeleteFunc(slices.Clone(t.lines), func(l line) bool { return l.kind >= logged || errors.Is(l.err, errCrashed) })
 	out := make([]string, len(lines))
 	for i, l := range lines {
 		out[i] = l.String()
@@ -89,9 +104,22 @@ func (t *Trace) Sum() uint64 {
 	return h.Sum64()
 }
 
-// WriteTo writes the story.
-func (t *Trace) WriteTo(w io.Writer) (n int64, err error) {
+// WriteTo writes the story: who did what when, what broke, and what the nodes
+// said of it.
+func (t *Trace) WriteTo(w io.Writer) (int64, error) {
+	return t.write(w, func(k kind) bool { return k == told || k == failed || k == logged })
+}
+
+// WriteAll writes it with every operation through a door.
+func (t *Trace) WriteAll(w io.Writer) (int64, error) {
+	return t.write(w, func(kind) bool { return true })
+}
+
+func (t *Trace) write(w io.Writer, which func(kind) bool) (n int64, err error) {
 	for _, l := range t.lines {
+		if !which(l.kind) || errors.Is(l.err, errCrashed) && l.kind < logged {
+			continue
+		}
 		k, err := fmt.Fprintln(w, l)
 		n += int64(k)
 		if err != nil {
@@ -101,15 +129,12 @@ func (t *Trace) WriteTo(w io.Writer) (n int64, err error) {
 	return n, nil
 }
 
-// logged makes lines of the story from what a node logs.
-type logged struct {
-	w   *World
-	who string
-}
+// listener makes lines of the story from what a node logs.
+type listener struct{ life *life }
 
-func (h logged) Enabled(context.Context, slog.Level) bool { return true }
+func (h listener) Enabled(context.Context, slog.Level) bool { return true }
 
-func (h logged) Handle(_ context.Context, r slog.Record) error {
+func (h listener) Handle(_ context.Context, r slog.Record) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%v: %s", r.Level, r.Message)
 	r.Attrs(func(a slog.Attr) bool {
@@ -118,8 +143,13 @@ func (h logged) Handle(_ context.Context, r slog.Record) error {
 		}
 		return true
 	})
-	h.w.Trace.put(line{who: h.who, what: b.String(), log: true})
-	forgot := h.w.counts.forgot.Load() > 0
+	w, who := h.life.n.w, h.life.n.name
+	k := logged
+	if r.Level < slog.LevelInfo || h.life.dead.Load() {
+		k = chatty
+	}
+	w.Trace.put(line{kind: k, who: who, what: b.String()})
+	forgot := w.counts.forgot.Load() > 0
 	switch r.Message {
 	case "histories do not fit", "cannot sync with peer":
 		if forgot {
@@ -134,10 +164,10 @@ func (h logged) Handle(_ context.Context, r slog.Record) error {
 			}
 			return true
 		})
-		h.w.fault("%s: %s%s", h.who, b.String(), stack)
+		w.fault("%s: %s%s", who, b.String(), stack)
 	}
 	return nil
 }
 
-func (h logged) WithAttrs([]slog.Attr) slog.Handler { return h }
-func (h logged) WithGroup(string) slog.Handler      { return h }
+func (h listener) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h listener) WithGroup(string) slog.Handler      { return h }

@@ -21,9 +21,8 @@ type user struct {
 	past   map[string][]string // what files held before
 }
 
-// habit is one thing that users do. It returns what was done, in words, or ""
-// if it was not possible.
-type habit func(u *user) string
+// habit is one thing that users do, if it is possible.
+type habit func(u *user)
 
 var habits = []habit{
 	(*user).write, (*user).write, (*user).write, (*user).appends, (*user).save, (*user).save,
@@ -40,12 +39,7 @@ func (w *World) users() {
 			u.choose()
 			for range w.Swarm.Ops {
 				time.Sleep(time.Duration(u.r.ExpFloat64() * float64(w.Swarm.Pace)))
-				what := u.habits[u.r.IntN(len(u.habits))](u)
-				if what == "" {
-					continue
-				}
-				w.counts.edits.Add(1)
-				w.Trace.say("user-"+n.name, "%s", what)
+				u.habits[u.r.IntN(len(u.habits))](u)
 			}
 		})
 	}
@@ -127,51 +121,41 @@ func (u *user) put(p, content string) bool {
 	return true
 }
 
-func (u *user) write() string {
+func (u *user) write() {
 	p := u.path(file)
 	if p == "" || u.r.IntN(2) == 0 {
 		p = u.fresh()
 	}
-	if u.isDir(p) {
-		return ""
+	if !u.isDir(p) {
+		u.put(p, u.text())
 	}
-	c := u.text()
-	if !u.put(p, c) {
-		return ""
-	}
-	return "writes " + p + ": " + short(c)
 }
 
 func (u *user) isDir(p string) bool {
 	return slices.ContainsFunc(u.n.disk.Tree(), func(x memfs.Thing) bool { return x.Path == p && !x.File() })
 }
 
-func (u *user) appends() string {
+func (u *user) appends() {
 	p := u.path(file)
 	was, err := u.n.people.Read(p)
-	if p == "" || err != nil {
-		return ""
+	if p != "" && err == nil {
+		u.put(p, was+"+"+u.text())
 	}
-	if !u.put(p, was+"+"+u.text()) {
-		return ""
-	}
-	return "appends to " + p
 }
 
 // save writes a temporary file and renames it, as editors do.
-func (u *user) save() string {
+func (u *user) save() {
 	p := u.path(file)
 	if p == "" || u.r.IntN(3) == 0 {
 		p = u.fresh()
 	}
 	if u.isDir(p) {
-		return ""
+		return
 	}
 	u.serial++
 	tmp := fmt.Sprintf("%s.%s%d", p, u.n.name, u.serial)
-	c := u.text()
-	if u.n.people.Write(tmp, c) != nil {
-		return ""
+	if u.n.people.Write(tmp, u.text()) != nil {
+		return
 	}
 	if u.r.IntN(2) == 0 {
 		time.Sleep(time.Duration(u.r.IntN(20)) * time.Millisecond)
@@ -180,62 +164,46 @@ func (u *user) save() string {
 		u.n.people.Fsync(tmp)
 	}
 	was, _ := u.n.people.Read(p)
-	if u.isDir(p) {
+	if u.isDir(p) || u.n.people.Rename(tmp, p) != nil {
 		u.n.people.Remove(tmp)
-		return "gives up saving " + p
-	}
-	if err := u.n.people.Rename(tmp, p); err != nil {
-		u.n.people.Remove(tmp)
-		return fmt.Sprintf("fails to save %s: %v", p, err)
+		return
 	}
 	if was != "" {
 		u.past[p] = append(u.past[p], was)
 	}
-	return "saves " + p + ": " + short(c)
 }
 
-func (u *user) rename() string {
+func (u *user) rename() {
 	from, to := u.path(other), u.fresh()
-	if from == "" || from == to || u.isDir(to) {
-		return ""
+	if from != "" && from != to && !u.isDir(to) {
+		u.n.people.Rename(from, to)
 	}
-	if u.n.people.Rename(from, to) != nil {
-		return ""
-	}
-	return "renames " + from + " to " + to
 }
 
-func (u *user) renameDir() string {
+func (u *user) renameDir() {
 	from, to := u.path(memfs.Thing.Dir), u.fresh()
-	if from == "" || u.n.people.Rename(from, to) != nil {
-		return ""
+	if from != "" {
+		u.n.people.Rename(from, to)
 	}
-	return "renames directory " + from + " to " + to
 }
 
-func (u *user) remove() string {
-	p := u.path(other)
-	if p == "" {
-		return ""
+func (u *user) remove() {
+	if p := u.path(other); p != "" {
+		u.n.people.Remove(p)
 	}
-	u.n.people.Remove(p)
-	return "deletes " + p
 }
 
-func (u *user) removeTree() string {
-	p := u.path(memfs.Thing.Dir)
-	if p == "" {
-		return ""
+func (u *user) removeTree() {
+	if p := u.path(memfs.Thing.Dir); p != "" {
+		u.n.people.Remove(p)
 	}
-	u.n.people.Remove(p)
-	return "deletes directory " + p
 }
 
 // retype puts something of another kind in the place of what is there.
-func (u *user) retype() string {
+func (u *user) retype() {
 	p := u.path(any1)
 	if p == "" {
-		return ""
+		return
 	}
 	dir := u.isDir(p)
 	u.n.people.Remove(p)
@@ -244,105 +212,80 @@ func (u *user) retype() string {
 	}
 	switch {
 	case u.r.IntN(3) == 0:
-		return u.linkAt(p)
+		u.linkAt(p)
 	case dir:
-		c := u.text()
-		if !u.put(p, c) {
-			return "deletes " + p
-		}
-		return "makes a file of " + p + ": " + short(c)
+		u.put(p, u.text())
 	default:
 		u.n.people.Mkdir(p)
-		c := u.text()
-		u.put(p+"/a", c)
-		return "makes a directory of " + p + " with a: " + short(c)
+		u.put(p+"/a", u.text())
 	}
 }
 
-func (u *user) linkAt(p string) string {
+func (u *user) linkAt(p string) {
 	u.serial++
-	target := fmt.Sprintf("%s%d", u.n.name, u.serial)
-	if u.n.people.Symlink(target, p) != nil {
-		return ""
-	}
-	return "links " + p + " to " + target
+	u.n.people.Symlink(fmt.Sprintf("%s%d", u.n.name, u.serial), p)
 }
 
-func (u *user) relink() string {
+func (u *user) relink() {
 	p := u.path(memfs.Thing.Link)
 	if p == "" {
-		return u.linkAt(u.fresh())
+		u.linkAt(u.fresh())
+		return
 	}
 	u.n.people.Remove(p)
-	return u.linkAt(p)
+	u.linkAt(p)
 }
 
-func (u *user) chmod() string {
+func (u *user) chmod() {
 	p := u.path(any1)
 	mode := []uint32{0o644, 0o600, 0o755, 0o664, 0o400}[u.r.IntN(5)]
-	if p == "" || u.n.people.Chmod(p, mode) != nil {
-		return ""
+	if p != "" {
+		u.n.people.Chmod(p, mode)
 	}
-	return fmt.Sprintf("chmod %04o %s", mode, p)
 }
 
-func (u *user) touch() string {
+func (u *user) touch() {
 	p := u.path(file)
 	t := u.n.now().UnixNano()
 	if u.r.IntN(2) == 0 {
 		t -= u.r.Int64N(int64(time.Hour))
 	}
-	if p == "" || u.n.people.Chtimes(p, t) != nil {
-		return ""
+	if p != "" {
+		u.n.people.Chtimes(p, t)
 	}
-	return fmt.Sprintf("touches %s to %d", p, t)
 }
 
 // toggle brings back what a file held before.
-func (u *user) toggle() string {
+func (u *user) toggle() {
 	p := u.path(func(x memfs.Thing) bool { return x.File() && len(u.past[x.Path]) > 0 })
-	if p == "" {
-		return ""
+	if p != "" {
+		u.put(p, u.past[p][u.r.IntN(len(u.past[p]))])
 	}
-	old := u.past[p][u.r.IntN(len(u.past[p]))]
-	if !u.put(p, old) {
-		return ""
-	}
-	return "brings back in " + p + ": " + short(old)
 }
 
 // slowly writes a file bit by bit.
-func (u *user) slowly() string {
+func (u *user) slowly() {
 	p := u.fresh()
 	if u.isDir(p) || !u.put(p, u.text()) {
-		return ""
+		return
 	}
 	f, err := u.n.people.OpenForWriting(p)
 	if err != nil {
-		return ""
+		return
 	}
-	w := f.(interface{ Write([]byte) (int, error) })
 	for range 1 + u.r.IntN(4) {
 		time.Sleep(time.Duration(u.r.IntN(200)) * time.Millisecond)
-		w.Write([]byte("+" + u.text()))
+		f.Write([]byte("+" + u.text()))
 	}
 	f.Close()
-	return "has written slowly " + p
 }
 
-func (u *user) mkdir() string {
-	p := u.fresh()
-	if u.n.people.Mkdir(p) != nil {
-		return ""
-	}
-	return "makes directory " + p
-}
+func (u *user) mkdir() { u.n.people.Mkdir(u.fresh()) }
 
-func (u *user) copies() string {
+func (u *user) copies() {
 	from, to := u.path(file), u.fresh()
 	c, err := u.n.people.Read(from)
-	if from == "" || err != nil || u.isDir(to) || c == "" || !u.put(to, c) {
-		return ""
+	if from != "" && err == nil && !u.isDir(to) && c != "" {
+		u.put(to, c)
 	}
-	return "copies " + from + " to " + to
 }

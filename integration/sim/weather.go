@@ -87,6 +87,7 @@ func (w *World) wire(l *life) memnet.Door {
 		if !w.calm.Load() {
 			if x.hits(1, s.Stall) {
 				w.counts.stalls.Add(1)
+				w.Trace.fail(l.n.name, "stalled", what, nil)
 				l.sleep(x.between(2, 100*time.Millisecond, 5*time.Second), forWire)
 				if l.dead.Load() {
 					return false, errCrashed
@@ -94,7 +95,7 @@ func (w *World) wire(l *life) memnet.Door {
 			}
 			if cut = x.hits(3, s.Torn); cut {
 				w.counts.torn.Add(1)
-				w.Trace.add(l.n.name, "torn", what, nil)
+				w.Trace.fail(l.n.name, "torn", what, nil)
 			}
 		}
 		w.counts.said.Add(1)
@@ -132,39 +133,24 @@ func (w *World) weather() {
 	s := &w.Swarm
 	for i, n := range []*node{w.a, w.b} {
 		w.nowAndThen(uint64(10+i), s.Crash, func(r *rand.Rand) {
-			how := "kill"
+			how := doKill
 			if r.Float64() < s.Power {
-				how = "power"
+				how = doPower
 			}
-			if l := n.alive(); l != nil {
-				l.end(how, "by chance")
-			}
+			w.befall(Act{Who: n.name, Do: how})
 		})
-		w.nowAndThen(uint64(20+i), s.Stop, func(r *rand.Rand) {
-			if l := n.alive(); l != nil {
-				l.end("stop", "by a person")
-			}
-		})
+		w.nowAndThen(uint64(20+i), s.Stop, func(*rand.Rand) { w.befall(Act{Who: n.name, Do: doStop}) })
 	}
 	w.nowAndThen(30, s.Cut, func(r *rand.Rand) {
-		a, b, quiet := true, true, r.Float64() < 0.5
+		a := Act{Who: "net", Do: doCut, Text: "both"}
+		quiet := r.Float64() < 0.5
 		if r.Float64() < s.OneWay {
-			a, quiet = r.IntN(2) == 0, true
-			b = !a
+			a.Text, quiet = []text{"a", "b"}[r.IntN(2)], true
 		}
-		w.mu.Lock()
-		w.apart = time.Now().Add(time.Duration(r.Float64() * float64(s.Apart)))
-		line := w.line
-		w.mu.Unlock()
-		if line == nil {
-			return
-		}
-		w.counts.cuts.Add(1)
-		w.Trace.say("net", "cut: from a %v, from b %v, unnoticed %v", a, b, quiet)
 		if quiet {
-			line.Cut(a, b)
-		} else {
-			line.Break(errors.New("the connection was reset"))
+			a.To = "unnoticed"
 		}
+		a.N = int64(r.Float64() * float64(s.Apart))
+		w.befall(a)
 	})
 }

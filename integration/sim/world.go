@@ -1,10 +1,3 @@
-// Package sim is a deterministic simulation of two complete nodes in one
-// process. Index, diff, store, scan, replicate, wire and recovery are the real
-// ones; only the doors are replaced: files in memory, a network in memory, a
-// watcher that is late or forgets, and commits of the index that may be the
-// last thing that a node does. Time is virtual. Users work on both trees while
-// things break; then the faults stop, and within bounded time both trees must
-// be the same, nothing more be said, and nothing that anybody wrote be lost.
 package sim
 
 import (
@@ -38,10 +31,14 @@ type World struct {
 	crashed sync.Once
 	ledger  *ledger
 	silence time.Duration
+	verbose bool
 	chaos   sync.WaitGroup // users and faults
 	over    chan struct{}
-	calm    atomic.Bool // the faults have stopped
-	counts  counts
+	length  Span // until the faults stop
+
+	recorder recorder
+	calm     atomic.Bool // the faults have stopped
+	counts   counts
 
 	mu     sync.Mutex
 	line   *memnet.Line
@@ -56,18 +53,20 @@ type Schedule func(w *World)
 type Plan struct {
 	Seed     uint64
 	Swarm    Swarm
-	Schedule Schedule // nil: users at random
+	Schedule Schedule // nil: users and weather at random
+	Script   *Script  // if not nil, all that they do
 	Crashes  []Crash
-	Silence  time.Duration // how long all must be silent at the end; 0: 5 minutes
+	Silence  time.Duration // how long all must be silent at the end; 0: the usual
 	Dir      string        // for the index files
 	Turns    bool          // see Trace
+	Verbose  bool          // the nodes say what they install
 }
 
 // Run runs a plan in a bubble of its own, and returns the world as it was at
 // the end.
 func Run(t *testing.T, p Plan) *World {
 	warm()
-	w := &World{Seed: p.Seed, Swarm: p.Swarm, Trace: &Trace{Turns: p.Turns}, silence: cmp.Or(p.Silence, silence)}
+	w := &World{Seed: p.Seed, Swarm: p.Swarm, Trace: &Trace{Turns: p.Turns}, silence: cmp.Or(p.Silence, silence), verbose: p.Verbose}
 	dir, err := os.MkdirTemp(p.Dir, "sim")
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +84,7 @@ func Run(t *testing.T, p Plan) *World {
 		for _, c := range p.Crashes {
 			w.node(c.Node).crashes[c.At] = c
 		}
-		w.live(p.Schedule)
+		w.live(p)
 		w.counts.hours = time.Since(w.Trace.start)
 	})
 	return w
@@ -114,7 +113,9 @@ func (w *World) newNode(name, peer string, id, pid index.NodeID, dir string) *no
 		file: filepath.Join(dir, name+".db"), chances: newChances(w.Seed, name),
 	}
 	disk.Clock, disk.Removed = n.now, n.pruned
-	n.people = memfs.People{D: disk, Saw: func(before, after []memfs.Thing) { w.ledger.did(n, before, after) }}
+	n.people = hands{n: n, open: new(int64), People: memfs.People{
+		D: disk, Saw: func(before, after []memfs.Thing) { w.ledger.did(n, before, after) },
+	}}
 	return n
 }
 
@@ -126,20 +127,25 @@ func (w *World) node(name string) *node {
 }
 
 // live is the whole run.
-func (w *World) live(schedule Schedule) {
+func (w *World) live(p Plan) {
 	var ended sync.WaitGroup
+	switch {
+	case p.Script != nil:
+		w.chaos.Go(func() { w.play(p.Script) })
+	case p.Schedule != nil:
+		w.chaos.Go(func() { p.Schedule(w) })
+	default:
+		w.clocks()
+		w.users()
+		w.weather()
+	}
+	synctest.Wait() // the clocks are set
 	for _, n := range []*node{w.a, w.b} {
 		ended.Go(n.run)
 	}
 	ended.Go(w.network)
-	if schedule == nil {
-		w.users()
-	} else {
-		w.chaos.Go(func() { schedule(w) })
-	}
-	w.clocks()
-	w.weather()
 	w.chaos.Wait()
+	w.length = Span(time.Since(w.Trace.start))
 	time.Sleep(time.Millisecond) // what came in the same instant still has its fate
 	w.calm.Store(true)
 	w.Trace.say("world", "the faults stop")
