@@ -120,14 +120,26 @@ func (k Keep) yaml() string {
 	orString(&k.Age, d.Age)
 	orString(&k.Versions, d.Versions)
 	orString(&k.Size, d.Size)
-	return fmt.Sprintf("{age: %s, versions: %s, size: %s}", k.Age, k.Versions, k.Size)
+	return fmt.Sprintf("{age: %s, versions: %s, size: %s}", limit(k.Age), limit(k.Versions), limit(k.Size))
 }
 
 func (j Journal) yaml() string {
 	d := Defaults().Journal
 	orString(&j.Age, d.Age)
 	orString(&j.Size, d.Size)
-	return fmt.Sprintf("{age: %s, size: %s}", j.Age, j.Size)
+	return fmt.Sprintf("{age: %s, size: %s}", limit(j.Age), limit(j.Size))
+}
+
+// bare is a limit that YAML reads as the text that it is.
+var bare = regexp.MustCompile(`^(off|[1-9][0-9]{0,17}|[1-9][0-9]*([dhms%]|[kKMGT]?i?B|[kMGT]))$`)
+
+// limit writes a limit so that YAML reads it back: 00, 1.5 and 1e3 are numbers
+// to it.
+func limit(s string) string {
+	if bare.MatchString(s) {
+		return s
+	}
+	return strconv.Quote(s)
 }
 
 func list(items []string) string {
