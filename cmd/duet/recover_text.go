@@ -155,6 +155,14 @@ func (l *progressLine) show(name string, st report.Status) {
 	} else if st.PendingIn+st.PendingOut > 0 {
 		text += fmt.Sprintf(", %d to do here, %d on the peer", st.PendingIn, st.PendingOut)
 	}
+	l.write(text)
+}
+
+// write shows a line in place of the last.
+func (l *progressLine) write(text string) {
+	if l.w == nil {
+		return
+	}
 	fmt.Fprintf(l.w, "\r%s\x1b[K", text)
 	l.shown = true
 }

@@ -127,6 +127,8 @@ func shareCode(sh report.Status) int {
 		return exit.Unreachable
 	case sh.Held > 0:
 		return exit.Conflicts
+	case sh.Verify != nil && sh.Verify.Contents.Bad() > 0:
+		return exit.Partial
 	}
 	for _, p := range sh.Problems {
 		if !p.Skipped {

@@ -84,7 +84,47 @@ func shareNotes(b *strings.Builder, sh report.Status, running bool, now time.Tim
 	if sh.HoldingInside {
 		note("the holding area is inside the share, %s: no web server should serve it; set 'holding:'", sh.Holding)
 	}
+	if v := sh.Verify; v != nil {
+		verifyNotes(sh.Name, v, note)
+	}
 	problemNotes(sh, now, note)
+}
+
+// verifyNotes says what verifications have found, and how far one is.
+func verifyNotes(share string, v *report.Verify, note func(string, ...any)) {
+	if v.Running != nil {
+		note("%s", verifyingText("being verified", v.Running))
+	}
+	c := v.Contents
+	if n := c.Bad(); n > 0 {
+		note("%s damaged when it was verified at %s (%s): duet verify %s --content --repair",
+			plural(n, "file"), timeText(c.Ended), strings.Join(c.Damaged[:min(len(c.Damaged), 3)], ", "), share)
+	}
+	for _, last := range []*report.Verified{c, v.Tree} {
+		if last != nil && last.Drift > 0 {
+			note("%s on which the indexes did not agree at %s: duet verify %s", plural(last.Drift, "path"), timeText(last.Ended), share)
+			return
+		}
+	}
+}
+
+// verifyingText is one line on a verification under way.
+func verifyingText(what string, p *report.Verifying) string {
+	text := fmt.Sprintf("%s, %d", what, p.Files)
+	if p.AllFiles > 0 {
+		text += fmt.Sprintf(" of %d", p.AllFiles)
+	}
+	text += " files read, " + sizeText(p.Bytes)
+	if p.AllBytes > 0 {
+		text += " of " + sizeText(p.AllBytes)
+	}
+	if p.Rate > 0 {
+		text += fmt.Sprintf(", %s/s", sizeText(int64(p.Rate)))
+	}
+	if p.Left > 0 {
+		text += ", " + secondsText(p.Left) + " left"
+	}
+	return text
 }
 
 func problemNotes(sh report.Status, now time.Time, note func(string, ...any)) {

@@ -179,6 +179,8 @@ func (c *checker) policy(s *Share, key func(string) string) {
 		c.add(key("on_reconnect"), choose(s.OnReconnect, words), "on_reconnect %q is not known", s.OnReconnect)
 	}
 	_, _, wrong := s.limits()
+	_, _, unverified := s.verify()
+	maps.Copy(wrong, unverified)
 	for _, k := range slices.Sorted(maps.Keys(wrong)) {
 		c.add(key(k), keepForms[k], "%s %v", k, wrong[k])
 	}
@@ -195,6 +197,8 @@ var keepForms = map[string]string{
 	"min_free":      "write a size such as 2GiB or 5%, or off",
 	"journal.age":   "write a time such as 90d, or off",
 	"journal.size":  "write a size such as 1GiB, or off",
+	"verify_every":  "write a time such as 30d, or off",
+	"verify_rate":   "write how much a second, such as 32MiB, or off",
 }
 
 func choose(got string, words []string) string {

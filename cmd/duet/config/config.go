@@ -57,6 +57,8 @@ type Share struct {
 	Keep        Keep          `mapstructure:"keep"`
 	MinFree     string        `mapstructure:"min_free"`
 	Journal     Journal       `mapstructure:"journal"`
+	VerifyEvery string        `mapstructure:"verify_every"`
+	VerifyRate  string        `mapstructure:"verify_rate"`
 }
 
 // Journal says how long events stay; each part may be "off".
@@ -79,7 +81,7 @@ func Defaults() Share {
 		Settle: 5 * time.Millisecond, MaxSettle: 10 * time.Second, Rescan: time.Hour,
 		OnReconnect: "auto",
 		Keep:        Keep{Age: "30d", Versions: "10", Size: "10%"}, MinFree: "5%",
-		Journal: Journal{Age: "90d", Size: "1GiB"},
+		Journal: Journal{Age: "90d", Size: "1GiB"}, VerifyEvery: "off", VerifyRate: "32MiB",
 	}
 }
 
@@ -173,6 +175,8 @@ func (c *Config) fill() {
 		orString(&s.MinFree, d.MinFree)
 		orString(&s.Journal.Age, d.Journal.Age)
 		orString(&s.Journal.Size, d.Journal.Size)
+		orString(&s.VerifyEvery, d.VerifyEvery)
+		orString(&s.VerifyRate, d.VerifyRate)
 		if !set("settle") {
 			s.Settle = d.Settle
 		}

@@ -59,7 +59,8 @@ func TestLoad(t *testing.T) {
 	}
 	cgi := Share{Name: "cgi", Path: "/srv/cgi", Conflict: "b", Deletes: "running", MaxDelete: "20", Ignore: []string{"*.tmp", "/cache/"},
 		Settle: 20 * time.Millisecond, MaxSettle: 10 * time.Second, Hashers: 2, SpecialBits: true, OnReconnect: "hold",
-		Keep: Defaults().Keep, MinFree: Defaults().MinFree, Journal: Defaults().Journal}
+		Keep: Defaults().Keep, MinFree: Defaults().MinFree, Journal: Defaults().Journal,
+		VerifyEvery: "off", VerifyRate: "32MiB"}
 	if !reflect.DeepEqual(c.Shares[1], cgi) {
 		t.Errorf("cgi: got %+v, want %+v", c.Shares[1], cgi)
 	}
@@ -122,6 +123,8 @@ func TestErrors(t *testing.T) {
 		"keep versions":       {"max_delete: 20", "keep: {versions: 0}", ":14: ", []string{"keep.versions", "off"}},
 		"keep size":           {"max_delete: 20", "keep:\n      size: 10 GB", ":15: ", []string{"keep.size", "20GB"}},
 		"keep unknown":        {"max_delete: 20", "keep: {aeg: 30d}", ":14: ", []string{`"aeg" in shares.1.keep`, `"age"`}},
+		"verify every":        {"max_delete: 20", "verify_every: 30 days", ":14: ", []string{"verify_every", "30d"}},
+		"verify rate":         {"max_delete: 20", "verify_rate: 10%", ":14: ", []string{"verify_rate", "32MiB"}},
 		"journal size":        {"max_delete: 20", "journal: {size: 5%}", ":14: ", []string{"journal.size", "1GiB"}},
 		"min_free":            {"max_delete: 20", "min_free: 500%", ":14: ", []string{"min_free", "5%"}},
 		"ignore":              {`"*.tmp"`, `"[a"`, ":15: ", []string{"ignore", "[a"}},
@@ -200,7 +203,8 @@ func TestTemplate(t *testing.T) {
 	share.Name, share.Path = "www", "/srv/a b: c #d"
 	odd := Share{Name: "x", Path: "/srv/x", Owner: "0:0", Conflict: "larger", Deletes: "never", MaxDelete: "7", Ignore: []string{`a"b`, "!c"},
 		Settle: time.Second, MaxSettle: time.Minute, Hashers: 3, SpecialBits: true, OnReconnect: "hold", Holding: "/srv/.h",
-		Keep: Keep{Age: "off", Versions: "3", Size: "1.5GiB"}, MinFree: "off", Journal: Journal{Age: "1d", Size: "off"}}
+		Keep: Keep{Age: "off", Versions: "3", Size: "1.5GiB"}, MinFree: "off", Journal: Journal{Age: "1d", Size: "off"},
+		VerifyEvery: "30d", VerifyRate: "off"}
 	want := &Config{Node: "no", Listen: "[::1]:7722", State: "/var/lib/duet: 1", Peer: Peer{"b", "b:7722", goodKey}, Shares: []Share{share, odd}}
 	var text bytes.Buffer
 	if err := Write(&text, want); err != nil {
@@ -225,8 +229,8 @@ func TestTemplate(t *testing.T) {
 			shown = append(shown, key)
 		}
 	}
-	if len(shown) != 13 {
-		t.Errorf("%d defaults are shown, want 13: %q", len(shown), shown)
+	if len(shown) != 15 {
+		t.Errorf("%d defaults are shown, want 15: %q", len(shown), shown)
 	}
 	for _, key := range shown {
 		uncommented := strings.Replace(text.String(), "    #"+key, "    "+key, 1)

@@ -131,7 +131,8 @@ func FuzzWrite(f *testing.F) {
 		c := &Config{File: "duet.yaml", Node: node, Listen: listen, State: "/var/lib/duet", Peer: Peer{Name: peer, Address: address, Key: goodKey}}
 		s := Share{Name: name, Path: path, Owner: owner, Conflict: conflict, MaxDelete: limit, Holding: holding,
 			Settle: 1, MaxSettle: 2, Rescan: time.Duration(rescan), Hashers: hashers, SpecialBits: bits,
-			Keep: Keep{Age: age, Versions: versions, Size: size}, MinFree: size, Journal: Journal{Age: age, Size: size}}
+			Keep: Keep{Age: age, Versions: versions, Size: size}, MinFree: size, Journal: Journal{Age: age, Size: size},
+			VerifyEvery: age, VerifyRate: size}
 		if ignore != "" {
 			s.Ignore = []string{ignore, ignore + "x"}
 		}
@@ -169,6 +170,7 @@ func fillAll(s *Share) {
 		{&s.Conflict, d.Conflict}, {&s.Deletes, d.Deletes}, {&s.MaxDelete, d.MaxDelete}, {&s.OnReconnect, d.OnReconnect},
 		{&s.Keep.Age, d.Keep.Age}, {&s.Keep.Versions, d.Keep.Versions}, {&s.Keep.Size, d.Keep.Size}, {&s.MinFree, d.MinFree},
 		{&s.Journal.Age, d.Journal.Age}, {&s.Journal.Size, d.Journal.Size},
+		{&s.VerifyEvery, d.VerifyEvery}, {&s.VerifyRate, d.VerifyRate},
 	} {
 		orString(f.text, f.def)
 	}

@@ -111,6 +111,9 @@ func rows(s Share) []row {
 		shown("min_free", s.MinFree, d.MinFree, "With less of the filesystem free, the oldest of it goes earlier. A size, %, or off."),
 		{"journal", []string{"How long the journal remembers what happened: duet log. Each may be off."},
 			s.Journal.yaml(), s.Journal == Journal{} || s.Journal == d.Journal},
+		shown("verify_every", s.VerifyEvery, d.VerifyEvery,
+			"How often every file is read again, to find what a disk has damaged: 30d, or off."),
+		shown("verify_rate", s.VerifyRate, d.VerifyRate, "How much of that a second; also when the other host asks for it: duet verify"),
 	}
 }
 

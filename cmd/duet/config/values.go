@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+	"time"
 
 	"duet/recovery"
 	"duet/replicate/expiry"
@@ -87,6 +88,29 @@ func (s *Share) limits() (l expiry.Limits, j expiry.Journal, errs map[string]err
 	note("journal.size", err)
 	j.Size = size.Bytes
 	return l, j, errs
+}
+
+// Verify is what verify_every and verify_rate say; Load has checked them. every
+// is 0 for never, rate is negative for as fast as it goes.
+func (s *Share) Verify() (every time.Duration, rate int64) {
+	every, rate, _ = s.verify()
+	return every, rate
+}
+
+func (s *Share) verify() (every time.Duration, rate int64, errs map[string]error) {
+	errs = map[string]error{}
+	every, err := expiry.ParseAge(s.VerifyEvery)
+	if err != nil {
+		errs["verify_every"] = err
+	}
+	amount, err := expiry.ParseAmount(s.VerifyRate)
+	switch {
+	case err != nil || amount.Percent > 0:
+		errs["verify_rate"] = fmt.Errorf("%q: want a size such as 500kB or 32MiB, or off", s.VerifyRate)
+	case amount.Bytes == 0:
+		return every, -1, errs
+	}
+	return every, amount.Bytes, errs
 }
 
 func checkKey(line string) error {

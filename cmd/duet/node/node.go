@@ -163,7 +163,9 @@ func ShareConfig(c *config.Config, s config.Share) replicate.Config {
 	if rescan == 0 {
 		rescan = -1 // never; zero is replicate's default
 	}
+	every, rate := s.Verify()
 	return replicate.Config{
+		VerifyEvery: every, VerifyRate: rate,
 		Name: s.Name, Path: filepath.Clean(s.Path), Holding: s.Holding, Owner: s.Owner,
 		Conflict: s.Conflict, Deletes: s.Deletes, MaxDelete: s.MaxDelete, Ignore: s.Ignore, SpecialBits: s.SpecialBits,
 		Settle: s.Settle, MaxSettle: s.MaxSettle, Rescan: rescan, Hashers: s.Hashers, OnReconnect: s.OnReconnect,

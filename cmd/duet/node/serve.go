@@ -67,6 +67,7 @@ func (n *Node) serve() (stop func() error) {
 	answer("POST /v1/kept/prune", n.prune)
 	answer("POST /v1/kept/restore", n.restoreWindow)
 	mux.HandleFunc("POST /v1/diff", lines(n.diff))
+	mux.HandleFunc("POST /v1/verify", lines(n.verify))
 	for order, f := range orders {
 		answer("POST /v1/"+string(order), func(r *http.Request) (any, error) {
 			u, err := n.unit(r.FormValue("share"))
