@@ -13,12 +13,9 @@ import (
 	"duet/store/index"
 )
 
-// ErrAway means that something needs the peer, and it is not connected.
-var ErrAway = errors.New("not connected")
-
 // away says for what the peer is needed.
 func (s *Share) away(why string) error {
-	return fmt.Errorf("%s: %s is %w: see `duet status`, and try again when it is back", why, s.cfg.PeerName, ErrAway)
+	return fmt.Errorf("%s, and %s %w: see `duet status`, and try again when it is back", why, s.cfg.PeerName, ErrApart)
 }
 
 // Resolve settles the conflicts that o selects, those that wait for a person
@@ -90,7 +87,7 @@ func (s *Share) mayResolve(ctx context.Context, o *ruling.Order, paths []index.P
 		}
 	}
 	if out.Away = away; away > 0 && !o.DryRun {
-		return s.away(fmt.Sprintf("the content of %d of the paths that you want is only on %s, so nothing was done", away, s.cfg.PeerName))
+		return s.away(fmt.Sprintf("nothing was done: the content of %d of the paths is only on %s", away, s.cfg.PeerName))
 	}
 	return nil
 }
@@ -142,6 +139,53 @@ func (s *Share) TakeBack(ctx context.Context, id uint64, progress func(done, tot
 	})
 	out.Sort()
 	return out, err
+}
+
+// Dispute is a conflict with the contents of its sides.
+type Dispute struct {
+	ruling.Case
+	Contents [2][]byte // ours, theirs: of files
+	Errs     [2]error
+}
+
+// Sides reads both sides of the conflict of a path, as far as they are files of
+// no more than limit bytes: from here, or from the peer. It returns nil if
+// nothing is open there.
+func (s *Share) Sides(ctx context.Context, p index.Path, limit int64) (*Dispute, error) {
+	var out *Dispute
+	err := s.View(func(tx *store.Tx) error {
+		c, err := ruling.CaseOf(tx, p, s.cfg.Node)
+		if c != nil {
+			out = &Dispute{Case: *c}
+		}
+		return err
+	})
+	if err != nil || out == nil {
+		return nil, err
+	}
+	return out, s.do(context.WithoutCancel(ctx), func(l *loop, done chan<- error) {
+		d, fetch, _, err := l.desk()
+		if err != nil {
+			done <- err
+			return
+		}
+		until := l.root.ctx
+		if fetch != nil {
+			until = l.talk.sess.Ctx
+		}
+		l.start(func() func() {
+			until, cancel := context.WithCancel(until)
+			unhook := context.AfterFunc(ctx, cancel)
+			for i, e := range []*index.Entry{out.Ours, out.Theirs} {
+				if e.LiveKind() == index.File {
+					out.Contents[i], out.Errs[i] = d.Content(until, fetch, p, e, limit)
+				}
+			}
+			unhook()
+			cancel()
+			return func() { done <- nil }
+		})
+	})
 }
 
 // keepingAll runs f while nothing that is kept expires.

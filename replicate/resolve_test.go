@@ -259,7 +259,7 @@ func TestPeerAway(t *testing.T) {
 	p.settle()
 	p.part()
 	r, err := p.b.share.Resolve(context.Background(), p.b.order("loser", nil), nil)
-	if !errors.Is(err, replicate.ErrAway) || r.Replaced+r.Kept != 0 {
+	if !errors.Is(err, replicate.ErrApart) || r.Replaced+r.Kept != 0 {
 		t.Errorf("with the peer away: %+v, %v", r, err)
 	}
 	if got := p.b.open(); len(got) != 2 {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": cmdStatus, "plant": cmdPlant, "await": cmdAwait, "mode": cmdMode, "config": cmdConfig, "pair": cmdPair,
+			"write": cmdWrite,
 		},
 	})
 }
@@ -105,6 +107,21 @@ func cmdPair(ts *testscript.TestScript, _ bool, args []string) {
 			text += "    " + line + "\n"
 		}
 		ts.Check(os.WriteFile(ts.MkAbs(n+"/duet.yaml"), []byte(text), 0o644))
+	}
+}
+
+// write TIME DIR N TEXT: N files below DIR, each with TEXT and its own name in
+// it, of that modification time (RFC 3339).
+func cmdWrite(ts *testscript.TestScript, _ bool, args []string) {
+	at, err := time.Parse(time.RFC3339, args[0])
+	ts.Check(err)
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	for i := range n {
+		name := filepath.Join(ts.MkAbs(args[1]), fmt.Sprintf("d%02d", i%20), fmt.Sprintf("f%04d", i))
+		ts.Check(os.MkdirAll(filepath.Dir(name), 0o755))
+		ts.Check(os.WriteFile(name, fmt.Appendf(nil, "%s %d\n", args[3], i), 0o644))
+		ts.Check(os.Chtimes(name, at, at))
 	}
 }
 

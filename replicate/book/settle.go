@@ -75,6 +75,7 @@ func (w *writing) settle(r *index.Record) error {
 		}
 		if v.Conflict {
 			c := index.Conflict{Path: r.Path, Time: w.now, Winner: v.Entry, Loser: r.Theirs, Rule: v.Line}
+			c.Seen.How, c.Seen.Time = r.Noticed.How, r.Noticed.Time
 			if _, err := w.tx.AddConflict(c); err != nil {
 				return err
 			}

@@ -110,8 +110,11 @@ func (d *Desk) Bring(ctx context.Context, fetch *transfer.Fetcher, errands []*Er
 	}
 }
 
+// ErrAway means that only the peer has a content, and it cannot be asked.
+var ErrAway = errors.New("is not connected")
+
 func (d *Desk) away() error {
-	return fmt.Errorf("only %s has the content, and it is not connected", d.Peer)
+	return fmt.Errorf("only %s has the content, and it %w", d.Peer, ErrAway)
 }
 
 // Drop removes what was staged for errands that came to nothing.

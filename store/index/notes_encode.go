@@ -146,7 +146,7 @@ func (c *Conflict) Check() error {
 	if err := checkPath("conflict", c.Path); err != nil {
 		return err
 	}
-	return errors.Join(checkText("rule", c.Rule, MaxRule),
+	return errors.Join(checkText("rule", c.Rule, MaxRule), c.Seen.check(),
 		checkHeldEntry(c.Path, c.Winner), checkHeldEntry(c.Path, c.Loser))
 }
 
@@ -158,6 +158,7 @@ func MarshalConflict(c *Conflict) ([]byte, error) {
 	return Encode(&indexpb.Conflict{
 		Path: []byte(c.Path), Time: c.Time, Winner: EntryToProto(c.Winner),
 		Loser: EntryToProto(c.Loser), Rule: []byte(c.Rule), Kept: c.Kept, Closed: c.Closed,
+		SeenHow: uint32(c.Seen.How), SeenTime: c.Seen.Time,
 	})
 }
 
@@ -176,6 +177,10 @@ func UnmarshalConflict(id uint64, b []byte) (Conflict, error) {
 		return Conflict{}, fmt.Errorf("read conflict %d: loser: %w", id, err)
 	}
 	c := Conflict{ID: id, Path: Path(m.Path), Time: m.Time, Winner: winner, Loser: loser, Rule: string(m.Rule), Kept: m.Kept, Closed: m.Closed}
+	if m.SeenHow > uint32(ByRule) {
+		return Conflict{}, fmt.Errorf("read conflict %d: how %d is unknown", id, m.SeenHow)
+	}
+	c.Seen = Sighting{How: How(m.SeenHow), Time: m.SeenTime}
 	want, err := MarshalConflict(&c)
 	if err := Canonical(b, want, err); err != nil {
 		return Conflict{}, fmt.Errorf("read conflict %d: %w", id, err)

@@ -237,7 +237,8 @@ type Conflict struct {
 	Rule   string // the line of the decision table
 	Kept   uint64 // Kept.ID of the loser; 0: it is kept on the peer
 
-	Closed bool // a person has settled it: kept up by the store, see Entry.Settled
+	Closed bool     // a person has settled it: kept up by the store, see Entry.Settled
+	Seen   Sighting // how the peer noticed its side, if that lost
 }
 
 // Identity tells a share's root from another directory at the same path.

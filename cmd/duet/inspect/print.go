@@ -19,7 +19,7 @@ type Style struct {
 }
 
 // Printer prints the answers to one kind of query, for one share after the
-// other: as text, or as one JSON array of rows (Show, KeptShow: one object; Dump, Log: lines).
+// other: as text, or as one JSON array of rows (Show, KeptShow, ConflictShow: one object; Dump, Log: lines).
 type Printer struct {
 	Kind   Kind
 	Style  Style
@@ -75,7 +75,7 @@ func (p *Printer) Close() error {
 }
 
 func (p *Printer) array() bool {
-	return p.Style.JSON && p.Kind != Show && p.Kind != KeptShow && p.Kind != Dump && p.Kind != Log
+	return p.Style.JSON && p.Kind != Show && p.Kind != KeptShow && p.Kind != ConflictShow && p.Kind != Dump && p.Kind != Log
 }
 
 func (p *Printer) one(line []byte) error {
@@ -131,6 +131,10 @@ func (p *Printer) text(line []byte) (string, error) {
 		return render(line, s, KeptDetail.text)
 	case Conflicts:
 		return render(line, s, Conflict.text)
+	case ConflictShow:
+		return render(line, s, ConflictDetail.text)
+	case Rulings:
+		return render(line, s, Ruling.text)
 	}
 	return "", fmt.Errorf("no text form for %q", p.Kind)
 }

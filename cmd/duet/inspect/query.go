@@ -27,6 +27,9 @@ const (
 	KeptShow   Kind = "kept-show"
 	Log        Kind = "log"
 	Conflicts  Kind = "conflicts"
+
+	ConflictShow Kind = "conflict-show"
+	Rulings      Kind = "rulings"
 )
 
 // Query is one question about one share.
@@ -40,7 +43,7 @@ type Query struct {
 	Window  Window `json:"window,omitzero"`   // KeptLs: which of them; Log: Since and Until
 	From    uint64 `json:"from,omitempty"`    // Log: from this position on
 	Pending bool   `json:"pending,omitempty"` // Ls: only what somebody has to act on
-	All     bool   `json:"all,omitempty"`     // Ls: tombstones, and what only the peer has, too
+	All     bool   `json:"all,omitempty"`     // Ls: tombstones, and what only the peer has, too; Conflicts: those that are closed, too
 	Type    string `json:"type,omitempty"`    // Dump: only rows of this type
 	Self    string `json:"self,omitempty"`    // names of the nodes
 	Peer    string `json:"peer,omitempty"`
@@ -96,6 +99,10 @@ func Run(tx *store.Tx, q Query, file string, w io.Writer) error {
 		err = r.keptShow()
 	case Conflicts:
 		err = r.conflicts()
+	case ConflictShow:
+		err = r.conflictShow()
+	case Rulings:
+		err = r.rulings()
 	default:
 		err = fmt.Errorf("unknown query %q", q.Kind)
 	}
@@ -139,19 +146,4 @@ func (r *run) check() error {
 		}
 	}
 	return r.out.Encode(Checked{Share: r.Share, Done: true, Count: n})
-}
-
-func (r *run) conflicts() error {
-	for c, err := range r.tx.Conflicts() {
-		if err != nil {
-			return err
-		}
-		if c.Closed || !r.want.match(c.Path) {
-			continue
-		}
-		if err := r.out.Encode(r.names.conflict(r.Share, c)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

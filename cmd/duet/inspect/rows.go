@@ -211,7 +211,7 @@ type Kept struct {
 	Share  string `json:"share"`
 	ID     uint64 `json:"id"`
 	Path   string `json:"path"`
-	Reason string `json:"reason"` // overwritten, deleted, conflict, raced, found
+	Reason string `json:"reason"` // overwritten, deleted, conflict, raced, found, resolved
 	By     string `json:"by"`     // whose change displaced it
 	Time   int64  `json:"time_ns"`
 	Entry  *Entry `json:"entry"`
@@ -220,23 +220,6 @@ type Kept struct {
 
 func (n Names) kept(share string, k index.Kept) Kept {
 	return Kept{share, k.ID, k.Path.String(), k.Reason.String(), n.node(k.By), k.Time, n.entry(k.Entry), k.Held}
-}
-
-// Conflict is a row of conflicts.
-type Conflict struct {
-	Share  string `json:"share"`
-	ID     uint64 `json:"id"`
-	Path   string `json:"path"`
-	Time   int64  `json:"time_ns"`
-	Held   bool   `json:"held"` // waits for a person
-	Winner *Entry `json:"winner"`
-	Loser  *Entry `json:"loser"`
-	Rule   string `json:"rule"`
-	Kept   uint64 `json:"kept"` // id of the loser's kept version; 0: it is kept on the peer
-}
-
-func (n Names) conflict(share string, c index.Conflict) Conflict {
-	return Conflict{share, c.ID, c.Path.String(), c.Time, c.Winner == nil, n.entry(c.Winner), n.entry(c.Loser), c.Rule, c.Kept}
 }
 
 // Stats is a row of stats: one for each share.

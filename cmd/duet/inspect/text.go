@@ -228,23 +228,6 @@ func (k Kept) text(s Style) string {
 	return fmt.Sprintf("%5d  %s  %s  %s, %s%s\n", k.ID, when(k.Time), s.path(k.Share, k.Path), what, k.Reason, by)
 }
 
-func (c Conflict) text(s Style) string {
-	line := fmt.Sprintf("%5d  %s  %s", c.ID, when(c.Time), s.path(c.Share, c.Path))
-	if c.Held {
-		return line + "  waits for a person\n"
-	}
-	line += fmt.Sprintf("\n       won:  %s\n       lost: %s", sideText(c.Winner), sideText(c.Loser))
-	if c.Kept != 0 {
-		line += fmt.Sprintf("  (kept version %d: duet kept restore %d)", c.Kept, c.Kept)
-	} else {
-		line += "  (kept on the peer)"
-	}
-	if c.Rule != "" {
-		line += "\n       rule: " + c.Rule
-	}
-	return line + "\n"
-}
-
 func sideText(e *Entry) string {
 	if e == nil {
 		return "-"

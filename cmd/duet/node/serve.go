@@ -68,6 +68,9 @@ func (n *Node) serve() (stop func() error) {
 	answer("POST /v1/kept/restore", n.restoreWindow)
 	mux.HandleFunc("POST /v1/diff", lines(n.diff))
 	mux.HandleFunc("POST /v1/verify", lines(n.verify))
+	mux.HandleFunc("POST /v1/conflicts/resolve", lines(n.resolve))
+	mux.HandleFunc("POST /v1/conflicts/undo", lines(n.takeBack))
+	answer("POST /v1/conflicts/sides", n.sides)
 	for order, f := range orders {
 		answer("POST /v1/"+string(order), func(r *http.Request) (any, error) {
 			u, err := n.unit(r.FormValue("share"))

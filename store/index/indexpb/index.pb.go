@@ -1016,7 +1016,9 @@ type Conflict struct {
 	Loser         *Entry                 `protobuf:"bytes,4,opt,name=loser,proto3" json:"loser,omitempty"`
 	Rule          []byte                 `protobuf:"bytes,5,opt,name=rule,proto3" json:"rule,omitempty"`
 	Kept          uint64                 `protobuf:"varint,6,opt,name=kept,proto3" json:"kept,omitempty"`
-	Closed        bool                   `protobuf:"varint,7,opt,name=closed,proto3" json:"closed,omitempty"` // a person has settled it
+	Closed        bool                   `protobuf:"varint,7,opt,name=closed,proto3" json:"closed,omitempty"`                      // a person has settled it
+	SeenHow       uint32                 `protobuf:"varint,8,opt,name=seen_how,json=seenHow,proto3" json:"seen_how,omitempty"`     // how the peer noticed its side, if that lost
+	SeenTime      int64                  `protobuf:"fixed64,9,opt,name=seen_time,json=seenTime,proto3" json:"seen_time,omitempty"` // ns since 1970, by its clock
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1098,6 +1100,20 @@ func (x *Conflict) GetClosed() bool {
 		return x.Closed
 	}
 	return false
+}
+
+func (x *Conflict) GetSeenHow() uint32 {
+	if x != nil {
+		return x.SeenHow
+	}
+	return 0
+}
+
+func (x *Conflict) GetSeenTime() int64 {
+	if x != nil {
+		return x.SeenTime
+	}
+	return 0
 }
 
 // Ruling is one order of a person by which conflicts were settled; the key is
@@ -1974,7 +1990,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\rR\x06reason\x12\x0e\n" +
 	"\x02by\x18\x04 \x01(\x06R\x02by\x12\x12\n" +
 	"\x04time\x18\x05 \x01(\x10R\x04time\x12\x12\n" +
-	"\x04held\x18\x06 \x01(\fR\x04held\"\xc6\x01\n" +
+	"\x04held\x18\x06 \x01(\fR\x04held\"\xfe\x01\n" +
 	"\bConflict\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\fR\x04path\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x10R\x04time\x12)\n" +
@@ -1982,7 +1998,9 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x05loser\x18\x04 \x01(\v2\x11.duet.index.EntryR\x05loser\x12\x12\n" +
 	"\x04rule\x18\x05 \x01(\fR\x04rule\x12\x12\n" +
 	"\x04kept\x18\x06 \x01(\x04R\x04kept\x12\x16\n" +
-	"\x06closed\x18\a \x01(\bR\x06closed\"F\n" +
+	"\x06closed\x18\a \x01(\bR\x06closed\x12\x19\n" +
+	"\bseen_how\x18\b \x01(\rR\aseenHow\x12\x1b\n" +
+	"\tseen_time\x18\t \x01(\x10R\bseenTime\"F\n" +
 	"\x06Ruling\x12\x12\n" +
 	"\x04time\x18\x01 \x01(\x10R\x04time\x12\x12\n" +
 	"\x04what\x18\x02 \x01(\fR\x04what\x12\x14\n" +
