@@ -166,6 +166,24 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// TestFailures holds the connection against the same contract as the one of
+// the simulator.
+func TestFailures(t *testing.T) {
+	noLeaks(t)
+	around := func(t *testing.T, test func(*testing.T)) { test(t) }
+	linktest.Failures(t, around, func(t *testing.T) linktest.Line {
+		small, large := keys(t)
+		quick := func(o *link.Options) {
+			o.Ping, o.Silence, o.RetryMin = 200*time.Millisecond, 2*time.Second, time.Minute
+		}
+		b := start(t, large, small.Public(), func(o *link.Options) { listening(o); quick(o) })
+		p := newProxy(t, b.Addr())
+		a := start(t, small, large.Public(), func(o *link.Options) { dialling(p.Addr())(o); quick(o) })
+		y := b.Endpoint("images")
+		return linktest.Line{A: next(t, a.Endpoint("images")), B: next(t, y), Break: p.reset, Mute: p.mute}
+	})
+}
+
 func TestManySharesAtOnce(t *testing.T) {
 	noLeaks(t)
 	a, b := pair(t, unchanged)

@@ -13,6 +13,7 @@ type proxy struct {
 	mu     sync.Mutex
 	target net.Addr      // nil: nowhere yet
 	frozen chan struct{} // closed: bytes pass
+	muted  [2]bool       // what the near side sends, and the far side, is lost
 	near   []net.Conn    // of who dialled
 	far    []net.Conn    // of the target
 }
@@ -40,8 +41,8 @@ func newProxy(t *testing.T, target net.Addr) *proxy {
 			p.mu.Lock()
 			p.near, p.far = append(p.near, near), append(p.far, far)
 			p.mu.Unlock()
-			wg.Go(func() { p.pass(far, near) })
-			wg.Go(func() { p.pass(near, far) })
+			wg.Go(func() { p.pass(far, near, 0) })
+			wg.Go(func() { p.pass(near, far, 1) })
 		}
 	})
 	t.Cleanup(func() {
@@ -78,7 +79,7 @@ func (p *proxy) dial() net.Conn {
 func (p *proxy) Addr() net.Addr { return p.listener.Addr() }
 
 // pass copies until either side fails; it closes nothing, as a network does.
-func (p *proxy) pass(to, from net.Conn) {
+func (p *proxy) pass(to, from net.Conn, side int) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
@@ -86,9 +87,12 @@ func (p *proxy) pass(to, from net.Conn) {
 			return
 		}
 		p.mu.Lock()
-		frozen := p.frozen
+		frozen, muted := p.frozen, p.muted[side]
 		p.mu.Unlock()
 		<-frozen
+		if muted {
+			continue
+		}
 		if _, err := to.Write(buf[:n]); err != nil {
 			return
 		}
@@ -110,6 +114,23 @@ func (p *proxy) thaw() {
 	case <-p.frozen:
 	default:
 		close(p.frozen)
+	}
+}
+
+// mute loses what the near side sends, or the far side.
+func (p *proxy) mute(near, far bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.muted = [2]bool{near, far}
+}
+
+// reset ends all connections on both sides.
+func (p *proxy) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range append(p.near, p.far...) {
+		c.(*net.TCPConn).SetLinger(0) //nolint:errcheck // it may have ended
+		c.Close()
 	}
 }
 

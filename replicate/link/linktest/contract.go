@@ -29,6 +29,12 @@ func Contract(t *testing.T, dial func(t *testing.T) (a, b link.Conn)) {
 		{"the end of a connection is no end of stream", testConnClose},
 		{"contexts end waiting", testContexts},
 		{"streams are bounded", testBounds},
+		{"there is room for what nobody has read", testRoom},
+		{"a read does not wait for more", testShortReads},
+		{"streams wait to be accepted", testUnaccepted},
+		{"both sides close at once", testBothClose},
+		{"a refused stream harms no other", testRefused},
+		{"what has arrived can be read", testArrived},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, b := dial(t)
