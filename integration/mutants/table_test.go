@@ -58,6 +58,8 @@ var folders = map[string]string{
 	"diff":      "diff",
 	"recovery":  "recovery",
 	"landing":   "recovery/landing",
+	"compare":   "recovery/compare",
+	"verify":    "recovery/verify",
 	"replicate": "replicate",
 	"book":      "replicate/book",
 	"gauge":     "replicate/gauge",

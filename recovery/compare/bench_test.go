@@ -141,9 +141,9 @@ func BenchmarkCompare(b *testing.B) {
 				s.put(index.Nothing, half)
 			}},
 		} {
-			other := copyOf(b, a)
-			change.do(other)
 			b.Run(fmt.Sprintf("%d/%s", n, change.name), func(b *testing.B) {
+				other := copyOf(b, a)
+				change.do(other)
 				b.ReportAllocs()
 				var most uint64
 				var asks asked
