@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"duet/replicate/link"
 	"duet/scan/vfs"
@@ -26,8 +27,9 @@ const (
 type Options struct {
 	Open    func(ctx context.Context, kind string) (link.Stream, error) // a link.Conn's Open
 	Files   vfs.Files
-	Streams int // default 4, at least 2; the first one carries only small files
-	Syncs   int // files that are fsynced at the same time; default 16
+	Streams int           // default 4, at least 2; the first one carries only small files
+	Syncs   int           // files that are fsynced at the same time; default 16
+	Stall   time.Duration // a stream that owes something and brings nothing for so long is given up; default 1 min
 }
 
 // Fetcher fetches contents over one connection. It may be used from several
@@ -59,6 +61,9 @@ func NewFetcher(o Options) *Fetcher {
 	o.Streams = max(o.Streams, 2)
 	if o.Syncs == 0 {
 		o.Syncs = 16
+	}
+	if o.Stall == 0 {
+		o.Stall = time.Minute
 	}
 	f := &Fetcher{opt: o, syncs: make(chan struct{}, o.Syncs), byHash: make(map[index.Hash]*job)}
 	f.moved = sync.NewCond(&f.mu)

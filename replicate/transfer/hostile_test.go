@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -252,3 +254,80 @@ func TestRequestsAreSentAhead(t *testing.T) {
 	}
 	f.Close()
 }
+
+// A peer that goes silent in the middle of a content costs that content, after a
+// while; one that is only slow does not.
+func TestSilentServer(t *testing.T) {
+	for name, c := range map[string]struct {
+		serve func(s link.Stream, id uint64)
+		want  string
+	}{
+		"silent": {func(s link.Stream, id uint64) {
+			s.Write([]byte{0, 0, 16, 0, 6, 8, byte(id)})
+			silence(s)
+		}, "sent nothing for 1m0s"},
+		"silent from the start": {func(s link.Stream, _ uint64) { silence(s) }, "sent nothing for 1m0s"},
+		"slow": {func(s link.Stream, id uint64) {
+			for i := range 20 {
+				time.Sleep(50 * time.Second)
+				wire.WriteMsg(s, &wire.Piece{ID: id, Data: make([]byte, 1), Last: i == 19})
+			}
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := newTree(t)
+			synctest.Test(t, func(t *testing.T) {
+				here, there := linktest.Pipe()
+				ctx, cancel := context.WithCancel(t.Context())
+				var running sync.WaitGroup
+				running.Go(func() {
+					for {
+						s, err := there.Accept(ctx)
+						if err != nil {
+							return
+						}
+						running.Go(func() {
+							defer s.Close()
+							for {
+								m, err := wire.ReadMsg(s)
+								if err != nil {
+									return
+								}
+								for _, w := range m.(*wire.Fetch).Wants {
+									if w.Path == "fine" {
+										wire.WriteMsg(s, &wire.Piece{ID: w.ID, Data: make([]byte, 4), Last: true})
+									} else {
+										c.serve(s, w.ID)
+									}
+								}
+							}
+						})
+					}
+				})
+				f := transfer.NewFetcher(transfer.Options{Open: here.Open, Files: files})
+				meta := vfs.Meta{Mode: 0o600, UID: -1, GID: -1}
+				var got error
+				fetch := func(path index.Path, size int64) {
+					w := transfer.Want{Path: path, Hash: scan.SumBytes(make([]byte, size)), Size: size, Meta: meta}
+					if err := f.Fetch(ctx, []transfer.Want{w}, func(r transfer.Result) { got = r.Err }); err != nil {
+						t.Error(err)
+					}
+				}
+				if fetch("p", 20); (got == nil) != (c.want == "") || got != nil && !strings.Contains(got.Error(), c.want) {
+					t.Errorf("got %v, want %q", got, c.want)
+				}
+				time.Sleep(time.Hour) // who owes nothing may be silent
+				if fetch("fine", 4); got != nil {
+					t.Errorf("after that: %v", got)
+				}
+				f.Close()
+				cancel()
+				here.Close()
+				running.Wait()
+			})
+		})
+	}
+}
+
+// silence lasts until the other side closes the stream.
+func silence(s link.Stream) { io.Copy(io.Discard, s) }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
+	"time"
 
 	"duet/replicate/link"
 	"duet/replicate/wire"
@@ -28,8 +30,33 @@ type lane struct {
 type flow struct {
 	lane     *lane
 	s        link.Stream
-	asked    []*job // in order, guarded by f.mu
-	recalled bool   // closed by this node: what is left of asked is not to blame
+	asked    []*job      // in order, guarded by f.mu
+	recalled bool        // closed by this node: what is left of asked is not to blame
+	stall    *time.Timer // runs out when nothing has come for too long
+	waiting  atomic.Bool // for something to come
+	stalled  bool        // it did while something was outstanding, guarded by f.mu
+}
+
+// stalls gives a stream up on which the peer owes something and brings nothing:
+// it hangs, or so does the disk that it reads from. Pings go on meanwhile, so
+// the connection does not find out; and what hangs takes the place of others.
+func (w *flow) stalls() {
+	w.lane.f.mu.Lock()
+	defer w.lane.f.mu.Unlock()
+	if len(w.asked) > 0 && w.waiting.Load() {
+		w.stalled = true
+		w.s.Close()
+	}
+}
+
+// Read reads from the stream. It is only here that the peer is waited for: the
+// time that a disk of this host takes is not its fault.
+func (w *flow) Read(p []byte) (int, error) {
+	w.waiting.Store(true)
+	w.stall.Reset(w.lane.f.opt.Stall)
+	n, err := w.s.Read(p)
+	w.waiting.Store(false)
+	return n, err
 }
 
 // recall closes a stream on which something comes that nobody wants any more:
@@ -186,6 +213,7 @@ func (l *lane) ask(jobs []*job) {
 			return
 		}
 		w = &flow{lane: l, s: s}
+		w.stall = time.AfterFunc(f.opt.Stall, w.stalls)
 		f.mu.Lock()
 		l.flow = w
 		f.mu.Unlock()
@@ -205,6 +233,7 @@ func (l *lane) ask(jobs []*job) {
 		fetch.Wants = append(fetch.Wants, wire.Want{ID: j.id, Path: j.path, Hash: j.hash, Size: j.size, Offset: j.got})
 	}
 	broken := l.flow != w
+	w.stall.Reset(f.opt.Stall)
 	f.mu.Unlock()
 	for _, j := range unwanted {
 		l.drop(j, errUnwanted)
@@ -226,15 +255,22 @@ func (w *flow) hear() {
 	stop := context.AfterFunc(w.lane.f.ctx, func() { w.s.Close() })
 	defer stop()
 	err := w.pieces()
+	w.stall.Stop()
 	w.s.Close()
-	if w.lane.f.ctx.Err() != nil {
+	w.lane.f.mu.Lock()
+	stalled := w.stalled
+	w.lane.f.mu.Unlock()
+	switch {
+	case w.lane.f.ctx.Err() != nil:
 		err = errFetcherClosed
+	case stalled:
+		err = fmt.Errorf("fetch contents: the peer was asked for them, and sent nothing for %v: it hangs, or a disk there does", w.lane.f.opt.Stall)
 	}
 	w.end(err)
 }
 
 func (w *flow) pieces() error {
-	r := bufio.NewReaderSize(w.s, 64<<10)
+	r := bufio.NewReaderSize(w, 64<<10)
 	var frame, expanded []byte
 	for {
 		var m wire.Msg
