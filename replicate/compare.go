@@ -39,9 +39,7 @@ func (l *loop) respond(sess *talk.Session, stream link.Stream) {
 				if t.sess == sess {
 					t.asked--
 				}
-				if err != nil && sess.Ctx.Err() == nil {
-					l.log.Warn("answer the peer's questions about the index", "peer", l.s.cfg.PeerName, "error", err)
-				}
+				l.served(sess, "answer the peer's questions about the index", err)
 			}
 		})
 	})

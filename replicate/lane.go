@@ -141,5 +141,8 @@ func (l *loop) problems(ps []scan.Problem, now time.Time) {
 			continue
 		}
 		l.trouble.Scan(p, now)
+		if !p.Skipped {
+			l.shown(p.Path, now)
+		}
 	}
 }

@@ -38,15 +38,16 @@ type loop struct {
 	stopping bool
 	timer    *time.Timer
 
-	root    root
-	notice  notice
-	lane    lane
-	talk    conversation
-	rounds  *rounds.Rounds
-	trouble trouble.Paths
-	keeping keeping
-	open    map[index.Path]bool // directories to shut when all is done, see shut.go
-	verify  verifying
+	root       root
+	notice     notice
+	lane       lane
+	talk       conversation
+	rounds     *rounds.Rounds
+	trouble    trouble.Paths
+	complaints complaints
+	keeping    keeping
+	open       map[index.Path]bool // directories to shut when all is done, see shut.go
+	verify     verifying
 
 	waiters   []waiter
 	lags      gauge.Lags

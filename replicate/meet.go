@@ -168,7 +168,7 @@ func (l *loop) converse(sess *talk.Session, from, live index.Seq) {
 		return nil
 	})
 	l.start(func() func() {
-		src := talk.Source{Book: l.s.book, Files: files}
+		src := talk.Source{Book: l.s.book, Files: files, Strange: l.strange(sess)}
 		sess.Accept(func(stream link.Stream) { l.accepted(sess, stream, src) })
 		return nil
 	})

@@ -130,7 +130,7 @@ func (l *loop) landed(b *rounds.Batch, out []install.Outcome, err error) {
 			l.notice.dirty.Mark(b.Sources[p], false, now)
 		}
 		if !errors.Is(err, rounds.ErrParted) {
-			l.trouble.Fail(p, err, now)
+			l.fails(p, err, now)
 		}
 	}
 	for i := range out {
@@ -158,7 +158,7 @@ func (l *loop) outcome(b *rounds.Batch, o *install.Outcome, now time.Time) {
 	case o.Busy:
 		l.trouble.Fail(o.Path, errBusy, now)
 	case o.Err != nil:
-		l.trouble.Fail(o.Path, o.Err, now)
+		l.fails(o.Path, o.Err, now)
 		l.stuck(o, now)
 	case o.Raced:
 		// Nothing can be done before somebody has looked at it: without a wait,

@@ -228,12 +228,22 @@ func (l *loop) serve(sess *talk.Session, stream link.Stream, src transfer.Source
 				if t.sess == sess {
 					t.serving--
 				}
-				if err != nil && sess.Ctx.Err() == nil {
-					l.log.Debug("serve contents", "error", err)
-				}
+				l.served(sess, "serve contents", err)
 			}
 		})
 	})
+}
+
+// served takes note of the end of a stream that the peer has opened. That it
+// breaks off is its own affair; what no honest peer says on one ends the session.
+func (l *loop) served(sess *talk.Session, what string, err error) {
+	switch {
+	case err == nil || sess.Ctx.Err() != nil:
+	case wire.IsImpossible(err):
+		l.misheard(sess, err)
+	default:
+		l.log.Debug(what, "peer", l.s.cfg.PeerName, "error", err)
+	}
 }
 
 // ear is what the loop does about what a session hears.

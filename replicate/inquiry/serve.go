@@ -68,7 +68,7 @@ func hear(ctx context.Context, s io.Reader, questions chan<- wire.Msg) error {
 		switch m.(type) {
 		case *wire.Compare, *wire.Verify:
 		default:
-			return fmt.Errorf("hear a question: it is a %T", m)
+			return wire.Impossible("hear a question: it is a %T", m)
 		}
 		select {
 		case questions <- m:
@@ -126,7 +126,7 @@ func (v *server) verify(q *wire.Verify) error {
 func (v *server) compare(q *wire.Compare) error {
 	r := rangeOf(q)
 	if err := r.Check(q.Cuts); err != nil {
-		return err
+		return wire.Impossible("hear a question about the index: %v", err)
 	}
 	var err error
 	if q.List {

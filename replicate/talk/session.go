@@ -11,7 +11,6 @@ package talk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -148,7 +147,7 @@ func (sess *Session) Greet(ours *wire.Hello) (*wire.Hello, error) {
 	if err := wire.WriteMsg(stream, ours); err != nil {
 		return nil, fmt.Errorf("say hello: %w", err)
 	}
-	m, err := hearMsg(stream)
+	m, err := wire.ReadMsg(stream)
 	if err != nil {
 		return nil, fmt.Errorf("wait for the peer's hello: %w", err)
 	}
@@ -184,7 +183,7 @@ type Ear struct {
 // knows is the peer's fault.
 func (sess *Session) Read(ear Ear) error {
 	for {
-		m, err := hearMsg(sess.stream)
+		m, err := wire.ReadMsg(sess.stream)
 		if err != nil {
 			return fmt.Errorf("hear the peer: %w", err)
 		}
@@ -214,14 +213,4 @@ func (sess *Session) Read(ear Ear) error {
 			return wire.Impossible("peer sent a %T on the control stream", m)
 		}
 	}
-}
-
-// hearMsg reads a message; one that is none is the peer's fault.
-func hearMsg(stream link.Stream) (wire.Msg, error) {
-	m, err := wire.ReadMsg(stream)
-	var invalid *wire.InvalidError
-	if errors.As(err, &invalid) {
-		return nil, wire.Impossible("%v", err)
-	}
-	return m, err
 }

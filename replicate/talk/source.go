@@ -13,8 +13,9 @@ import (
 // Source is where the peer's requests for contents are answered from. The peer
 // may have what this node announced, and nothing else.
 type Source struct {
-	Book  *book.Book
-	Files vfs.Files
+	Book    *book.Book
+	Files   vfs.Files
+	Strange func(index.Path) // called for what was never announced, from the goroutines that serve; may be nil
 }
 
 // Open finds a content: where the index says it is, if the file is still what
@@ -48,6 +49,9 @@ func (o Source) Open(p index.Path, h index.Hash, size int64) (transfer.Content, 
 		}
 		return nil
 	})
+	if err == nil && r == nil && o.Strange != nil {
+		o.Strange(p)
+	}
 	switch {
 	case err != nil:
 		return nil, err

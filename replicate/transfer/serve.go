@@ -56,10 +56,10 @@ func hearRequests(s io.Reader, requests chan<- *wire.Fetch, quit <-chan struct{}
 		}
 		fetch, ok := m.(*wire.Fetch)
 		if !ok {
-			return fmt.Errorf("hear a request for contents: it is a %T", m)
+			return wire.Impossible("hear a request for contents: it is a %T", m)
 		}
 		if first := fetch.Wants[0].ID; first <= last {
-			return fmt.Errorf("hear a request for contents: want %d after %d", first, last)
+			return wire.Impossible("hear a request for contents: want %d after %d", first, last)
 		}
 		last = fetch.Wants[len(fetch.Wants)-1].ID
 		select {

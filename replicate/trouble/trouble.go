@@ -25,6 +25,10 @@ type Paths struct {
 
 const maxPaths = 10000
 
+// Shown is how often a path has to fail until people are told: before that, it
+// may well be over in a moment.
+const Shown = 3
+
 type hurdle struct {
 	err     error
 	skipped bool // a FIFO or the like: nothing to retry
@@ -179,8 +183,8 @@ func (t *Paths) Next(now time.Time) time.Time {
 func (t *Paths) Report() (ps []report.Problem, skipped, failed int64) {
 	for _, p := range slices.SortedFunc(maps.Keys(t.paths), index.Path.Compare) {
 		h := t.paths[p]
-		if h.install && h.tries < 3 {
-			continue // it may well be over in a moment: the file is just being written here, or there
+		if h.install && h.tries < Shown {
+			continue
 		}
 		if h.skipped {
 			skipped++

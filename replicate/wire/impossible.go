@@ -11,10 +11,12 @@ type impossibleError struct{ text string }
 
 func (e *impossibleError) Error() string { return e.text }
 
-// IsImpossible reports whether err is one of Impossible.
+// IsImpossible reports whether err is one of Impossible, or says that what came
+// in is no message: no honest peer does either.
 func IsImpossible(err error) bool {
 	var p *impossibleError
-	return errors.As(err, &p)
+	var m *InvalidError
+	return errors.As(err, &p) || errors.As(err, &m)
 }
 
 // Impossible makes an error of what the peer cannot have meant.
