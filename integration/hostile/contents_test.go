@@ -2,147 +2,195 @@ package hostile
 
 import (
 	"bytes"
-	"context"
 	"io/fs"
 	"math"
 	"strings"
 	"testing"
 	"time"
 
-	"duet/replicate"
+	"github.com/klauspost/compress/zstd"
+
 	"duet/replicate/wire"
+	"duet/replicate/wire/wirepb"
 	"duet/scan"
 	"duet/store/index"
 )
 
-// Contents that are not what was announced: nothing of them gets into the tree.
+// TestLyingContents sends, one by one, contents that are not what was
+// announced: nothing of them gets into the tree.
 func TestLyingContents(t *testing.T) {
-	big := bytes.Repeat([]byte("0123456789abcdef"), 16<<10) // a piece
-	tests := map[string]struct {
-		size  int64
-		serve func(w wire.Want, answer func(wire.Piece) error) error
-	}{
-		"another content": {100 << 10, func(w wire.Want, answer func(wire.Piece) error) error {
-			return answer(wire.Piece{Data: big[:100<<10], Last: true})
-		}},
-		"too short": {100 << 10, func(w wire.Want, answer func(wire.Piece) error) error {
-			return answer(wire.Piece{Data: big[:10], Last: true})
-		}},
-		"too long": {100 << 10, func(w wire.Want, answer func(wire.Piece) error) error {
-			return answer(wire.Piece{Data: big[:100<<10+1], Last: true})
-		}},
-		"never-ending": {100 << 10, func(w wire.Want, answer func(wire.Piece) error) error {
-			for {
-				if err := answer(wire.Piece{Data: big}); err != nil {
-					return err
-				}
-			}
-		}},
-		"a size of 2^63-1": {math.MaxInt64, nil},
-		"another want": {100 << 10, func(w wire.Want, answer func(wire.Piece) error) error {
-			return answer(wire.Piece{Refusal: 99, Last: true})
-		}},
-		"no zstd": {100 << 10, func(w wire.Want, answer func(wire.Piece) error) error {
-			return answer(wire.Piece{Data: big[:100], Zstd: true, Last: true})
-		}},
-		"silence": {100 << 10, func(w wire.Want, answer func(wire.Piece) error) error {
-			time.Sleep(500 * time.Millisecond)
-			return fs.ErrClosed
-		}},
-		"a refusal that steers a terminal": {100 << 10, func(w wire.Want, answer func(wire.Piece) error) error {
-			return answer(wire.Piece{Refusal: wire.Failed, Last: true, Text: "\x1b[2J\n"})
-		}},
+	v := newVictim(t, setup{})
+	a := newAttacker(v)
+	for _, at := range lyingContents(t) {
+		t.Run(at.name, func(t *testing.T) { at.run(t, a) })
 	}
-	v := newVictim(t, nil)
-	a := newAttacker(t, v.dir, v.addr)
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			a.t, v.t = t, t
-			before := surroundings(t, v.dir)
-			s := a.connect()
-			asked := make(chan bool, 1000)
+	a.in(t)
+}
+
+// lyingContents are attacks by whoever serves what the victim fetches.
+func lyingContents(t testing.TB) (out []attack) {
+	big := bytes.Repeat([]byte("0123456789abcdef"), 16<<10) // a piece
+	const size = 100 << 10
+	lie := func(name string, announced int64, says string, serve server) {
+		file := strings.ReplaceAll(name, " ", "-")
+		out = append(out, attack{name: name, says: says, check: absent(file), serve: serve, do: func(s *session) {
+			asked := make(chan bool, 1)
 			s.serving(func(w wire.Want, answer func(wire.Piece) error) error {
 				select {
 				case asked <- true:
 				default:
 				}
-				if test.serve == nil {
+				if serve == nil {
 					return answer(wire.Piece{Last: true, Refusal: wire.Gone})
 				}
-				return test.serve(w, answer)
+				return serve(w, answer)
 			})
-			file := strings.ReplaceAll(name, " ", "-")
-			e := index.Entry{Kind: index.File, Size: test.size, Hash: scan.SumBytes([]byte(name)), Mode: 0o644, ModTime: 1}
-			must(t, s.tell(s.change(file, e, nil)))
-			s.waitAck()
-			if test.serve != nil {
-				<-asked
+			e := index.Entry{Kind: index.File, Size: announced, Hash: scan.SumBytes([]byte(name)), Mode: 0o644, ModTime: 1}
+			s.tell(s.change(file, e, nil))
+			if serve != nil {
+				select {
+				case <-asked:
+				case <-s.over:
+				case <-time.After(patience):
+				}
 			}
-			must(t, s.tell(s.file("after", name)))
-			until(t, "what comes after", func() bool { return v.read("after") == name })
-			absent(file)(t, v)
-			s.close()
-			a.proves(v)
-			if after := surroundings(t, v.dir); after != before {
-				t.Errorf("outside of the share, there was:\n%s\nand there is:\n%s", before, after)
+		}})
+	}
+	once := func(p wire.Piece) server {
+		return func(_ wire.Want, answer func(wire.Piece) error) error { return answer(p) }
+	}
+	lie("another content", size, "another hash", once(wire.Piece{Data: big[:size], Last: true}))
+	lie("too short", size, "sent 10 of 102400 bytes", once(wire.Piece{Data: big[:10], Last: true}))
+	lie("too long", size, "more than the 102400 bytes", once(wire.Piece{Data: big[:size+1], Last: true}))
+	lie("never-ending", size, "more than the 102400 bytes", func(_ wire.Want, answer func(wire.Piece) error) error {
+		for {
+			if err := answer(wire.Piece{Data: big}); err != nil {
+				return err
 			}
+		}
+	})
+	lie("a size of 2^63-1", math.MaxInt64, "MiB are needed", nil)
+	lie("another want", size, "answers want 4711", once(wire.Piece{ID: 4711, Data: big[:size], Last: true}))
+	lie("a refusal that nobody knows", size, "unknown refusal 99", once(wire.Piece{Refusal: 99, Last: true}))
+	lie("no zstd", size, "expand what the peer sent", once(wire.Piece{Data: big[:100], Zstd: true, Last: true}))
+	lie("a bomb", size, "expand what the peer sent", once(wire.Piece{Data: bomb(t, 256<<20), Zstd: true, Last: true}))
+	lie("a bomb of the announced size", 1<<30, "expand what the peer sent", once(wire.Piece{Data: bomb(t, 1<<30), Zstd: true, Last: true}))
+	lie("hangs up", size, "", func(wire.Want, func(wire.Piece) error) error { return fs.ErrClosed })
+	lie("a refusal that steers a terminal", size, "", once(wire.Piece{Refusal: wire.Failed, Last: true, Text: "\x1b[2J\n\u009b1m"}))
+	out = append(out, attack{name: "becomes a link meanwhile", check: both(still("plain"), absent("turns/x")), do: func(s *session) {
+		s.serving(func(w wire.Want, answer func(wire.Piece) error) error {
+			// What is asked for is a link out of the root by now, and so is its directory.
+			s.tell(s.link("swaps", "../../../../canary/a"), s.link("turns", "../../../../canary"))
+			time.Sleep(20 * time.Millisecond)
+			return answer(wire.Piece{Data: big[:size], Last: true})
 		})
-	}
-	a.t, v.t = t, t
-	if strings.Contains(v.log.String(), "\x1b") {
-		t.Error("the log steers terminals")
-	}
+		e := index.Entry{Kind: index.File, Size: size, Hash: scan.SumBytes(big[:size]), Mode: 0o644, ModTime: 1}
+		s.tell(s.dir("turns"), s.change("swaps", e, nil), s.change("turns/x", e, nil))
+	}})
+	return out
 }
 
-// Requests for what the victim did not announce are refused, whatever they name.
+// bomb is a small thing that becomes n bytes.
+func bomb(t testing.TB, n int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	e, err := zstd.NewWriter(&b, zstd.WithEncoderConcurrency(1))
+	must(t, err)
+	zeros := make([]byte, 1<<20)
+	for ; n > 0; n -= len(zeros) {
+		_, err := e.Write(zeros)
+		must(t, err)
+	}
+	must(t, e.Close())
+	return b.Bytes()
+}
+
+// TestLyingWants asks, one by one, for what the victim did not announce: it is
+// refused, whatever it names.
 func TestLyingWants(t *testing.T) {
-	v := newVictim(t, func(c *replicate.Config) { c.Ignore = []string{"*.tmp"} })
-	a := newAttacker(t, v.dir, v.addr)
-	s := a.connect()
-	secret := scan.SumBytes([]byte("tweet"))
-	own := v.record("plain").Ours
-	wants := []wire.Want{
-		{Path: "out/a", Hash: secret, Size: 5}, {Path: "d/up/a", Hash: secret, Size: 5}, {Path: "canary", Hash: secret, Size: 5},
-		{Path: "held.tmp", Hash: scan.SumBytes([]byte("the victim's own held.tmp")), Size: int64(len("the victim's own held.tmp"))},
-		{Path: "out", Hash: secret, Size: 5}, {Path: "d", Hash: secret, Size: 5}, {Path: ".duet/stage/x", Hash: secret, Size: 5},
-		{Path: "plain", Hash: secret, Size: own.Size}, {Path: "plain", Hash: own.Hash, Size: own.Size + 1},
-		{Path: "plain", Hash: own.Hash, Size: math.MaxInt64, Offset: math.MaxInt64 - 1}, {Path: "never", Hash: own.Hash, Size: own.Size},
+	v := newVictim(t, setup{lines: map[string]string{"ignore": `["*.tmp"]`}})
+	a := newAttacker(v)
+	for _, at := range lyingWants() {
+		t.Run(at.name, func(t *testing.T) { at.run(t, a) })
 	}
-	for i, p := range s.fetch(wants...) {
-		if p.Refusal == wire.None || len(p.Data) > 0 {
-			t.Errorf("%s: the victim gives %q", wants[i].Path, p.Data)
-		}
-	}
-	if p := s.fetch(wire.Want{Path: "plain", Hash: own.Hash, Size: own.Size})[0]; string(p.Data) != "the victim's own plain" {
-		t.Errorf("what it announced: %+v", p)
-	}
-	s.close()
-	a.proves(v)
+	a.in(t)
 }
 
-// Streams by the thousand, of kinds that nobody knows, with half a frame each.
-func TestStreams(t *testing.T) {
-	v := newVictim(t, nil)
-	a := newAttacker(t, v.dir, v.addr)
-	s := a.connect()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	for i := range 1500 {
-		stream, err := s.conn.Open(ctx, []string{"fetch", "control", "shell", "x-11"}[i%4])
-		if err != nil {
-			continue // too many at a time
-		}
-		stream.Write([]byte{0, 15, 255, 255, 5, 1, 2, 3})
-		stream.Close()
+// lyingWants are attacks by whoever fetches from the victim.
+func lyingWants() (out []attack) {
+	secret := scan.SumBytes([]byte("tweet"))
+	held := []byte("the victim's own held.tmp")
+	refused := func(name string, want func(s *session) wire.Want, says string) {
+		out = append(out, attack{name: name, says: says, do: func(s *session) {
+			got, err := s.fetch(want(s))
+			if err != nil {
+				s.a.t.Error(err)
+			}
+			for _, p := range got {
+				if p.Refusal == wire.None || len(p.Data) > 0 {
+					s.a.t.Errorf("the victim gives %q", p.Data)
+				}
+			}
+		}})
 	}
-	must(t, s.tell(s.file("meanwhile", "x")))
-	until(t, "the victim to go on meanwhile", func() bool { return v.read("meanwhile") == "x" })
-	// Half a frame on the stream that counts, and then nothing: the victim
-	// waits, and takes the next connection.
-	sendBytes(s.ctl, 1000, []byte{2, 1, 2, 3})
-	next := make(chan bool)
-	go func() { defer close(next); <-s.over }()
-	s.conn.Close()
-	<-next
-	a.proves(v)
+	fixed := func(w wire.Want) func(*session) wire.Want { return func(*session) wire.Want { return w } }
+	for _, path := range []index.Path{"out/a", "d/up/a", "canary", ".duet/stage/x", "never"} {
+		refused("fetch "+string(path), fixed(wire.Want{Path: path, Hash: secret, Size: 5}), "asks for contents")
+	}
+	refused("fetch what is ignored", fixed(wire.Want{Path: "held.tmp", Hash: scan.SumBytes(held), Size: int64(len(held))}), "asks for contents")
+	refused("fetch a link", fixed(wire.Want{Path: "out", Hash: secret, Size: 5}), "")
+	refused("fetch a directory", fixed(wire.Want{Path: "d", Hash: secret, Size: 5}), "")
+	own := func(change func(w *wire.Want)) func(s *session) wire.Want {
+		return func(s *session) wire.Want {
+			w := wire.Want{Path: "plain", Hash: scan.SumBytes([]byte("the victim's own plain")), Size: 22}
+			change(&w)
+			return w
+		}
+	}
+	refused("fetch with another hash", own(func(w *wire.Want) { w.Hash = secret }), "")
+	refused("fetch more than there is", own(func(w *wire.Want) { w.Size++ }), "")
+	refused("fetch at the end of all offsets", own(func(w *wire.Want) { w.Size, w.Offset = math.MaxInt64, math.MaxInt64-1 }), "")
+	out = append(out, attack{name: "fetch what was announced", do: func(s *session) {
+		got, err := s.fetch(own(func(*wire.Want) {})(s))
+		if err != nil || string(got[0].Data) != "the victim's own plain" {
+			s.a.t.Errorf("%+v, %v", got, err)
+		}
+	}})
+	return append(out, impossibleWants()...)
+}
+
+// impossibleWants are requests that no honest peer would send.
+func impossibleWants() (out []attack) {
+	hash := scan.SumBytes(nil)
+	raw := func(name, ends string, wants ...*wirepb.Want) {
+		out = append(out, attack{name: name, ends: ends, do: func(s *session) {
+			stream, err := s.open("fetch")
+			if err != nil {
+				s.a.t.Error(err)
+				return
+			}
+			sendRaw(stream, wirepb.Kind_FETCH, &wirepb.Fetch{Wants: wants})
+		}})
+	}
+	for path, says := range map[string]string{
+		"..": "component", "../../canary/a": "component", "/etc/passwd": "empty component", "": "empty path", "a\x00": "NUL byte",
+	} {
+		raw("fetch path "+index.Quote(path), says, &wirepb.Want{Id: 1, Path: []byte(path), Hash: hash[:], Size: 1})
+	}
+	raw("fetch nothing", "0 wants")
+	raw("fetch at a negative offset", "offset", &wirepb.Want{Id: 1, Path: []byte("plain"), Hash: hash[:], Size: 1, Offset: -1})
+	raw("fetch a size of -2^63", "size", &wirepb.Want{Id: 1, Path: []byte("plain"), Hash: hash[:], Size: math.MinInt64})
+	raw("fetch beyond the end", "offset", &wirepb.Want{Id: 1, Path: []byte("plain"), Hash: hash[:], Size: 1, Offset: 2})
+	raw("fetch without a hash", "hash of 0 bytes", &wirepb.Want{Id: 1, Path: []byte("plain"), Size: 1})
+	raw("fetch backwards", "after", &wirepb.Want{Id: 2, Path: []byte("plain"), Hash: hash[:], Size: 1}, &wirepb.Want{Id: 1, Path: []byte("plain"), Hash: hash[:], Size: 1})
+	out = append(out, attack{name: "a hello on a fetch stream", ends: "Hello", do: func(s *session) {
+		if stream, err := s.open("fetch"); err == nil {
+			wire.WriteMsg(stream, s.hello())
+		}
+	}}, attack{name: "a frame of 4 GiB on a fetch stream", ends: "frame of 4294967295 bytes", do: func(s *session) {
+		if stream, err := s.open("fetch"); err == nil {
+			sendBytes(stream, math.MaxUint32, []byte{5})
+		}
+	}})
+	return out
 }

@@ -5,9 +5,7 @@ import (
 	"os"
 	"testing"
 
-	"duet/replicate"
 	"duet/replicate/wire/wirepb"
-	"duet/store/index"
 )
 
 // However a peer goes about it, it does not get rid of more than max_delete
@@ -15,42 +13,41 @@ import (
 // wants a file.
 func TestDeletesEverything(t *testing.T) {
 	const dirs, files = 20, 12
-	gone := index.Entry{Kind: index.Gone}
-	tests := map[string]func(v *victim, s *session, d int) []*wirepb.Change{
-		"tombstones": func(v *victim, s *session, d int) []*wirepb.Change {
+	tests := map[string]func(s *session, d int) []*wirepb.Change{
+		"tombstones": func(s *session, d int) []*wirepb.Change {
 			dir := fmt.Sprintf("many%02d", d)
-			return changes(s.change(dir, knowing(v, dir, gone), nil))
+			return changes(s.gone(dir))
 		},
-		"files in place of directories": func(v *victim, s *session, d int) []*wirepb.Change {
+		"files in place of directories": func(s *session, d int) []*wirepb.Change {
 			dir := fmt.Sprintf("many%02d", d)
-			return changes(s.change(dir, knowing(v, dir, fileOf("evil")), []byte("evil")))
+			return changes(s.change(dir, s.a.knowing(dir, fileOf("evil")), []byte("evil")))
 		},
 	}
 	for name, last := range tests {
 		t.Run(name, func(t *testing.T) {
-			v := newVictim(t, func(c *replicate.Config) {
+			v := newVictim(t, setup{files: func(root string) {
 				for d := range dirs {
-					must(t, os.MkdirAll(fmt.Sprintf("%s/many%02d", c.Path, d), 0o755))
+					must(t, os.MkdirAll(fmt.Sprintf("%s/many%02d", root, d), 0o755))
 					for f := range files {
-						must(t, os.WriteFile(fmt.Sprintf("%s/many%02d/%d", c.Path, d, f), []byte("x"), 0o644))
+						must(t, os.WriteFile(fmt.Sprintf("%s/many%02d/%d", root, d, f), []byte("x"), 0o644))
 					}
 				}
-			})
-			a := newAttacker(t, v.dir, v.addr)
+			}})
+			a := newAttacker(v)
 			s := a.connect()
 			var all []*wirepb.Change
 			for d := range dirs {
 				for f := range files {
 					path := fmt.Sprintf("many%02d/%d", d, f)
-					all = append(all, s.change(path, knowing(v, path, gone), nil))
+					all = append(all, s.gone(path))
 				}
-				all = append(all, last(v, s, d)...)
+				all = append(all, last(s, d)...)
 			}
 			must(t, s.tell(all...))
 			s.waitAck()
-			until(t, "the deletes to wait", func() bool { return v.bad.Status().Waiting != nil })
+			until(t, "the deletes to wait", func() bool { return v.status("bad").Waiting != nil })
 			s.close()
-			a.proves(v)
+			a.proves()
 			for d := range dirs {
 				for f := range files {
 					if v.read(fmt.Sprintf("many%02d/%d", d, f)) != "x" {

@@ -37,23 +37,24 @@ func TestHellos(t *testing.T) {
 		{"remembers the last of all epochs", func(h *wire.Hello) { h.HeardEpoch = math.MaxUint64 }, "remembers epoch"},
 		{"remembers an epoch of tomorrow", func(h *wire.Hello) { h.HeardEpoch += 86400 << 32 }, "older than one that the peer has heard"},
 	}
-	v := newVictim(t, nil)
-	a := newAttacker(t, v.dir, v.addr)
+	v := newVictim(t, setup{})
+	a := newAttacker(v)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			a.t, v.t = t, t
-			was := v.record("plain").Ours
+			a.in(t)
+			was := v.own("plain")
 			for !says(t, v, a, test.change, test.says) {
 			}
-			a.proves(v)
+			a.proves()
 			still("plain", "d/one", "d/e/three")(t, v)
-			is := v.record("plain").Ours
-			if o := was.Version.Compare(is.Version); len(is.Version) != 1 || is.Version[0].Epoch < was.Version[0].Epoch {
-				t.Errorf("version of plain is %v, was %v: %v", is.Version, was.Version, o)
+			is := v.own("plain")
+			if o := was.Compare(is); len(is) != 1 || is[0].Epoch < was[0].Epoch {
+				t.Errorf("version of plain is %v, was %v: %v", is, was, o)
 			}
+			v.untouched()
 		})
 	}
-	a.t, v.t = t, t
+	a.in(t)
 }
 
 // says sends one hello and reports whether the log then says what it must. It
@@ -62,13 +63,13 @@ func TestHellos(t *testing.T) {
 func says(t *testing.T, v *victim, a *attacker, change func(*wire.Hello), what string) bool {
 	t.Helper()
 	const later = "the next try is in"
-	logged := len(v.log.String())
+	logged := len(v.log(0))
 	s := a.dial()
 	defer s.close()
 	h := s.hello()
 	change(h)
 	sendHello(t, s, h)
-	said := func(text string) bool { return strings.Contains(v.log.String()[logged:], text) }
+	said := func(text string) bool { return len(grep(v.log(logged), `"peer":"mallory"`, text)) > 0 }
 	until(t, "the log to say "+what, func() bool { return said(what) || said(later) })
 	if !said(what) {
 		return false
@@ -89,35 +90,29 @@ func TestRulesThatTakeLong(t *testing.T) {
 		"classes": {strings.Repeat("[a-z]*", 10000) + "!"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := newVictim(t, nil)
-			a := newAttacker(t, v.dir, v.addr)
+			v := newVictim(t, setup{})
+			a := newAttacker(v)
 			s := a.dial()
 			h := s.hello()
 			h.Ignore = lines
 			sendHello(t, s, h)
 			began := time.Now()
 			must(t, s.tell(s.file(strings.Repeat("a", 255), "x"), s.file(deep, "x"), s.file("after", "x")))
-			until(t, "the victim to be done with it", func() bool { return v.bad.Status().Heard >= uint64(s.pos) || s.isOver() })
+			until(t, "the victim to be done with it", func() bool { return v.status("bad").Heard >= uint64(s.pos) || s.isOver() })
 			t.Logf("%d rules, %d bytes: %v", len(lines), len(lines[0]), time.Since(began).Round(time.Millisecond))
 			s.close()
-			a.proves(v)
+			a.proves()
 		})
 	}
-}
-
-func manyRules(line string) (out []string) {
-	for range min(1000, 65000/len(line)) {
-		out = append(out, line)
-	}
-	return out
 }
 
 // A peer that comes with a new past each time costs a pass over the index each
 // time. That may take a part of the victim's time, not all of it.
 func TestNewPastEachTime(t *testing.T) {
-	v := newVictim(t, nil)
-	a := newAttacker(t, v.dir, v.addr)
-	was := v.bad.Status().Epoch
+	v := newVictim(t, setup{})
+	a := newAttacker(v)
+	was := v.status("bad").Epoch
+	a.connect().close()
 	for i := range 30 {
 		s := a.dial()
 		h := s.hello()
@@ -128,22 +123,22 @@ func TestNewPastEachTime(t *testing.T) {
 		s.close()
 	}
 	a.epoch += 1 << 32
-	a.proves(v)
-	if n := strings.Count(v.log.String(), "histories do not fit"); n > 40 {
+	a.proves()
+	if n := strings.Count(v.log(0), "histories do not fit"); n > 40 {
 		t.Errorf("%d lines of log", n)
 	}
-	if v.bad.Status().Epoch == was {
+	if v.status("bad").Epoch == was {
 		t.Error("the victim has the epoch that it had: nothing was tried")
 	}
-	if st := v.bad.Status(); st.State == report.Failed {
+	if st := v.status("bad"); st.State == report.Failed {
 		t.Error(st.Reason)
 	}
 }
 
 // A peer that does nothing but connect does not fill the log.
 func TestConnectsAgainAndAgain(t *testing.T) {
-	v := newVictim(t, nil)
-	a := newAttacker(t, v.dir, v.addr)
+	v := newVictim(t, setup{})
+	a := newAttacker(v)
 	for range 200 {
 		select {
 		case conn := <-a.endpoint.Conns():
@@ -156,10 +151,17 @@ func TestConnectsAgainAndAgain(t *testing.T) {
 			t.Fatal("cannot connect")
 		}
 	}
-	if n := strings.Count(v.log.grep("has to wait for a minute"), "\n"); n != 0 || !strings.Contains(v.log.String(), "has to wait for a minute") {
-		t.Errorf("said %d times more than once", n)
+	if n := len(grep(v.log(0), `"share":"bad"`, "has to wait for a minute")); n != 1 {
+		t.Errorf("said %d times that the peer has to wait", n)
 	}
-	if n := strings.Count(v.log.grep("connected to peer"), "\n"); n > 130*2 {
+	if n := len(grep(v.log(0), `"share":"bad"`, "connected to peer")); n > 130*2 {
 		t.Errorf("%d sessions in the log", n)
 	}
+}
+
+func manyRules(line string) (out []string) {
+	for range min(1000, 65000/len(line)) {
+		out = append(out, line)
+	}
+	return out
 }

@@ -10,12 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"duet/integration/rig"
 	"duet/replicate/wire/wirepb"
 	"duet/store/index"
 )
 
-// TestRandom sends what comes to mind, from a seed that DUET_SEED can give
-// again: paths, kinds and numbers that are each a little wrong or not at all.
+// TestRandom does what comes to mind, from a seed that DUET_SEED can give
+// again: every single attack of the other tests, in no order and several in one
+// session, between changes that are each a little wrong or not at all.
 func TestRandom(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("DUET_SEED"); s != "" {
@@ -25,39 +27,50 @@ func TestRandom(t *testing.T) {
 	}
 	t.Logf("DUET_SEED=%d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	v := newVictim(t, nil)
-	a := newAttacker(t, v.dir, v.addr)
-	before := surroundings(t, v.dir)
-	for range 40 {
+	v := newVictim(t, setup{})
+	a := newAttacker(v)
+	all := everyAttack(t)
+	for range rig.Size(40, 100) {
 		s := a.connect()
-		for range 1 + r.IntN(5) {
-			var cs []*wirepb.Change
-			for range 1 + r.IntN(8) {
-				cs = append(cs, randomChange(r, v, s))
+		var done []string
+		for range 1 + r.IntN(6) {
+			if r.IntN(3) == 0 {
+				at := pick(r, all...)
+				done = append(done, at.name)
+				s.serving(at.serve)
+				at.do(s)
+			} else {
+				var cs []*wirepb.Change
+				for range 1 + r.IntN(8) {
+					cs = append(cs, randomChange(r, s))
+				}
+				s.tell(cs...)
 			}
-			if s.tell(cs...) != nil {
+			if s.isOver() {
 				break
 			}
 		}
-		until(t, "the victim to hear or to hang up", func() bool {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return s.acked >= s.pos || s.isOver()
-		})
+		until(t, fmt.Sprintf("the victim to hear or to hang up after %q", done), func() bool { return s.heardOut() || s.isOver() })
 		s.close()
+		v.untouched()
 	}
-	a.proves(v)
-	if after := surroundings(t, v.dir); after != before {
-		t.Errorf("outside of the share, there was:\n%s\nand there is:\n%s", before, after)
+	a.proves()
+}
+
+// everyAttack is all that the other tests do one by one.
+func everyAttack(t testing.TB) (all []attack) {
+	all = append(all, impossible()...)
+	all = append(all, lyingContents(t)...)
+	all = append(all, lyingWants()...)
+	for _, in := range append(append(intrusions(), intoHolding()...), metadata()...) {
+		all = append(all, in.attack())
 	}
-	if lines := v.log.grep("panic"); lines != "" {
-		t.Error(lines)
-	}
+	return all
 }
 
 func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 
-func randomChange(r *rand.Rand, v *victim, s *session) *wirepb.Change {
+func randomChange(r *rand.Rand, s *session) *wirepb.Change {
 	names := []string{"plain", "d", "one", "e", "out", "up", "a", "b", "x", "after", ".duet-bad", "kept", "deep"}
 	if r.IntN(20) == 0 {
 		names = append(names, "..", "", ".", "a\x00", strings.Repeat("z", 256))
@@ -81,8 +94,8 @@ func randomChange(r *rand.Rand, v *victim, s *session) *wirepb.Change {
 	case 4:
 		e.Hash[r.IntN(32)] ^= byte(r.IntN(2))
 	}
-	if _, err := index.ParsePath(path); err == nil && r.IntN(2) == 0 {
-		e = knowing(v, path, e)
+	if r.IntN(2) == 0 {
+		e = s.a.knowing(path, e)
 	}
 	if r.IntN(4) == 0 {
 		e.Over = index.Version{{Epoch: index.Epoch(r.Uint64()), Seq: index.Seq(r.Uint64() | 1)}}

@@ -8,40 +8,63 @@ import (
 	"duet/store/index"
 )
 
-// attack is one thing that a peer must not do. If the victim has to end the
-// session for it, says is what its log has to say of that.
+// attack is one thing that a peer must not do, or that must come to nothing.
 type attack struct {
-	name string
-	do   func(v *victim, s *session)
-	says string
+	name  string
+	do    func(s *session) // once both have said hello
+	serve server           // how contents are answered meanwhile; nil: they are gone
+	// If the victim has to end the session for it, ends is what its log has to
+	// say of that; if it only has to tell, that is says.
+	ends, says string
+	// check is what must have come of it, or not, once the victim has nothing
+	// left to do.
+	check func(t *testing.T, v *victim)
 }
 
-func TestImpossible(t *testing.T) {
-	v := newVictim(t, nil)
-	a := newAttacker(t, v.dir, v.addr)
-	for _, at := range impossible() {
-		t.Run(at.name, func(t *testing.T) {
-			before := surroundings(t, v.dir)
-			a.t, v.t = t, t
-			logged := len(v.log.String())
-			s := a.connect()
-			at.do(v, s)
-			s.waitOver()
-			var line string
-			until(t, "the log to say "+at.says, func() bool {
-				line = v.log.String()[logged:]
-				return strings.Contains(line, at.says)
-			})
-			if !strings.Contains(line, "mallory") {
-				t.Errorf("the log does not say who did it: %s", line)
-			}
-			a.proves(v)
-			if after := surroundings(t, v.dir); after != before {
-				t.Errorf("outside of the share, there was:\n%s\nand there is:\n%s", before, after)
-			}
+// run does one attack, and then checks what must hold after every one.
+func (at attack) run(t *testing.T, a *attacker) {
+	v := a.v
+	a.in(t)
+	logged := len(v.log(0))
+	s := a.connect()
+	s.serving(at.serve)
+	at.do(s)
+	if at.ends != "" {
+		s.waitOver()
+	} else {
+		s.waitAck()
+		// What comes later is installed: by then the victim has had its look
+		// at what came before.
+		must(t, s.tell(s.file("after", at.name)))
+		until(t, "what comes after", func() bool { return v.read("after") == at.name })
+	}
+	if what := at.ends + at.says; what != "" {
+		until(t, "the log to say that mallory did it, and "+what, func() bool {
+			return len(grep(v.log(logged), `"peer":"mallory"`, what)) > 0
 		})
 	}
-	a.t, v.t = t, t
+	if at.check != nil {
+		at.check(t, v)
+	}
+	s.close()
+	a.proves()
+	v.untouched()
+	if at.ends == "" {
+		if lines := grep(v.log(logged), `"level":"ERROR"`); len(lines) > 0 {
+			t.Errorf("%.1000s", lines[0])
+		}
+	}
+}
+
+// TestImpossible sends, one by one, messages that no honest peer would send:
+// each ends the session.
+func TestImpossible(t *testing.T) {
+	v := newVictim(t, setup{})
+	a := newAttacker(v)
+	for _, at := range impossible() {
+		t.Run(at.name, func(t *testing.T) { at.run(t, a) })
+	}
+	a.in(t)
 }
 
 func impossible() []attack {
@@ -53,16 +76,16 @@ func impossible() []attack {
 	}
 	var out []attack
 	for p, says := range paths {
-		out = append(out, attack{"path " + index.Quote(p[:min(len(p), 12)]), func(_ *victim, s *session) {
+		out = append(out, attack{name: "path " + index.Quote(p[:min(len(p), 12)]), ends: says, do: func(s *session) {
 			s.tell(s.file(p, "x"))
-		}, says})
+		}})
 	}
 	entry := func(name, says string, change func(*wirepb.Change)) {
-		out = append(out, attack{name, func(_ *victim, s *session) {
+		out = append(out, attack{name: name, ends: says, do: func(s *session) {
 			c := s.file("x", "x")
 			change(c)
 			s.tell(c)
-		}, says})
+		}})
 	}
 	entry("size of 2^63", "out of range", func(c *wirepb.Change) { c.Entry.Size = 1 << 63; c.Content = nil })
 	entry("size of 2^64-1", "out of range", func(c *wirepb.Change) { c.Entry.Size = 1<<64 - 1; c.Content = nil })

@@ -1,28 +1,42 @@
 package hostile
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
-	"sort"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"duet/replicate"
-	"duet/replicate/link"
+	"golang.org/x/sys/unix"
+
+	"duet/cmd/duet/node"
+	"duet/integration/rig"
 	"duet/replicate/report"
 	"duet/store"
 	"duet/store/index"
 )
 
-const patience = 20 * time.Second
+// patience is how long to wait for what has to come. DUET_PATIENCE makes it
+// shorter where a failure is expected.
+var patience = func() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv("DUET_PATIENCE")); err == nil {
+		return d
+	}
+	return 60 * time.Second
+}()
+
+// mostMiB is what a victim may take, whatever is done to it.
+const mostMiB = 400
+
+// mostLog is how many bytes an attack may bring into the log.
+const mostLog = 2 << 20
+
+func TestMain(m *testing.M) { rig.Main(m) }
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -41,172 +55,128 @@ func until(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// logbook keeps what a node logs.
-type logbook struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logbook) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logbook) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-// grep returns the lines that have word in them.
-func (b *logbook) grep(word string) string {
-	var out []string
-	for line := range strings.SplitSeq(b.String(), "\n") {
-		if strings.Contains(line, word) {
-			out = append(out, line)
-		}
-	}
-	return strings.Join(out, "\n")
-}
-
-// victim is a node with two shares; the peer misbehaves on the one named bad.
+// victim is a daemon whose peer misbehaves on the share named bad.
 type victim struct {
-	t         testing.TB
-	dir       string // holds the nodes' folders, and canaries
-	log       *logbook
-	addr      string
-	bad, good *replicate.Share
-	end       context.CancelFunc
-	running   sync.WaitGroup
+	*rig.Node
+	t      testing.TB
+	dir    string    // holds both nodes' folders, and canaries
+	peer   *rig.Node // the attacker's key and the honest share's files
+	client *node.Client
+	watch  *watch
+	around string // what was around the shares at the start
+	honest *honest
 }
 
-// root is where the victim has a share; a holding area is beside it.
-func (v *victim) root(share string) string { return filepath.Join(v.dir, "victim", share, "tree") }
-
-func (v *victim) at(name string) string { return filepath.Join(v.root("bad"), name) }
-
-func nodeKey(dir, name string) (*link.Key, error) {
-	return link.LoadOrCreateKey(filepath.Join(dir, name+".key"), name)
+// setup is how a victim differs from the usual one.
+type setup struct {
+	lines rig.Lines         // of the share named bad, at the victim
+	files func(root string) // makes more files there, before the start
+	mount string            // of what size the root is a filesystem of its own: then the holding area is inside
 }
 
-// configFor is what node name has of a share, with the node peer.
-func configFor(dir, share, name, peer string, log io.Writer) (replicate.Config, *link.Key, *link.Key, error) {
-	mine, err := nodeKey(dir, name)
-	if err != nil {
-		return replicate.Config{}, nil, nil, err
-	}
-	theirs, err := nodeKey(dir, peer)
-	if err != nil {
-		return replicate.Config{}, nil, nil, err
-	}
-	root := filepath.Join(dir, name, share, "tree")
-	cfg := replicate.Config{
-		Name: share, Path: root, NodeName: name, PeerName: peer,
-		Node: link.NodeID(mine.Public()), Peer: link.NodeID(theirs.Public()),
-		File: filepath.Join(dir, name, share, "index.db"), Version: "test", Rescan: -1,
-		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelInfo})),
-	}
-	return cfg, mine, theirs, os.MkdirAll(root, 0o755)
-}
-
-// listen opens the victim's shares and serves them until ctx ends.
-func listen(ctx context.Context, dir string, log io.Writer, change func(*replicate.Config)) (v *victim, err error) {
-	v = &victim{dir: dir}
-	var hub *link.Hub
-	for _, p := range []**replicate.Share{&v.bad, &v.good} {
-		name := map[bool]string{true: "bad", false: "good"}[p == &v.bad]
-		cfg, mine, theirs, err := configFor(dir, name, "victim", "mallory", log)
-		if err != nil {
-			return nil, err
-		}
-		if change != nil && name == "bad" {
-			change(&cfg)
-		}
-		if *p, err = replicate.Open(cfg); err != nil {
-			return nil, err
-		}
-		if hub == nil {
-			if hub, err = link.NewHub(link.Options{Key: mine, Peer: theirs.Public(), PeerName: "mallory", Listen: "127.0.0.1:0", Log: cfg.Log}); err != nil {
-				return nil, err
-			}
-		}
-		endpoint, share := hub.Endpoint(name), *p
-		v.running.Go(func() { share.Run(ctx, endpoint) })
-	}
-	v.running.Go(func() { hub.Run(ctx) })
-	v.addr = hub.Addr().String()
-	return v, nil
-}
+// at is the place of a path of the share named bad.
+func (v *victim) at(name string) string { return filepath.Join(v.Root("bad"), name) }
 
 // newVictim starts a victim whose bad share has some files, in a place with
 // canaries.
-func newVictim(t testing.TB, change func(*replicate.Config)) *victim {
+func newVictim(t testing.TB, s setup) *victim {
 	t.Helper()
-	dir := t.TempDir()
-	write := func(name, content string) {
-		must(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
-		must(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644))
+	o := rig.Options{Shares: []string{"bad", "good"}, Names: [2]string{"victim", "mallory"}}
+	p := rig.NewPair(t, o)
+	v := &victim{Node: p.A, t: t, dir: filepath.Dir(p.A.Dir), peer: p.B}
+	lines := rig.Lines{}
+	for key, value := range s.lines {
+		lines[key] = value
 	}
-	for _, name := range []string{"canary/a", "canary/deep/b", "victim/canary", "victim/bad/canary"} {
-		write(name, "tweet")
+	o.Only = map[string][2]rig.Lines{"bad": {lines}}
+	p.Configure(o)
+	if s.mount != "" {
+		v.mount(s.mount)
 	}
-	for _, name := range []string{"plain", "d/one", "d/two", "d/e/three", "held.tmp", "sub/held.tmp"} {
-		write("victim/bad/tree/"+name, "the victim's own "+name)
+	v.populate()
+	if s.files != nil {
+		s.files(v.Root("bad"))
 	}
-	must(t, os.Symlink(filepath.Join(dir, "canary"), filepath.Join(dir, "victim/bad/tree/out")))
-	must(t, os.Symlink("../../../../canary", filepath.Join(dir, "victim/bad/tree/d/up")))
-	log := &logbook{}
-	ctx, cancel := context.WithCancel(context.Background())
-	v, err := listen(ctx, dir, log, change)
-	if err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	v.t, v.log, v.end = t, log, cancel
-	t.Cleanup(v.stop)
-	until(t, "the first scan", func() bool { return v.bad.Status().State == report.Disconnected })
+	v.Start()
+	t.Cleanup(v.end)
+	var err error
+	v.client, err = node.Dial(v.State)
+	must(t, err)
+	until(t, "the first scan", func() bool { return v.status("bad").State == report.Disconnected })
+	v.lookOut()
+	v.honest = startHonest(v)
 	return v
 }
 
-// stop ends the victim in an orderly way and checks what it leaves.
-func (v *victim) stop() {
-	v.end()
-	v.running.Wait()
-	for _, s := range []*replicate.Share{v.bad, v.good} {
-		checkIndex(v.t, s)
-		if err := s.Close(); err != nil {
-			v.t.Error(err)
-		}
-	}
-	if v.t.Failed() {
-		log := v.log.String()
-		v.t.Logf("the victim's log:\n%s", log[max(0, len(log)-8000):])
-	}
-}
-
-func checkIndex(t testing.TB, s *replicate.Share) {
-	t.Helper()
-	err := s.View(func(tx *store.Tx) error {
-		for err := range store.Check(tx, store.CheckOptions{}) {
-			t.Errorf("index of %s: %v", s.Name(), err)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
-}
-
-// record is what the victim knows of a path; nil for nothing.
-func (v *victim) record(name string) *index.Record {
+// mount gives the share a filesystem of its own. Like all that this process
+// mounts it is in a namespace that ends with it.
+func (v *victim) mount(size string) {
 	v.t.Helper()
-	var r *index.Record
-	must(v.t, v.bad.View(func(tx *store.Tx) (err error) {
-		r, err = tx.Get(index.Path(name))
-		return err
-	}))
-	return r
+	rig.NeedMount(v.t)
+	root := v.Root("bad")
+	must(v.t, unix.Mount("tmpfs", root, "tmpfs", 0, "size="+size))
+	v.t.Cleanup(func() { must(v.t, unix.Unmount(root, unix.MNT_DETACH)) })
+}
+
+// populate writes the files of the share, and the canaries.
+func (v *victim) populate() {
+	v.t.Helper()
+	write := func(path, content string) {
+		must(v.t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(v.t, os.WriteFile(path, []byte(content), 0o644))
+	}
+	for _, name := range []string{"canary/a", "canary/deep/b", "victim/canary", "victim/files/bad/canary"} {
+		write(filepath.Join(v.dir, name), "tweet")
+	}
+	for _, name := range []string{"plain", "d/one", "d/two", "d/e/three", "held.tmp", "sub/held.tmp"} {
+		write(v.at(name), "the victim's own "+name)
+	}
+	must(v.t, os.Symlink(filepath.Join(v.dir, "canary"), v.at("out")))
+	must(v.t, os.Symlink(strings.Repeat("../", 5)+"canary", v.at("d/up")))
+	if _, err := os.Stat(v.at("d/up/a")); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// lookOut begins to watch what is around the shares.
+func (v *victim) lookOut() {
+	v.t.Helper()
+	v.around = v.surroundings()
+	v.watch = newWatch(v.t)
+	v.watch.add(v.dir, changesOnly)
+	v.watch.add(v.Dir, changesOnly, "log")
+	v.watch.add(filepath.Join(v.Dir, "files"), changesOnly)
+	v.watch.add(filepath.Join(v.Dir, "files/bad"), changesOnly, "root", ".duet-bad")
+	v.watch.add(filepath.Join(v.Dir, "files/good"), changesOnly, "root", ".duet-good")
+	for _, dir := range []string{"canary", "canary/deep"} {
+		v.watch.add(filepath.Join(v.dir, dir), anything)
+	}
+}
+
+// untouched checks that nothing outside of the roots and holding areas was
+// touched so far.
+func (v *victim) untouched() {
+	v.t.Helper()
+	if touched := v.watch.touched(); len(touched) > 0 {
+		v.t.Errorf("touched outside of the share:\n  %s", strings.Join(touched, "\n  "))
+	}
+	if now := v.surroundings(); now != v.around {
+		v.t.Errorf("outside of the share, there was:\n%s\nand there is:\n%s", v.around, now)
+	}
+	v.watch.touched() // by our own look
+}
+
+func (v *victim) status(share string) report.Status {
+	v.t.Helper()
+	st, err := v.client.Status(context.Background())
+	must(v.t, err)
+	for _, sh := range st.Shares {
+		if sh.Name == share {
+			return sh
+		}
+	}
+	v.t.Fatalf("there is no share %s", share)
+	return report.Status{}
 }
 
 // read returns what the victim has at a path, "" if that is no file.
@@ -215,36 +185,108 @@ func (v *victim) read(name string) string {
 	return string(b)
 }
 
-// surroundings is everything that a peer must not be able to change, in words:
-// all but what is in the roots, the holding areas and the indexes.
-func surroundings(t testing.TB, dir string) string {
-	t.Helper()
-	var lines []string
-	must(t, filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if base := d.Name(); base == "tree" || strings.HasPrefix(base, ".duet") || base == "mallory" {
-			return fs.SkipDir
-		}
-		info, err := d.Info()
-		if err != nil || strings.HasSuffix(name, ".db") {
-			return err
-		}
-		line := fmt.Sprintf("%s %v", name, info.Mode())
-		if strings.Contains(name, "canary") { // the others have indexes and holding areas come and go in them
-			line += fmt.Sprint(" ", info.ModTime().UnixNano())
-		}
-		if info.Mode().IsRegular() {
-			b, err := os.ReadFile(name)
-			if err != nil {
-				return err
+// log returns what the victim has logged, from a byte on.
+func (v *victim) log(from int) string {
+	v.t.Helper()
+	b, err := os.ReadFile(v.Log)
+	must(v.t, err)
+	return string(b[min(from, len(b)):])
+}
+
+// grep returns the lines of a text that have all words in them.
+func grep(text string, words ...string) (out []string) {
+lines:
+	for line := range strings.SplitSeq(text, "\n") {
+		for _, word := range words {
+			if !strings.Contains(line, word) {
+				continue lines
 			}
-			line += fmt.Sprintf(" %q", b)
 		}
-		lines = append(lines, line)
+		out = append(out, line)
+	}
+	return out
+}
+
+// peak is the most memory that the victim has had, in MiB.
+func (v *victim) peak() int {
+	v.t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", v.Pid()))
+	must(v.t, err)
+	_, rest, _ := strings.Cut(string(b), "VmHWM:")
+	kib, err := strconv.Atoi(strings.Fields(rest)[0])
+	must(v.t, err)
+	return kib >> 10
+}
+
+// own is what the victim's index says of its own state of a path; nil for nothing.
+func (v *victim) own(name string) (version index.Version) {
+	v.t.Helper()
+	var row struct {
+		Ours *struct {
+			Version []struct {
+				Epoch string `json:"epoch"`
+				Seq   uint64 `json:"seq"`
+			} `json:"version"`
+		} `json:"ours"`
+	}
+	must(v.t, json.Unmarshal([]byte(v.Must("index", "show", "bad:"+name, "--json")), &row))
+	if row.Ours == nil {
 		return nil
-	}))
-	sort.Strings(lines)
-	return strings.Join(lines, "\n")
+	}
+	for _, c := range row.Ours.Version {
+		epoch, err := strconv.ParseUint(c.Epoch, 16, 64)
+		must(v.t, err)
+		version = append(version, index.Counter{Epoch: index.Epoch(epoch), Seq: index.Seq(c.Seq)})
+	}
+	return version
+}
+
+// end checks what must hold after everything, and ends the victim.
+func (v *victim) end() {
+	if v.honest != nil {
+		v.honest.end()
+	}
+	if !v.Running() {
+		v.t.Errorf("the victim has died\n%s", v.LogTail(100))
+		return
+	}
+	v.prints()
+	v.untouched()
+	must(v.t, unix.Close(v.watch.fd))
+	peak := v.peak()
+	v.t.Logf("memory of the victim: peak of %d MiB", peak)
+	if peak > mostMiB && os.Getenv("DUET_RACE") != "1" {
+		v.t.Errorf("the victim took %d MiB, more than %d", peak, mostMiB)
+	}
+	v.Stop()
+	for _, share := range v.Shares {
+		v.t.Helper()
+		v.sound(share)
+	}
+	log := v.log(0)
+	if len(log) > mostLog {
+		v.t.Errorf("%d bytes of log", len(log))
+	}
+	for _, word := range []string{"internal error", "panic"} {
+		if lines := grep(log, word); len(lines) > 0 {
+			v.t.Errorf("in the log: %.4000s", lines[0])
+		}
+	}
+	if v.t.Failed() {
+		v.t.Logf("the victim's log ends with:\n%s", log[max(0, len(log)-8000):])
+	}
+}
+
+// sound checks the index that the victim leaves.
+func (v *victim) sound(share string) {
+	v.t.Helper()
+	st, err := store.Open(filepath.Join(v.State, "shares", share+".db"), store.Options{ReadOnly: true, Share: share})
+	must(v.t, err)
+	err = st.View(func(tx *store.Tx) error {
+		for err := range store.Check(tx, store.CheckOptions{}) {
+			v.t.Errorf("index of %s: %v", share, err)
+		}
+		return nil
+	})
+	must(v.t, errors.Join(err, st.Close()))
 }

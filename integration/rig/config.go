@@ -17,6 +17,7 @@ type Options struct {
 	Top     map[string]string   // lines of the top level
 	Both    bool                // both listen and both dial
 	User    *User               // who runs the daemons; nil: who runs the test
+	Names   [2]string           // default: a and b
 	Hosts   [2]string           // where a and b listen; default: 127.0.0.1
 	Wrap    [2][]string         // words before the command line of a's and b's daemon
 	NoPeers bool                // leave the peers' keys out: for what must then be refused

@@ -27,7 +27,10 @@ func NewPair(t testing.TB, o Options) *Pair {
 	}
 	dir := Dir(t)
 	p := &Pair{t: t, opts: o}
-	for side, name := range []string{"a", "b"} {
+	for side, name := range o.Names {
+		if name == "" {
+			name = [2]string{"a", "b"}[side]
+		}
 		n := &Node{Name: name, Dir: filepath.Join(dir, name), Shares: o.Shares, Wrap: o.Wrap[side], User: o.User, t: t, binary: Binary(t)}
 		n.State = filepath.Join(n.Dir, "state")
 		n.Config = filepath.Join(n.Dir, "duet.yaml")
