@@ -204,8 +204,8 @@ func (l *loop) hearJob(now time.Time) func() func() {
 	if len(t.inbox) == 0 {
 		return l.ackJob(now)
 	}
-	sess, msgs, hold, acked := t.sess, t.inbox, t.held, t.acked
-	t.inbox = nil
+	sess, hold, acked := t.sess, t.held, t.acked
+	msgs := t.hearable()
 	return func() func() {
 		var out book.Heard
 		err := room.ForIndex(l.s.st.Path())
@@ -221,10 +221,27 @@ func (l *loop) hearJob(now time.Time) func() func() {
 				l.misheard(sess, err)
 				return
 			}
-			t.saved = acked
+			t.saved = out.Acked
 			l.heard(out)
 		}
 	}
+}
+
+// maxHearable bounds the changes of the peer's that one transaction commits. Each
+// may dirty several pages of the index, all of which are in memory until then.
+const maxHearable = wire.MaxChanges
+
+// hearable takes from the inbox what is to be committed together.
+func (t *conversation) hearable() (msgs []*wire.Changes) {
+	n := 0
+	for i, m := range t.inbox {
+		if n += len(m.Changes); i > 0 && n > maxHearable {
+			msgs, t.inbox = t.inbox[:i:i], t.inbox[i:]
+			return msgs
+		}
+	}
+	msgs, t.inbox = t.inbox, nil
+	return msgs
 }
 
 // ackJob commits how far the peer heard us if nothing else brings that about
@@ -236,9 +253,9 @@ func (l *loop) ackJob(now time.Time) func() func() {
 	}
 	acked := t.acked
 	return func() func() {
-		_, err := l.s.book.Hear(nil, acked, l.s.now().UnixNano(), false)
+		out, err := l.s.book.Hear(nil, acked, l.s.now().UnixNano(), false)
 		return func() {
-			t.saved = max(t.saved, acked)
+			t.saved = max(t.saved, out.Acked)
 			if err != nil && t.sess != nil {
 				l.misheard(t.sess, err)
 			}

@@ -9,6 +9,7 @@ import (
 // Heard is what became of what the peer said.
 type Heard struct {
 	Through index.Seq
+	Acked   index.Seq    // how far the peer's acknowledgement has been dealt with
 	Agreed  []index.Path // paths that the peer is known to have as we do
 	Noted   bool         // our journal has grown
 }
@@ -39,7 +40,7 @@ func (b *Book) Hear(msgs []*wire.Changes, acked index.Seq, now int64, hold bool)
 			}
 			w.meta.Heard, w.meta.PeerRun = m.Through, m.Run
 		}
-		out.Through, out.Noted = w.meta.Heard, tx.Head() != head
+		out.Through, out.Acked, out.Noted = w.meta.Heard, w.meta.Acked, tx.Head() != head
 		return tx.PutMeta(w.meta)
 	})
 	return out, err
@@ -100,8 +101,16 @@ func (w *writing) forget(r *index.Record) error {
 	return w.tx.Delete(r.Path)
 }
 
+// What one transaction deals with of an acknowledgement. A peer may first
+// acknowledge nothing for long, and then a million tombstones at once; what a
+// transaction changes is in memory until it ends.
+const (
+	ackLooks = 20_000          // records
+	ackDrops = wire.MaxChanges // of them dropped
+)
+
 // ack takes note of how far the peer has heard us, and drops the tombstones
-// that waited for that.
+// that waited for that: as many as a transaction should.
 func (w *writing) ack(through index.Seq) error {
 	if head := w.tx.Head(); through > head {
 		return wire.Impossible("peer acknowledges position %d, our journal ends at %d", through, head)
@@ -109,20 +118,30 @@ func (w *writing) ack(through index.Seq) error {
 	if through <= w.meta.Acked {
 		return nil
 	}
-	from := w.meta.Acked
+	counts, err := w.tx.Counts()
+	if err != nil {
+		return err
+	}
+	from, upto := w.meta.Acked, through
 	w.meta.Acked = through
 	var served []index.Path
+	looked := 0
 	for r, err := range w.tx.Since(from) {
 		if err != nil {
 			return err
 		}
-		if r.Pos > through {
+		if r.Pos > through || counts.Tombstones == 0 {
+			break
+		}
+		if looked++; looked > ackLooks || len(served) == ackDrops {
+			upto = r.Pos - 1
 			break
 		}
 		if w.forgettable(r) {
 			served = append(served, r.Path)
 		}
 	}
+	w.meta.Acked = upto
 	for _, p := range served {
 		if err := w.tx.Delete(p); err != nil {
 			return err
