@@ -44,12 +44,11 @@ func (l *loop) choose(now time.Time) {
 // retry reports whether the back-off of an install is over, and forgets those
 // that have become pointless.
 func (l *loop) retry(now time.Time) bool {
-	due := l.trouble.DueInstalls(now)
-	if len(due) == 0 || !l.mayAct() {
+	if !l.mayAct() {
 		return false
 	}
 	again := false
-	for _, p := range due {
+	for _, p := range l.trouble.DueInstalls(now) {
 		r, err := l.s.book.Get(p)
 		if err == nil && (r == nil || r.Next != index.Take) {
 			l.trouble.Clear(p)

@@ -38,6 +38,7 @@ type hurdle struct {
 	since   time.Time
 	next    time.Time
 	tries   int
+	said    time.Time // when DueInstalls last named it
 }
 
 // Scan notes a path that could not be looked at.
@@ -90,7 +91,7 @@ func (t *Paths) note(p index.Path, err error, now time.Time) *hurdle {
 		h = &hurdle{since: now}
 		t.paths[p] = h
 	}
-	h.err = err
+	h.err, h.said = err, time.Time{}
 	h.tries++
 	h.next = now.Add(Backoff(h.tries))
 	return h
@@ -156,11 +157,14 @@ func (t *Paths) Due(now time.Time) map[index.Path]bool {
 	return out
 }
 
-// DueInstalls returns the paths whose installation is to be tried again.
+// DueInstalls returns the paths whose installation is to be tried again. Each is
+// named once, and again only when it could have failed once more by then: there
+// may be thousands, and it takes a walk to come to them.
 func (t *Paths) DueInstalls(now time.Time) []index.Path {
 	var out []index.Path
 	for p, h := range t.paths {
-		if h.install && !h.next.After(now) {
+		if h.install && !h.next.After(now) && (h.said.Before(h.next) || now.Sub(h.said) >= Backoff(h.tries)) {
+			h.said = now
 			out = append(out, p)
 		}
 	}

@@ -48,6 +48,9 @@ func TestBackOff(t *testing.T) {
 		if ps.Waits("f", now) || len(ps.DueInstalls(now)) != 1 {
 			t.Errorf("not tried again after %v", wait)
 		}
+		if len(ps.DueInstalls(now.Add(wait/4))) != 0 || len(ps.DueInstalls(now.Add(2*wait))) != 1 {
+			t.Error("that it is due is to be said once, and again if nothing comes of it")
+		}
 		wait = min(2*wait, time.Minute)
 	}
 	ps.Clear("f")
