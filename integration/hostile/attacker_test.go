@@ -37,7 +37,7 @@ type attacker struct {
 
 func newAttacker(v *victim) *attacker {
 	v.t.Helper()
-	hub, cfg := newHub(v)
+	hub, cfg := newHub(v, time.Millisecond)
 	a := &attacker{
 		t: v.t, v: v, endpoint: hub.Endpoint("bad"), node: cfg.Node,
 		epoch: index.Epoch(time.Now().Unix()) << 32,
@@ -129,6 +129,13 @@ func (a *attacker) hears(m *wire.Changes) {
 		}
 	}
 	a.heard, a.run = m.Through, m.Run
+}
+
+// told is how far the victim has told what it has.
+func (a *attacker) told() index.Seq {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.heard
 }
 
 // of is what the victim has said of a path; nil for nothing.

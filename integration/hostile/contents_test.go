@@ -124,11 +124,11 @@ func lyingWants() (out []attack) {
 		out = append(out, attack{name: name, says: says, do: func(s *session) {
 			got, err := s.fetch(want(s))
 			if err != nil {
-				s.a.t.Error(err)
+				s.fault("%v", err)
 			}
 			for _, p := range got {
 				if p.Refusal == wire.None || len(p.Data) > 0 {
-					s.a.t.Errorf("the victim gives %q", p.Data)
+					s.fault("the victim gives %q", p.Data)
 				}
 			}
 		}})
@@ -153,7 +153,7 @@ func lyingWants() (out []attack) {
 	out = append(out, attack{name: "fetch what was announced", do: func(s *session) {
 		got, err := s.fetch(own(func(*wire.Want) {})(s))
 		if err != nil || string(got[0].Data) != "the victim's own plain" {
-			s.a.t.Errorf("%+v, %v", got, err)
+			s.fault("%+v, %v", got, err)
 		}
 	}})
 	return append(out, impossibleWants()...)
@@ -166,7 +166,7 @@ func impossibleWants() (out []attack) {
 		out = append(out, attack{name: name, ends: ends, do: func(s *session) {
 			stream, err := s.open("fetch")
 			if err != nil {
-				s.a.t.Error(err)
+				s.fault("%v", err)
 				return
 			}
 			sendRaw(stream, wirepb.Kind_FETCH, &wirepb.Fetch{Wants: wants})

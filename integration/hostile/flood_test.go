@@ -51,7 +51,7 @@ func TestFlood(t *testing.T) {
 // hundred thousand times, in full size two million.
 func TestTinyChanges(t *testing.T) {
 	changes := rig.Size(200_000, 2_000_000)
-	v := newVictim(t, setup{lines: rig.Lines{"keep": "{age: off, versions: 3, size: off}", "journal": "{age: off, size: 16MiB}"}})
+	v := newVictim(t, setup{lines: rig.Lines{"keep": "{age: off, versions: 3, size: off}", "journal": "{age: off, size: 16MiB}", "min_free": "off"}})
 	a := newAttacker(v)
 	s := a.connect()
 	began := time.Now()
@@ -67,6 +67,28 @@ func TestTinyChanges(t *testing.T) {
 		return s.file(path, string(content[:i%10]))
 	})
 	t.Logf("%d changes in %v: peak of %d MiB", changes, time.Since(began).Round(time.Millisecond), v.peak())
+	s.close()
+	a.proves()
+}
+
+// TestTombstones tells of deletes of paths that never were, acknowledges nothing
+// that the victim says of them, and then everything at once.
+func TestTombstones(t *testing.T) {
+	paths := rig.Size(200_000, 500_000)
+	v := newVictim(t, setup{})
+	a := newAttacker(v)
+	s := a.connect()
+	order := rand.New(rand.NewPCG(3, 4)).Perm(paths)
+	flood(t, s, paths, func(i int) *wirepb.Change {
+		return s.change(fmt.Sprintf("%d/%d", order[i]%1000, order[i]), index.Entry{Kind: index.Gone}, nil)
+	})
+	before := v.peak()
+	until(t, "the victim to tell that it has them", func() bool { return uint64(a.told()) >= v.status("bad").Head })
+	must(t, sendRaw(s.ctl, wirepb.Kind_ACK, &wirepb.Ack{Heard: uint64(a.told())}))
+	until(t, "the tombstones to be dropped", func() bool {
+		return strings.Contains(v.Must("index", "stats", "--share", "bad", "--json"), `"tombstones":0,`)
+	})
+	t.Logf("peak of %d MiB, %d before the acknowledgement", v.peak(), before)
 	s.close()
 	a.proves()
 }

@@ -28,7 +28,7 @@ type honest struct {
 
 // newHub is the attacker's side of the link: it has the key that the victim
 // trusts.
-func newHub(v *victim) (*link.Hub, replicate.Config) {
+func newHub(v *victim, retry time.Duration) (*link.Hub, replicate.Config) {
 	v.t.Helper()
 	mine, err := link.LoadKey(filepath.Join(v.peer.State, "node_key"))
 	must(v.t, err)
@@ -36,7 +36,7 @@ func newHub(v *victim) (*link.Hub, replicate.Config) {
 	must(v.t, err)
 	hub, err := link.NewHub(link.Options{
 		Key: mine, Peer: theirs, PeerName: "victim", Address: v.Listen,
-		RetryMin: time.Millisecond, RetryMax: 20 * time.Millisecond,
+		RetryMin: retry, RetryMax: 20 * retry,
 	})
 	must(v.t, err)
 	return hub, replicate.Config{
@@ -50,7 +50,7 @@ func newHub(v *victim) (*link.Hub, replicate.Config) {
 // again, and to wait for them on the other.
 func startHonest(v *victim) *honest {
 	v.t.Helper()
-	hub, cfg := newHub(v)
+	hub, cfg := newHub(v, time.Millisecond)
 	share, err := replicate.Open(cfg)
 	must(v.t, err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -32,6 +32,7 @@ func TestRandom(t *testing.T) {
 	all := everyAttack(t)
 	for range rig.Size(40, 100) {
 		s := a.connect()
+		s.random = true
 		var done []string
 		for range 1 + r.IntN(6) {
 			if r.IntN(3) == 0 {

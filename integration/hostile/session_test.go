@@ -28,6 +28,8 @@ type session struct {
 	pos    index.Seq // the last one told
 	over   chan struct{}
 
+	random bool // other attacks came before: what one brings says nothing
+
 	mu     sync.Mutex
 	acked  index.Seq
 	serve  server
@@ -182,6 +184,14 @@ func (s *session) isOver() bool {
 func (s *session) close() {
 	s.conn.Close()
 	<-s.over
+}
+
+// fault fails the test, unless attacks come at random.
+func (s *session) fault(format string, args ...any) {
+	s.a.t.Helper()
+	if !s.random {
+		s.a.t.Errorf(format, args...)
+	}
 }
 
 // open opens a stream.

@@ -132,7 +132,7 @@ func TestConnections(t *testing.T) {
 	a := newAttacker(v)
 	var hubs sync.WaitGroup
 	for range 8 {
-		hub, _ := newHub(v)
+		hub, _ := newHub(v, 200*time.Millisecond)
 		hubs.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()

@@ -47,7 +47,7 @@ func (n *Node) writeConfig(t testing.TB, o Options, side int, peer *Node) {
 	b.WriteString("shares:\n")
 	for _, share := range n.Shares {
 		fmt.Fprintf(&b, "  - name: %s\n    path: %q\n", share, n.Root(share))
-		if o.Share["keep"] == "" && o.Share["min_free"] == "" {
+		if o.Share["keep"] == "" && o.Share["min_free"] == "" && o.Only[share][side]["keep"] == "" {
 			b.WriteString("    keep: {age: off, versions: off, size: off}\n    min_free: off\n    journal: {age: off, size: off}\n") // evidence stays
 		}
 		for key, value := range o.Share {
