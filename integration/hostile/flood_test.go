@@ -13,12 +13,12 @@ import (
 	"duet/store/index"
 )
 
-// TestFlood tells the victim of hundreds of thousands of paths, in full size
-// two million, in no order, that it can do nothing with: the directories are
+// TestFlood tells the victim of tens of thousands of paths, in full size half a
+// million, in no order, that it can do nothing with: the directories are
 // missing, the contents come along but are of no use, or are asked for and
 // never come.
 func TestFlood(t *testing.T) {
-	paths := rig.Size(200_000, 2_000_000)
+	paths := rig.Size(50_000, 500_000)
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
 	s := a.connect()
@@ -39,18 +39,18 @@ func TestFlood(t *testing.T) {
 		e.Hash, e.Size = scan.SumBytes([]byte(fmt.Sprint(i))), 1<<40+int64(i)
 		return s.change(fmt.Sprintf("%s=%d", long, i), e, nil)
 	})
-	t.Logf("%d paths in %v: peak of %d MiB", paths, time.Since(began).Round(time.Millisecond), v.peak())
+	t.Logf("%d paths in %v: peak of %d MiB", paths, time.Since(began).Round(time.Millisecond), v.memory.peak())
 	began = time.Now()
 	must(t, s.tell(s.file("after", "the flood")))
 	until(t, "what comes after", func() bool { return v.read("after") == "the flood" })
-	t.Logf("a file after them in %v: peak of %d MiB", time.Since(began).Round(time.Millisecond), v.peak())
+	t.Logf("a file after them in %v: peak of %d MiB", time.Since(began).Round(time.Millisecond), v.memory.peak())
 	s.close()
 }
 
-// TestTinyChanges changes a few paths again and again, each time a little: two
-// hundred thousand times, in full size two million.
+// TestTinyChanges changes a few paths again and again, each time a little: a
+// hundred thousand times, in full size one and a half million.
 func TestTinyChanges(t *testing.T) {
-	changes := rig.Size(200_000, 2_000_000)
+	changes := rig.Size(100_000, 1_500_000)
 	v := newVictim(t, setup{lines: rig.Lines{"keep": "{age: off, versions: 3, size: off}", "journal": "{age: off, size: 16MiB}", "min_free": "off"}})
 	a := newAttacker(v)
 	s := a.connect()
@@ -66,7 +66,7 @@ func TestTinyChanges(t *testing.T) {
 		}
 		return s.file(path, string(content[:i%10]))
 	})
-	t.Logf("%d changes in %v: peak of %d MiB", changes, time.Since(began).Round(time.Millisecond), v.peak())
+	t.Logf("%d changes in %v: peak of %d MiB", changes, time.Since(began).Round(time.Millisecond), v.memory.peak())
 	s.close()
 	a.proves()
 }
@@ -74,7 +74,7 @@ func TestTinyChanges(t *testing.T) {
 // TestTombstones tells of deletes of paths that never were, acknowledges nothing
 // that the victim says of them, and then everything at once.
 func TestTombstones(t *testing.T) {
-	paths := rig.Size(200_000, 500_000)
+	paths := rig.Size(50_000, 300_000)
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
 	s := a.connect()
@@ -82,13 +82,13 @@ func TestTombstones(t *testing.T) {
 	flood(t, s, paths, func(i int) *wirepb.Change {
 		return s.change(fmt.Sprintf("%d/%d", order[i]%1000, order[i]), index.Entry{Kind: index.Gone}, nil)
 	})
-	before := v.peak()
+	before := v.memory.peak()
 	until(t, "the victim to tell that it has them", func() bool { return uint64(a.told()) >= v.status("bad").Head })
 	must(t, sendRaw(s.ctl, wirepb.Kind_ACK, &wirepb.Ack{Heard: uint64(a.told())}))
 	until(t, "the tombstones to be dropped", func() bool {
 		return strings.Contains(v.Must("index", "stats", "--share", "bad", "--json"), `"tombstones":0,`)
 	})
-	t.Logf("peak of %d MiB, %d before the acknowledgement", v.peak(), before)
+	t.Logf("peak of %d MiB, %d before the acknowledgement", v.memory.peak(), before)
 	s.close()
 	a.proves()
 }

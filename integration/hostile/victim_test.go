@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -31,7 +30,7 @@ var patience = func() time.Duration {
 }()
 
 // mostMiB is what a victim may take, whatever is done to it.
-const mostMiB = 400
+const mostMiB = 256
 
 // mostLog is how many bytes an attack may bring into the log.
 const mostLog = 2 << 20
@@ -65,6 +64,7 @@ type victim struct {
 	watch  *watch
 	around string // what was around the shares at the start
 	honest *honest
+	memory *memory
 }
 
 // setup is how a victim differs from the usual one.
@@ -98,6 +98,7 @@ func newVictim(t testing.TB, s setup) *victim {
 		s.files(v.Root("bad"))
 	}
 	v.Start()
+	v.memory = follow(v.Pid())
 	t.Cleanup(v.end)
 	var err error
 	v.client, err = node.Dial(v.State)
@@ -207,17 +208,6 @@ lines:
 	return out
 }
 
-// peak is the most memory that the victim has had, in MiB.
-func (v *victim) peak() int {
-	v.t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", v.Pid()))
-	must(v.t, err)
-	_, rest, _ := strings.Cut(string(b), "VmHWM:")
-	kib, err := strconv.Atoi(strings.Fields(rest)[0])
-	must(v.t, err)
-	return kib >> 10
-}
-
 // own is what the victim's index says of its own state of a path; nil for nothing.
 func (v *victim) own(name string) (version index.Version) {
 	v.t.Helper()
@@ -247,14 +237,16 @@ func (v *victim) end() {
 		v.honest.end()
 	}
 	if !v.Running() {
+		v.memory.end()
 		v.t.Errorf("the victim has died\n%s", v.LogTail(100))
 		return
 	}
 	v.prints()
 	v.untouched()
 	must(v.t, unix.Close(v.watch.fd))
-	peak := v.peak()
-	v.t.Logf("memory of the victim: peak of %d MiB", peak)
+	v.memory.end()
+	peak := v.memory.peak()
+	v.t.Logf("memory of the victim: peak of %d MiB, %d with mapped files", peak, v.memory.mapped())
 	if peak > mostMiB && os.Getenv("DUET_RACE") != "1" {
 		v.t.Errorf("the victim took %d MiB, more than %d", peak, mostMiB)
 	}
