@@ -84,8 +84,17 @@ func (tx *Tx) AllKept() iter.Seq2[index.Kept, error] { return tx.KeptFrom(0) }
 
 // KeptFrom is AllKept from one number on.
 func (tx *Tx) KeptFrom(id uint64) iter.Seq2[index.Kept, error] {
+	return tx.keptAmong(tx.ascend(keptBucket, idKey(id)))
+}
+
+// KeptBack is AllKept from the newest to the oldest; it is only for a View.
+func (tx *Tx) KeptBack() iter.Seq2[index.Kept, error] {
+	return tx.keptAmong(tx.descend(keptBucket, nil))
+}
+
+func (tx *Tx) keptAmong(values iter.Seq2[[]byte, []byte]) iter.Seq2[index.Kept, error] {
 	return func(yield func(index.Kept, error) bool) {
-		for key, v := range tx.ascend(keptBucket, idKey(id)) {
+		for key, v := range values {
 			id, err := tx.parseID(keptBucket, key)
 			var k index.Kept
 			if err == nil {

@@ -14,12 +14,7 @@ import (
 // them has a key in the mention bucket; only the path itself has none while its
 // record points at the event.
 
-// mentionKey is like keptPathKey: the events that mention one path lie together.
-func mentionKey(p index.Path, pos index.Seq) []byte {
-	return binary.BigEndian.AppendUint64(mentionPrefix(p), uint64(pos))
-}
-
-func mentionPrefix(p index.Path) []byte { return append(p.Key(), 0, 0) }
+func mentionKey(p index.Path, pos index.Seq) []byte { return pathKey(p, uint64(pos)) }
 
 // mentionPos is the position in a key, 0 if it is none.
 func mentionPos(k []byte) index.Seq {
@@ -121,12 +116,8 @@ func (tx *Tx) History(p index.Path) iter.Seq2[index.Event, error] {
 			return
 		}
 		var at []index.Seq
-		prefix := mentionPrefix(p)
-		for k := range tx.ascend(mentionBucket, prefix) {
-			if !bytes.HasPrefix(k, prefix) {
-				break
-			}
-			at = append(at, mentionPos(k))
+		for pos := range tx.idsOf(mentionBucket, p) {
+			at = append(at, index.Seq(pos))
 		}
 		if r != nil && r.Pos > 0 {
 			at = append(at, r.Pos) // nothing newer is of p, but it may have been moved from since

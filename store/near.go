@@ -27,24 +27,51 @@ func (tx *Tx) Named(leaf string, limit, look int) ([]index.Path, error) {
 	return out, nil
 }
 
-// Sibling returns the next thing directly inside dir that has a record, behind
-// after; dir itself stands for the beginning. It steps over what is below.
-// Root: there is none.
-func (tx *Tx) Sibling(dir, after index.Path) (index.Path, error) {
-	prefix := dir.Key()
+// Inside yields what is directly inside dir and begins with prefix, at most
+// limit paths.
+func (tx *Tx) Inside(dir index.Path, prefix string, limit int) ([]index.Path, error) {
+	return tx.inside(recordBucket, dir, prefix, limit)
+}
+
+// KeptInside is Inside for what there are kept versions of.
+func (tx *Tx) KeptInside(dir index.Path, prefix string, limit int) ([]index.Path, error) {
+	return tx.inside(keptPathBucket, dir, prefix, limit)
+}
+
+// MentionedInside is Inside for what the journal mentions and the index may not
+// have any more; what was only ever created is not among it.
+func (tx *Tx) MentionedInside(dir index.Path, prefix string, limit int) ([]index.Path, error) {
+	return tx.inside(mentionBucket, dir, prefix, limit)
+}
+
+// inside steps over what is below each path that it finds.
+func (tx *Tx) inside(bucket []byte, dir index.Path, prefix string, limit int) ([]index.Path, error) {
+	begin := dir.Key()
 	if dir != index.Root {
-		prefix = append(prefix, 0)
+		begin = append(begin, 0)
 	}
-	seek := prefix
-	if after != dir {
-		seek = append(after.Key(), 1) // a NUL begins what is below it
-	}
-	for k := range tx.ascend(recordBucket, seek) {
-		if !bytes.HasPrefix(k, prefix) {
+	want := append(bytes.Clone(begin), prefix...)
+	var out []index.Path
+	for seek := want; len(out) < limit; {
+		var found []byte
+		for k := range tx.ascend(bucket, seek) {
+			found = k
 			break
 		}
-		name, _, _ := bytes.Cut(k[len(prefix):], []byte{0})
-		return tx.parsePathKey(append(bytes.Clone(prefix), name...))
+		if !bytes.HasPrefix(found, want) || found == nil {
+			break
+		}
+		name, _, _ := bytes.Cut(found[len(begin):], []byte{0})
+		if len(name) == 0 { // a key of dir itself that goes on with something else
+			seek = append(bytes.Clone(begin), 1)
+			continue
+		}
+		p, err := tx.parsePathKey(append(bytes.Clone(begin), name...))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+		seek = append(p.Key(), 1) // a NUL begins what is below it
 	}
-	return index.Root, nil
+	return out, nil
 }

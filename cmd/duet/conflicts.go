@@ -22,8 +22,9 @@ Without a command this lists them, as 'duet conflicts ls' does.`,
   duet conflicts resolve --take ours images:logo.png
   duet conflicts resolve --take tgt-b --path 'images:2026/**' --dry-run
   duet conflicts undo --last`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: ls.RunE,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completePaths(""),
+		RunE:              ls.RunE,
 	}
 	cmd.Flags().AddFlagSet(ls.Flags())
 	cmd.AddCommand(ls, a.conflictsShowCmd(), a.conflictsDiffCmd(), a.conflictsResolveCmd(), a.conflictsUndoCmd())
@@ -37,8 +38,9 @@ func (a *app) conflictsLsCmd() *cobra.Command {
 		Short: "List conflicts, and where the losers are kept",
 		Long: `List the paths that both sides had changed to different things, until a person has
 settled them: who won, by which rule, and where the loser is kept; or that they wait.`,
-		Example: "  duet conflicts ls\n  duet conflicts ls '2026/**' --share images --json\n  duet conflicts ls --all",
-		Args:    cobra.MaximumNArgs(1),
+		Example:           "  duet conflicts ls\n  duet conflicts ls '2026/**' --share images --json\n  duet conflicts ls --all",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completePaths(""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sum, err := a.print(cmd.Context(), in, first(args))
 			if err == nil && sum.Rows == 0 && !a.json {
@@ -60,8 +62,9 @@ func (a *app) conflictsShowCmd() *cobra.Command {
 		Long: `Show both sides of the conflict of a path: what each node had, when and how that was
 noticed, by which rule it was settled, where the loser is kept, what is there now, and
 what can be done.`,
-		Example: "  duet conflicts show logo.png\n  duet conflicts show images:logo.png --json",
-		Args:    cobra.ExactArgs(1),
+		Example:           "  duet conflicts show logo.png\n  duet conflicts show images:logo.png --json",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completePaths(""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, err := a.print(cmd.Context(), in, args[0])
 			return err

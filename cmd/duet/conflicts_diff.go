@@ -26,8 +26,9 @@ func (a *app) conflictsDiffCmd() *cobra.Command {
 to 4 MiB as a unified diff, from what this node had (-) to what the peer had (+); of
 anything else their sizes and hashes. What is not here is asked from the peer. The daemon
 must be running.`,
-		Example: "  duet conflicts diff index.html\n  duet conflicts diff images:index.html | less",
-		Args:    cobra.ExactArgs(1),
+		Example:           "  duet conflicts diff index.html\n  duet conflicts diff images:index.html | less",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completePaths(""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.conflictDiff(cmd.Context(), share, args[0])
 		},

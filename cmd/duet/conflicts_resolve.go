@@ -45,6 +45,8 @@ daemon must be running.`,
 		Example: `  duet conflicts resolve --take ours logo.png
   duet conflicts resolve --take newest --path 'images:2026/**' --dry-run
   duet conflicts resolve --take tgt-b --path '**' --share images`,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: a.completePaths(""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.paths = append(r.paths, args...)
 			return a.resolve(cmd.Context(), r)
@@ -53,6 +55,7 @@ daemon must be running.`,
 	f := cmd.Flags()
 	f.StringVar(&r.take, "take", "", "which `side`: ours, theirs, newest, winner, loser, or a node's name")
 	f.StringArrayVar(&r.paths, "path", nil, "conflicts of this `path`, below it, or matching this glob; '**' is all. It may be repeated")
+	a.completePathFlag(cmd, "")
 	f.StringVar(&r.share, "share", "", "the share of this `name`")
 	f.BoolVar(&r.force, "force", false, "also where a directory with something in it gives way")
 	f.BoolVar(&r.dry, "dry-run", false, "only say what would be done")

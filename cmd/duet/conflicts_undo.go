@@ -35,7 +35,8 @@ running.`,
 		Example: `  duet conflicts undo --list
   duet conflicts undo 3 --share images
   duet conflicts undo --last`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completeRulings,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if u.list {
 				return a.rulings(cmd.Context(), u.share)

@@ -30,8 +30,9 @@ command that brings it back.
 PATH is relative to the root of the share, SHARE:PATH, or a path in the filesystem. The
 daemon need not run; then what it could not read or install is not known. Exit status 1
 if nothing is known of the path.`,
-		Example: "  duet explain images:logo.png\n  duet explain /home/webmgr/contents/images/logo.png\n  duet explain --share images 2026/report.pdf --json",
-		Args:    cobra.ExactArgs(1),
+		Example:           "  duet explain images:logo.png\n  duet explain /home/webmgr/contents/images/logo.png\n  duet explain --share images 2026/report.pdf --json",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completePaths("all"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := a.load()
 			if err != nil {

@@ -44,8 +44,9 @@ last one with "done". Exit status 0: the same; 1: something differs; 4: not conn
 		Example: `  duet index diff
   duet index diff images:2026
   duet index diff --share images --all --json | jq -r 'select(.letter == "X") | .path'`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.diff(cmd.Context(), first(args), d) },
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completePaths(""),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.diff(cmd.Context(), first(args), d) },
 	}
 	cmd.Flags().StringVar(&d.share, "share", "", "only the share of this `name`")
 	cmd.Flags().BoolVar(&d.all, "all", false, "also what is the same")

@@ -21,7 +21,8 @@ With --format csv a table of one type: records, unless --type says event, kept o
 conflict. The first line has the names of the columns.`,
 		Example: "  duet index dump --share images | jq 'select(.type == \"record\")'\n" +
 			"  duet index dump --type event --format csv > journal.csv",
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completePaths(""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch format {
 			case "csv":

@@ -15,8 +15,9 @@ func (a *app) indexHistoryCmd() *cobra.Command {
 what happened, by whom, how it was noticed, and the rule that decided. Of an edit of the
 peer's also how and when it was noticed there. A path is followed across renames: to the
 names that it had before, and to those that it got later.`,
-		Example: "  duet index history images:logo.png\n  duet index history --limit 20",
-		Args:    cobra.MaximumNArgs(1),
+		Example:           "  duet index history images:logo.png\n  duet index history --limit 20",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completePaths("all"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, err := a.print(cmd.Context(), in, first(args))
 			return err

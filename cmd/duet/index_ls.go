@@ -16,8 +16,9 @@ slash is matched against the last component, one with a slash against the whole 
 where ** is any number of directories. With -l: kind, mode, owner, size, modification
 time, and the version, which is the position of each node's last own edit, and whose edit
 it is. With --all also what was deleted and is remembered, and what only the peer has.`,
-		Example: "  duet index ls -l\n  duet index ls '*.png'\n  duet index ls --pending --json",
-		Args:    cobra.MaximumNArgs(1),
+		Example:           "  duet index ls -l\n  duet index ls '*.png'\n  duet index ls --pending --json",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completePaths(""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.style.Marks = in.style.Long || in.q.Pending
 			_, err := a.print(cmd.Context(), in, first(args))

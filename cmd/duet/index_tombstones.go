@@ -9,11 +9,12 @@ import (
 func (a *app) indexTombstonesCmd() *cobra.Command {
 	in := &inspection{q: inspect.Query{Kind: inspect.Tombstones}}
 	cmd := &cobra.Command{
-		Use:     "tombstones [GLOB|DIR]",
-		Short:   "List deletes that are remembered",
-		Long:    "List the deletes that are still remembered. A tombstone is dropped when the peer has\nacknowledged it, never by age.",
-		Example: "  duet index tombstones\n  duet index tombstones --share images --json",
-		Args:    cobra.MaximumNArgs(1),
+		Use:               "tombstones [GLOB|DIR]",
+		Short:             "List deletes that are remembered",
+		Long:              "List the deletes that are still remembered. A tombstone is dropped when the peer has\nacknowledged it, never by age.",
+		Example:           "  duet index tombstones\n  duet index tombstones --share images --json",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completePaths("all"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, err := a.print(cmd.Context(), in, first(args))
 			return err

@@ -12,11 +12,12 @@ func (a *app) keptLsCmd() *cobra.Command {
 	in := &inspection{q: inspect.Query{Kind: inspect.KeptLs}}
 	var w window
 	cmd := &cobra.Command{
-		Use:     "ls [GLOB|DIR]",
-		Short:   "List kept versions",
-		Long:    "List kept versions: id, when it was displaced, path, size, why and by whom. The flags\nselect as those of 'duet kept restore' do.",
-		Example: "  duet kept ls\n  duet kept ls '*.html' --json\n  duet kept ls --since 2h --reason deleted",
-		Args:    cobra.MaximumNArgs(1),
+		Use:               "ls [GLOB|DIR]",
+		Short:             "List kept versions",
+		Long:              "List kept versions: id, when it was displaced, path, size, why and by whom. The flags\nselect as those of 'duet kept restore' do.",
+		Example:           "  duet kept ls\n  duet kept ls '*.html' --json\n  duet kept ls --since 2h --reason deleted",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completePaths("kept"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := a.load()
 			if err != nil {
@@ -33,6 +34,6 @@ func (a *app) keptLsCmd() *cobra.Command {
 		},
 	}
 	in.flags(a, cmd)
-	w.flags(cmd)
+	w.flags(a, cmd)
 	return cmd
 }

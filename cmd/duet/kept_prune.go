@@ -37,7 +37,7 @@ only says what would go. The daemon must be running.`,
 			return a.prune(cmd.Context(), first(args), p)
 		},
 	}
-	p.flags(cmd)
+	p.flags(a, cmd)
 	f := cmd.Flags()
 	f.StringVar(&p.older, "older-than", "", "what was displaced longer than this `time` ago, such as 7d or 12h")
 	f.StringVar(&p.versions, "versions", "", "all but this `number` of versions of each path")

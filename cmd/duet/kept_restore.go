@@ -37,7 +37,8 @@ left out. The daemon must be running.`,
   duet kept restore 17 --share images --to /tmp/logo.png
   duet kept restore --since 2h --reason deleted --by tgt-b --dry-run
   duet kept restore --since 2h --reason deleted --by tgt-b --path 'images:2026/**'`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completeKept,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return a.restoreOne(cmd.Context(), args[0], r)
@@ -45,7 +46,7 @@ left out. The daemon must be running.`,
 			return a.restoreWindow(cmd.Context(), r)
 		},
 	}
-	r.flags(cmd)
+	r.flags(a, cmd)
 	f := cmd.Flags()
 	f.StringVar(&r.share, "share", "", "the share of this `name`")
 	f.StringVar(&r.to, "to", "", "with an ID: write it to this `file` instead")

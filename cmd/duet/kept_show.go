@@ -16,8 +16,9 @@ func (a *app) keptShowCmd() *cobra.Command {
 		Short: "Show all that is known of one kept version",
 		Long: `Show all that is known of one kept version: what it was, when, why and by whom it was
 displaced, what is in its place now, and which other versions of the path are kept.`,
-		Example: "  duet kept show 17\n  duet kept show 17 --share images --json",
-		Args:    cobra.ExactArgs(1),
+		Example:           "  duet kept show 17\n  duet kept show 17 --share images --json",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeKept,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if in.q.ID, err = keptID(args[0]); err != nil {

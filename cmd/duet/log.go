@@ -52,6 +52,7 @@ With --json, one object a line.`,
 	f.StringVar(&l.since, "since", "", "what happened since this `time`: 2h ago, or 2026-03-04T12:00")
 	f.StringVar(&l.until, "until", "", "what happened before this `time`")
 	f.StringVar(&l.path, "path", "", "only this `path`, what is below it, or what matches this glob")
+	a.completePathFlag(cmd, "all")
 	f.IntVarP(&l.lines, "lines", "n", 50, "only so many, the newest; 0: all, as with --since and --path")
 	f.BoolVarP(&l.follow, "follow", "f", false, "go on as more happens, until interrupted")
 	return cmd

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/spf13/cobra"
 
 	"duet/store"
 	"duet/store/index"
@@ -211,27 +209,4 @@ func plant(tx *store.Tx) error {
 		}
 	}
 	return err
-}
-
-// Every command shows how it is used, and nothing is left out of the help.
-func TestHelp(t *testing.T) {
-	a := &app{in: strings.NewReader(""), out: &bytes.Buffer{}, err: &bytes.Buffer{}}
-	var check func(c *cobra.Command)
-	check = func(c *cobra.Command) {
-		if c.Name() == "completion" || c.Name() == "help" {
-			return // cobra's own
-		}
-		if c.Example == "" || c.Short == "" {
-			t.Errorf("%s has no example or no short help", c.CommandPath())
-		}
-		for line := range strings.Lines(c.Long) {
-			if len(line) > 91 {
-				t.Errorf("%s: a line of the help has %d letters: %s", c.CommandPath(), len(line), line)
-			}
-		}
-		for _, sub := range c.Commands() {
-			check(sub)
-		}
-	}
-	check(a.root())
 }

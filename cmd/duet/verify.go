@@ -61,6 +61,7 @@ the peer is not connected.`,
 	f.BoolVar(&v.repair, "repair", false, "replace what is damaged by what it was")
 	f.StringVar(&v.bwlimit, "bwlimit", "", "read at most this `size` a second, such as 100MB; off: as fast as it goes")
 	f.StringVar(&v.path, "path", "", "only this file or `directory`")
+	a.completePathFlag(cmd, "")
 	return cmd
 }
 

@@ -15,13 +15,18 @@ import (
 // window is the flags that select kept versions.
 type window struct{ since, until, reason, by, path string }
 
-func (w *window) flags(cmd *cobra.Command) {
+func (w *window) flags(a *app, cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&w.since, "since", "", "displaced since this `time`: 2h ago, or 2026-03-04T12:00")
 	f.StringVar(&w.until, "until", "", "displaced before this `time`")
 	f.StringVar(&w.reason, "reason", "", "displaced for this `reason`: "+strings.Join(inspect.Reasons(), ", "))
 	f.StringVar(&w.by, "by", "", "displaced by a change of this `node`")
 	f.StringVar(&w.path, "path", "", "of this `path`, below it, or matching this glob")
+	a.completePathFlag(cmd, "kept")
+	fixed(cmd, "reason", inspect.Reasons()...)
+	if err := cmd.RegisterFlagCompletionFunc("by", a.completeNodes); err != nil {
+		panic(err) // only for a flag that is not there
+	}
 }
 
 // given reports whether anything was selected.

@@ -55,17 +55,14 @@ func (a *asking) addNear(p index.Path, why string) error {
 	return nil
 }
 
-// beside looks for similar names in the same directory. It steps over what is
-// in the directories beside.
+// beside looks for similar names in the same directory.
 func (a *asking) beside() error {
 	dir, name := a.path.Parent(), strings.ToLower(a.path.Leaf())
-	looked := 0
-	for at := dir; looked < nearBeside; looked++ {
-		next, err := a.tx.Sibling(dir, at)
-		if err != nil || next == index.Root {
-			return err
-		}
-		at = next
+	beside, err := a.tx.Inside(dir, "", nearBeside)
+	if err != nil {
+		return err
+	}
+	for _, next := range beside {
 		if d := distance(strings.ToLower(next.Leaf()), name); next != a.path && d <= 1+len(name)/6 {
 			if err := a.addNear(next, "a similar name beside it"); err != nil {
 				return err

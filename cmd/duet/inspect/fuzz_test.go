@@ -87,7 +87,7 @@ func smallIndex(f *testing.F) *store.Store {
 // lines of JSON.
 func FuzzQuery(f *testing.F) {
 	st := smallIndex(f)
-	for _, kind := range []Kind{Ls, Show, History, Tombstones, StatsOf, Check, Dump, KeptLs, KeptShow, Log, Conflicts, ConflictShow, Rulings} {
+	for _, kind := range []Kind{Ls, Show, History, Tombstones, StatsOf, Check, Dump, KeptLs, KeptShow, Log, Conflicts, ConflictShow, Rulings, Complete} {
 		for _, q := range []Query{{Kind: kind}, {Kind: kind, Pattern: "a/b", Limit: 1, ID: 1, From: 2, Pending: true, Window: Window{Since: 1, Reason: "delete", Pattern: "*"}}} {
 			b, err := json.Marshal(q)
 			if err != nil {

@@ -22,6 +22,9 @@ func (r *run) kept() error {
 	if err != nil {
 		return err
 	}
+	if r.Limit > 0 {
+		return r.newestKept(match)
+	}
 	for k, err := range r.tx.AllKept() {
 		if err != nil {
 			return err
@@ -31,6 +34,26 @@ func (r *run) kept() error {
 		}
 		if err := r.out.Encode(r.names.kept(r.Share, k)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// newestKept is kept for the newest Limit of them, newest first.
+func (r *run) newestKept(match func(*index.Kept) bool) error {
+	n := 0
+	for k, err := range r.tx.KeptBack() {
+		if err != nil {
+			return err
+		}
+		if !r.want.match(k.Path) || !match(&k) {
+			continue
+		}
+		if err := r.out.Encode(r.names.kept(r.Share, k)); err != nil {
+			return err
+		}
+		if n++; n == r.Limit {
+			break
 		}
 	}
 	return nil

@@ -30,6 +30,7 @@ const (
 
 	ConflictShow Kind = "conflict-show"
 	Rulings      Kind = "rulings"
+	Complete     Kind = "complete"
 )
 
 // Query is one question about one share.
@@ -67,11 +68,14 @@ func Run(tx *store.Tx, q Query, file string, w io.Writer) error {
 	buf := bufio.NewWriter(w)
 	r := &run{Query: q, tx: tx, names: Names{q.Self, q.Peer, meta}, out: json.NewEncoder(buf)}
 	r.out.SetEscapeHTML(false)
+	if q.Kind == Complete {
+		q.Exact = true // the beginning of a path, which need not be one
+	}
 	r.want = pattern{q.Pattern, IsGlob(q.Pattern) && !q.Exact}
 	if !r.want.valid() {
 		return exit.Errorf(exit.Usage, "pattern %s: not a glob: a '[' must have its ']'", index.Quote(q.Pattern))
 	}
-	if !r.want.glob && q.Pattern != "" {
+	if !r.want.glob && q.Pattern != "" && q.Kind != Complete {
 		if _, err := index.ParsePath(q.Pattern); err != nil {
 			return err
 		}
@@ -103,6 +107,8 @@ func Run(tx *store.Tx, q Query, file string, w io.Writer) error {
 		err = r.conflictShow()
 	case Rulings:
 		err = r.rulings()
+	case Complete:
+		err = r.complete()
 	default:
 		err = fmt.Errorf("unknown query %q", q.Kind)
 	}
