@@ -212,7 +212,7 @@ func (h hands) OpenForWriting(name string) (io.WriteCloser, error) {
 	}
 	*h.open++
 	h.did(Act{Do: doOpen, Path: name, N: *h.open}, nil)
-	return &held{h, f.(io.WriteCloser), *h.open}, nil
+	return &held{h, f, *h.open}, nil
 }
 
 // held is a file that a user has open.
