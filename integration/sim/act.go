@@ -40,13 +40,15 @@ const (
 	doKill  = "kill"
 	doStop  = "stop"
 	doClock = "clock" // steps by N
+	doRule  = "rule"  // a person settles all conflicts with side Text
+	doUndo  = "undo"  // and takes that back
 	doCut   = "cut"   // what end Text sends is lost; To: it goes unnoticed; no connection for N
 )
 
 // weather says whether no user did it.
 func (a Act) weather() bool {
 	switch a.Do {
-	case doPower, doKill, doStop, doClock, doCut:
+	case doPower, doKill, doStop, doClock, doCut, doRule, doUndo:
 		return true
 	}
 	return false
@@ -86,6 +88,10 @@ func (a Act) String() string {
 		return "*** a person stops the daemon"
 	case doClock:
 		return fmt.Sprintf("*** its clock steps by %v", time.Duration(a.N))
+	case doRule:
+		return fmt.Sprintf("*** a person settles all conflicts with %q", string(a.Text))
+	case doUndo:
+		return "*** a person takes back what was settled last"
 	case doCut:
 		noticed := ""
 		if a.To != "" {

@@ -24,6 +24,7 @@ type ledger struct {
 	ended map[string]bool // a user ended it
 	gone  map[string]bool // a kept version of it has had its time
 	paths map[string][]*edit
+	ruled []string // paths on which a person has ruled; "" is all of them
 	edits int
 }
 
@@ -189,7 +190,9 @@ func (l *ledger) settle() {
 		return // then deletes are taken back, and who knew what is not known
 	}
 	for path, x := range byPath(l.w.a.disk.Tree()) {
-		l.current(path, state(x))
+		if !l.isRuled(path) {
+			l.current(path, state(x))
+		}
 	}
 }
 

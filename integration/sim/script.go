@@ -123,6 +123,15 @@ func (w *World) befall(a Act) {
 		if time.Since(w.Trace.start) > 0 {
 			w.counts.steps.Add(1)
 		}
+	case doRule, doUndo:
+		w.did(a)
+		w.chaos.Go(func() {
+			if a.Do == doUndo {
+				n.unrule()
+			} else {
+				n.rule(string(a.Text))
+			}
+		})
 	case doCut:
 		w.mu.Lock()
 		w.apart = time.Now().Add(time.Duration(a.N))

@@ -14,12 +14,13 @@ import (
 // one.
 var Faults = []string{
 	"Crash", "Stop", "Commit", "Cut", "Torn", "Stall", "Disk", "Late", "Lose", "Most", "Tick", "Forget", "Step", "Skew",
-	"Keep", "Copies", "Journal", "Fsync",
+	"Keep", "Copies", "Journal", "Fsync", "Rule",
 }
 
 // acted are the kinds of fault that are acts in a script.
 var acted = map[string][]string{
 	"Crash": {doPower, doKill}, "Stop": {doStop}, "Cut": {doCut}, "Step": {doClock}, "Skew": {doClock},
+	"Rule": {doRule, doUndo},
 }
 
 // plain are fields of a Swarm that are easier to follow as they are in Calm.

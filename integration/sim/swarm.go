@@ -41,6 +41,8 @@ type Swarm struct {
 	Journal time.Duration // how long events are kept; 0: for ever
 	House   time.Duration // how often what is too old is looked for
 
+	Rule time.Duration // mean time between rulings of a person on each node; 0: none
+
 	Most  int     // file events that may wait before the queue overflows; 0: any number
 	Fsync float64 // how many of the files that users save are synced before they are renamed
 }
@@ -119,5 +121,11 @@ func Draw(seed uint64) Swarm {
 		s.Step = every(0.5)
 	}
 	s.Fsync = rare(0.5, 1)
+	if some(0.08) {
+		s.Conflict = "hold"
+	}
+	if some(0.08) {
+		s.Rule = span(s.Length/8+time.Millisecond, s.Length)
+	}
 	return s
 }

@@ -11,11 +11,12 @@ import (
 
 // counts is what happened in a run.
 type counts struct {
-	edits, ops, said                 atomic.Int64
-	power, kill, stop, commits       atomic.Int64
-	cuts, torn, stalls               atomic.Int64
-	disk, lost, forgot, steps, prune atomic.Int64
-	hours                            time.Duration
+	edits, ops, said           atomic.Int64
+	power, kill, stop, commits atomic.Int64
+	cuts, torn, stalls         atomic.Int64
+	disk, lost, forgot, steps  atomic.Int64
+	prune, rules               atomic.Int64
+	hours                      time.Duration
 }
 
 // all are the numbers worth telling, and in which words.
@@ -26,6 +27,7 @@ func (c *counts) all() []count {
 		{"cuts", &c.cuts}, {"torn messages", &c.torn}, {"stalls", &c.stalls},
 		{"disk errors", &c.disk}, {"lost file events", &c.lost}, {"indexes lost or put back", &c.forgot},
 		{"steps of clocks", &c.steps}, {"kept versions pruned", &c.prune},
+		{"rulings by people", &c.rules},
 	}
 }
 

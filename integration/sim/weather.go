@@ -141,6 +141,15 @@ func (w *World) weather() {
 		})
 		w.nowAndThen(uint64(20+i), s.Stop, func(*rand.Rand) { w.befall(Act{Who: n.name, Do: doStop}) })
 	}
+	for i, n := range []*node{w.a, w.b} {
+		w.nowAndThen(uint64(60+i), s.Rule, func(r *rand.Rand) {
+			a := Act{Who: n.name, Do: doRule, Text: text(sides[r.IntN(len(sides))])}
+			if r.IntN(4) == 0 {
+				a.Do, a.Text = doUndo, ""
+			}
+			w.befall(a)
+		})
+	}
 	w.nowAndThen(30, s.Cut, func(r *rand.Rand) {
 		a := Act{Who: "net", Do: doCut, Text: "both"}
 		quiet := r.Float64() < 0.5

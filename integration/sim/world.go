@@ -257,6 +257,10 @@ func (w *World) quiet() bool {
 		if st.State == report.WaitingApproval {
 			l.share.Approve(w.context(), "")
 		}
+		if st.Held > 0 && still {
+			still = false
+			n.rule([]string{"ours", "theirs", "newest"}[w.chances.draw("rule", "").below(0, 3)])
+		}
 		still = still && st.InSync() && len(st.Problems) == 0
 	}
 	return still && len(diffLines(w.a.disk.Tree(), w.b.disk.Tree())) == 0
