@@ -106,6 +106,14 @@ func Draw(seed uint64) Swarm {
 		s.Most = 1 + r.IntN(6)
 	}
 	s.Forget = rare(0.1, 0.5)
+	s.drawRest(r)
+	return s
+}
+
+// drawRest draws what is not a fault: limits of what is kept, clocks, habits.
+func (s *Swarm) drawRest(r *rand.Rand) {
+	some := func(p float64) bool { return r.Float64() < p }
+	span := func(lo, hi time.Duration) time.Duration { return lo + time.Duration(r.Int64N(int64(hi-lo))) }
 	if some(0.15) {
 		s.Keep = span(time.Second, 30*time.Second)
 	}
@@ -118,14 +126,17 @@ func Draw(seed uint64) Swarm {
 	s.House = span(time.Second, 10*time.Second)
 	if some(0.3) {
 		s.Skew = time.Duration(float64(time.Second) * math.Pow(10*24*3600, r.Float64()))
-		s.Step = every(0.5)
+		if some(0.5) {
+			s.Step = span(s.Length/8+time.Millisecond, s.Length)
+		}
 	}
-	s.Fsync = rare(0.5, 1)
+	if some(0.5) {
+		s.Fsync = r.Float64()
+	}
 	if some(0.08) {
 		s.Conflict = "hold"
 	}
 	if some(0.08) {
 		s.Rule = span(s.Length/8+time.Millisecond, s.Length)
 	}
-	return s
 }
