@@ -51,13 +51,3 @@ func (r Range) Check(cuts []index.Path) error {
 	}
 	return nil
 }
-
-// parts is r in parts, each up to a cut, and the rest.
-func (r Range) parts(cuts []index.Path) []Range {
-	out := make([]Range, 0, len(cuts)+1)
-	for _, cut := range cuts {
-		out = append(out, Range{Under: r.Under, After: r.After, Through: cut})
-		r.After = cut
-	}
-	return append(out, r)
-}
