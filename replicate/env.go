@@ -23,7 +23,7 @@ func (s *Share) landingEnv() landing.Env {
 }
 
 func (s *Share) installEnv() install.Env {
-	return install.Env{Env: s.landingEnv(), Recheck: s.recheck}
+	return install.Env{Env: s.landingEnv(), Recheck: s.recheck, Undone: s.book.Undone.Note}
 }
 
 // roundsOptions are what the rounds need to know of the share.

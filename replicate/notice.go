@@ -138,7 +138,7 @@ func (l *loop) rescanAfter() time.Duration {
 // walkOptions are those of every look at the tree. What it finds goes through
 // the mailbox to the writer lane; Emit returns when it is committed.
 func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions {
-	s, pass, files := l.s, l.notice.pass, l.root.files
+	s, pass, files, began := l.s, l.notice.pass, l.root.files, l.s.book.Undone.Now()
 	o := scan.WalkOptions{
 		Files: files, Facts: s.facts, Lookup: s.book.Lookup, Get: s.book.Get,
 		Under: index.Root, Hashers: s.cfg.Hashers, Clock: s.doors.Clock,
@@ -154,7 +154,7 @@ func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions 
 					l.notice.dirty.Mark(p, true, time.Now())
 				}
 				l.lane.records = append(l.lane.records,
-					findings{book.Findings{Found: safe.Found, How: how}, safe.Problems, func(err error) { done <- err }})
+					findings{book.Findings{Found: safe.Found, How: how, Began: began}, safe.Problems, func(err error) { done <- err }})
 			})
 			select {
 			case err := <-done:

@@ -41,6 +41,8 @@ type Book struct {
 	Ignore []string    // the same, as it is written
 	Now    func() time.Time
 
+	Undone Undone // what an install put back as it was
+
 	peerRules atomic.Pointer[scan.Rules] // what the peer ignores, as last heard; written in the writer lane
 }
 

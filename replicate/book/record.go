@@ -15,12 +15,13 @@ import (
 type Findings struct {
 	Found []scan.Finding
 	How   index.How
+	Began uint64 // of the look, see Undone
 }
 
 // Recorded is what became of findings.
 type Recorded struct {
 	Edits int
-	Stale []index.Path // an install came between the look and the commit: look again
+	Stale []index.Path // an install came between the look and the commit, or was seen half done: look again
 	Snaps []Snap
 	Left  map[index.Path]bool // edits that the peer ignores
 }
@@ -59,6 +60,10 @@ func (b *Book) Record(files vfs.Files, batch []Findings, now int64, apart bool) 
 				for i := range fs.Found {
 					f := &fs.Found[i]
 					if gone := f.Entry != nil && f.Entry.Kind == index.Gone; gone != deletions {
+						continue
+					}
+					if b.Undone.Since(f.Path, fs.Began) {
+						out.Stale = append(out.Stale, f.Path)
 						continue
 					}
 					if err := w.edit(f, &out); err != nil {

@@ -47,6 +47,7 @@ func Batch(ctx context.Context, st *store.Store, files vfs.Files, env Env, jobs 
 	if err := b.commit(); err != nil {
 		return nil, err
 	}
+	b.tellUndone()
 	b.tidy()
 	err := b.unfold()
 	return b.outcomes(), errors.Join(err, b.open())
@@ -90,6 +91,23 @@ func (b *batch) act() {
 		}
 	}
 	b.shut()
+}
+
+// tellUndone tells of what was touched and is as it was. Of what was done, the
+// record tells.
+func (b *batch) tellUndone() {
+	if b.env.Undone == nil {
+		return
+	}
+	for _, t := range b.tasks {
+		if t.done || t.verb == 0 || t.intent.ID == 0 {
+			continue
+		}
+		b.env.Undone(t.path)
+		if t.verb == index.Move {
+			b.env.Undone(t.from.path)
+		}
+	}
 }
 
 // unfold takes the directories apart that were replaced by a file or link.

@@ -31,6 +31,10 @@ type Env struct {
 	// Recheck decides again, from the record as it is now: false drops the
 	// job as stale. nil: none is.
 	Recheck func(r *index.Record, j *Job) bool
+	// Undone is told of paths that were touched, or may have been, and are as
+	// they were before: who looks at the tree may have seen them otherwise. nil:
+	// nobody looks.
+	Undone func(index.Path)
 }
 
 // Job is one path that is to become Entry.
