@@ -10,6 +10,10 @@ import (
 	"duet/store/index"
 )
 
+// errUnsettled is why nothing is said of a path for now. A replay comes within
+// the minute, and then another scan.
+var errUnsettled = errors.New("an interrupted install of it is not settled yet, and so nobody can tell whether it has been changed here: that is tried again")
+
 // lane is the writer lane: the one place where the index and the tree are
 // written, by one job at a time. A job runs in a goroutine of its own; what
 // it returns runs in the loop.
@@ -120,6 +124,9 @@ func (l *loop) recorded(jobs []findings, out book.Recorded, now time.Time) {
 			}
 		}
 		l.problems(j.problems, now)
+	}
+	for _, p := range out.Unsettled {
+		l.trouble.Scan(scan.Problem{Path: p, Err: errUnsettled}, now)
 	}
 	for _, sn := range out.Snaps {
 		l.notice.snaps[sn.Path] = sn.Hash

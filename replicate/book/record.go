@@ -22,8 +22,11 @@ type Findings struct {
 type Recorded struct {
 	Edits int
 	Stale []index.Path // an install came between the look and the commit, or was seen half done: look again
-	Snaps []Snap
-	Left  map[index.Path]bool // edits that the peer ignores
+	// Unsettled are paths of which nothing is recorded before a replay has told
+	// how far an interrupted install came there.
+	Unsettled []index.Path
+	Snaps     []Snap
+	Left      map[index.Path]bool // edits that the peer ignores
 }
 
 // Snap is a copy of a file that is still being written, kept until the peer
@@ -54,6 +57,9 @@ func (b *Book) Record(files vfs.Files, batch []Findings, now int64, apart bool) 
 		}
 		w.apart = apart
 		w.moves = movesIn(batch)
+		if w.open, err = unsettledIn(tx); err != nil {
+			return err
+		}
 		for _, deletions := range []bool{false, true} {
 			for _, fs := range batch {
 				w.how = fs.How
@@ -62,11 +68,7 @@ func (b *Book) Record(files vfs.Files, batch []Findings, now int64, apart bool) 
 					if gone := f.Entry != nil && f.Entry.Kind == index.Gone; gone != deletions {
 						continue
 					}
-					if b.Undone.Since(f.Path, fs.Began) {
-						out.Stale = append(out.Stale, f.Path)
-						continue
-					}
-					if err := w.edit(f, &out); err != nil {
+					if err := w.found(f, fs.Began, &out); err != nil {
 						return err
 					}
 				}
@@ -94,6 +96,20 @@ func nameSnapshots(files vfs.Files, batch []Findings) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// found commits one finding of a look that began at began, if it tells what
+// somebody did.
+func (w *writing) found(f *scan.Finding, began uint64, out *Recorded) error {
+	switch {
+	case w.open.has(f.Path):
+		out.Unsettled = append(out.Unsettled, f.Path)
+	case w.book.Undone.Since(f.Path, began):
+		out.Stale = append(out.Stale, f.Path)
+	default:
+		return w.edit(f, out)
 	}
 	return nil
 }

@@ -16,7 +16,8 @@ type writing struct {
 	hold  bool // the session is held: decide, but act on nothing
 	apart bool // no peer is connected
 
-	moves moves // of the findings that are being recorded
+	moves moves     // of the findings that are being recorded
+	open  unsettled // installs that a crash left, while findings are recorded
 }
 
 // begin reads what every job needs to know.
