@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"strings"
 
 	"duet/integration/sim/memfs"
 	"duet/scan"
@@ -110,6 +111,10 @@ func (l *ledger) account(n *node, view func(func(*store.Tx) error) error) {
 // promised holds what could have been lost against what the index says.
 func (l *ledger) promised(n *node, b *books, loose []memfs.Loose) {
 	for _, x := range loose {
+		if held, kept := strings.CutPrefix(x.Path, memfs.KeptPath); kept && b.held[held] && x.What != "metadata" {
+			l.w.fault("not on stable storage: the %s of the kept version %s on %s; it was changed at %.6f",
+				x.What, held, n.name, l.w.Trace.since(x.At))
+		}
 		entry := b.found[x.Path]
 		if entry == nil || x.What != "name" && (!entry.Live() || !b.isOf(x)) {
 			continue
@@ -182,10 +187,11 @@ type books struct {
 	records map[string]*index.Record
 	found   map[string]*index.Entry // what the daemon found itself, if nothing else was said of the path since
 	kept    map[index.Hash]bool
+	held    map[string]bool // names of the files that are kept
 }
 
 func readBooks(n *node, view func(func(*store.Tx) error) error) (*books, error) {
-	b := &books{records: map[string]*index.Record{}, found: map[string]*index.Entry{}, kept: map[index.Hash]bool{}}
+	b := &books{records: map[string]*index.Record{}, found: map[string]*index.Entry{}, kept: map[index.Hash]bool{}, held: map[string]bool{}}
 	return b, view(func(tx *store.Tx) error {
 		for r, err := range tx.Range("", true) {
 			if err != nil {
@@ -211,6 +217,7 @@ func readBooks(n *node, view func(func(*store.Tx) error) error) (*books, error) 
 				return err
 			}
 			b.kept[k.Entry.Hash] = true
+			b.held[k.Held] = k.Entry.Kind == index.File && k.Entry.Hash != index.Hash{}
 		}
 		return nil
 	})
@@ -247,8 +254,11 @@ func (b *books) looked(n *node, path string) (at int64, ok bool) {
 // knows reports whether an edit is in the index of the node on which it was made.
 func (b *books) knows(n *node, path string, e *edit) bool {
 	f := b.found[path]
+	if f == nil || !says(f, e.is) || e.is != nil { // hardly two states have the same time
+		return f != nil && says(f, e.is)
+	}
 	at, ok := b.looked(n, path)
-	return f != nil && says(f, e.is) && ok && at > e.at
+	return ok && at > e.at
 }
 
 // says reports whether an entry is that of x; nil is nothing.

@@ -28,7 +28,8 @@ func Keep(files vfs.Files, h vfs.Held, name string) (vfs.Held, error) {
 }
 
 // EntryOf looks at a held thing that the index does not know, and returns an
-// entry without a version for it. It hashes files.
+// entry without a version for it. It hashes files, and puts their contents on
+// stable storage.
 func (e Env) EntryOf(files vfs.Files, h vfs.Held) (*index.Entry, error) {
 	info, err := files.LstatHeld(h)
 	if err != nil {
@@ -81,5 +82,8 @@ func sumHeld(files vfs.Files, h vfs.Held) (index.Hash, int64, error) {
 		return index.Hash{}, 0, err
 	}
 	hash, n, err := scan.Sum(c)
+	if err == nil {
+		err = c.Sync() // no scan has found it, so nobody has
+	}
 	return hash, n, errors.Join(err, c.Close())
 }

@@ -11,6 +11,7 @@ import (
 
 	"duet/integration/sim/memfs"
 	"duet/recovery"
+	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store"
 	"duet/store/index"
@@ -164,6 +165,51 @@ func TestPowerLossOfMetadata(t *testing.T) {
 	if got := contents(disk.Tree()); !slices.Equal(got, []string{"m = mode -rw-------"}) {
 		t.Errorf("on the disk: %q", got)
 	}
+}
+
+// TestPowerLossOfRacedSave: a save that no index ever had, and that has to be
+// kept since its path is gone, is on stable storage before it is a kept version.
+func TestPowerLossOfRacedSave(t *testing.T) {
+	var people memfs.People
+	swaps := 0
+	w, disk := memory(t, func(op, path string) error {
+		if op != "swap" {
+			return nil
+		}
+		if swaps++; swaps == 1 {
+			return people.Write("f", "saved in that instant")
+		}
+		return people.Remove("f")
+	})
+	people.D = disk
+	w.fill(disk, tree{"f": file("old")})
+	want := tree{"f": file("new")}
+	w.hear(want)
+	if _, err := Batch(context.Background(), w.st, w.files, w.env(), w.jobs(want, nil)); err != nil {
+		t.Fatal(err)
+	}
+	first := true
+	disk.Crash(func(n int) int { // all names survive, and nothing but the length of contents
+		if first {
+			first = false
+			return n - 1
+		}
+		return 3
+	})
+	w.view(func(tx *store.Tx) error {
+		for k, err := range tx.AllKept() {
+			if err != nil {
+				return err
+			}
+			for _, x := range disk.Area("kept") {
+				if x.Path == k.Held && x.Data == "saved in that instant" && scan.SumBytes([]byte(x.Data)) == k.Entry.Hash {
+					return nil
+				}
+			}
+		}
+		t.Errorf("kept: %q", contents(disk.Area("kept")))
+		return nil
+	})
 }
 
 // TestCopyOfSomethingElse: a file of the tree that the index no longer

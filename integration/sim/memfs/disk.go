@@ -56,7 +56,8 @@ type node struct {
 	uid, gid uint32
 	mtime    int64
 	ctime    int64
-	arrived  int64 // among the kept versions
+	arrived  int64 // among the kept versions, by the host's clock
+	shelved  int64 // the same in truth
 	data     []byte
 	synced   []byte    // what of data is on stable storage; nil if nothing is
 	drafts   []version // what data was since then, the last is data
@@ -207,7 +208,7 @@ func (d *Disk) detach(n *node) {
 
 func (d *Disk) arrive(n *node) {
 	if n.parent == d.areas["kept"] {
-		n.arrived = d.now()
+		n.arrived, n.shelved = d.now(), time.Now().UnixNano()
 	}
 }
 

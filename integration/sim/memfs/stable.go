@@ -231,7 +231,8 @@ func (d *Disk) Kill() {
 	clear(d.drafts)
 }
 
-// Loose is something in the tree that a power failure could take back now.
+// Loose is something in the tree, or among the kept versions, that a power
+// failure could take back now.
 type Loose struct {
 	Path string
 	What string // "name", "metadata" or "content"
@@ -260,20 +261,31 @@ func (d *Disk) loose() (out []Loose) {
 	}
 	for n := range d.dirty {
 		for _, name := range d.paths(n) {
-			out = append(out, Loose{name, "content", n.ino, n.drafts[0].at})
+			// Who has a kept file open may go on writing to it.
+			if n.parent != d.areas["kept"] || n.drafts[0].at <= n.shelved {
+				out = append(out, Loose{name, "content", n.ino, n.drafts[0].at})
+			}
 		}
 	}
 	return out
 }
 
-// paths is the path of n, or nothing if it is not in the tree.
+// paths is the path of n, or nothing if it is neither in the tree nor among the
+// kept versions, whose paths begin with KeptPath.
 func (d *Disk) paths(n *node) []string {
-	path := ""
-	for ; n != nil && n != d.root; n = n.parent {
+	path, kept := "", d.areas["kept"]
+	for ; n != nil && n != d.root && n != kept; n = n.parent {
 		path = n.name + "/" + path
 	}
 	if n == nil || path == "" {
 		return nil
 	}
-	return []string{path[:len(path)-1]}
+	path = path[:len(path)-1]
+	if n == kept {
+		path = KeptPath + path
+	}
+	return []string{path}
 }
+
+// KeptPath begins the path of a kept version. No path of the tree does.
+const KeptPath = "/kept/"
