@@ -22,11 +22,10 @@ func (s *session) ask() link.Stream {
 	return stream
 }
 
-// Questions about the index that break a rule end their stream, and are
-// answered with nothing.
+// Questions about the index that break a rule are answered with nothing.
 func TestBadQuestions(t *testing.T) {
-	v := newVictim(t, nil)
-	a := newAttacker(t, v.dir, v.addr)
+	v := newVictim(t, setup{})
+	a := newAttacker(v)
 	s := a.connect()
 	must(t, s.tell(s.file("known", "known")))
 	until(t, "the victim to have a file", func() bool { return v.read("known") == "known" })
@@ -61,9 +60,10 @@ func TestBadQuestions(t *testing.T) {
 		if m, err := wire.ReadMsg(stream); err == nil {
 			t.Errorf("%s: answered with %+v", name, m)
 		}
-		stream.Close()
+		s.close()
+		s = a.connect()
 	}
-	// The session has lived through it, and honest questions are answered.
+	// Honest questions are answered.
 	stream := s.ask()
 	must(t, wire.WriteMsg(stream, &wire.Compare{Under: "known", List: true}))
 	m, err := wire.ReadMsg(stream)
@@ -71,13 +71,13 @@ func TestBadQuestions(t *testing.T) {
 		t.Errorf("listed %+v, %v", m, err)
 	}
 	s.close()
-	a.proves(v)
+	a.proves()
 }
 
 // Who asks on many streams, and reads no answer, is refused the rest.
 func TestManyQuestions(t *testing.T) {
-	v := newVictim(t, nil)
-	a := newAttacker(t, v.dir, v.addr)
+	v := newVictim(t, setup{})
+	a := newAttacker(v)
 	s := a.connect()
 	refused := 0
 	for range 8 {
@@ -93,5 +93,5 @@ func TestManyQuestions(t *testing.T) {
 		t.Error("all were answered at once")
 	}
 	s.close()
-	a.proves(v)
+	a.proves()
 }
