@@ -61,7 +61,8 @@ func withRules(all []config) []config {
 			all = append(all,
 				config{0, "a file, " + name, model{rule: p, edits: 2, tops: "XYd", start: 'X', faults: "c", nfault: 1}},
 				config{0, "a directory, " + name, model{rule: p, edits: 2, tops: "DX", inners: "Y", faults: "c", nfault: 1}},
-				config{1, "a file, longer, " + name, model{rule: p, edits: 3, tops: "XYd", start: 'X', faults: "c", nfault: 1}})
+				config{1, "a file, longer, " + name, model{rule: p, edits: 3, tops: "XYd", start: 'X'}},
+				config{2, "a file, longer, cuts, " + name, model{rule: p, edits: 3, tops: "XYd", start: 'X', faults: "c", nfault: 1}})
 		}
 	}
 	return all
