@@ -28,7 +28,7 @@ func (l *loop) choose(now time.Time) {
 		r.Kick()
 	}
 	for l.mayAct() && r.More() {
-		b, idle, err := r.Next(rounds.Moment{Now: now, Drained: l.drained(), Scanning: l.notice.scanning, Told: l.talk.acked})
+		b, idle, err := r.Next(rounds.Moment{Now: now, Drained: l.drained(), Scanning: l.notice.scanning, Told: l.talk.acked, Heard: l.talk.heard})
 		switch {
 		case err != nil:
 			l.haltFor(err)
@@ -47,7 +47,7 @@ func (l *loop) retry(now time.Time) bool {
 	if !l.mayAct() {
 		return false
 	}
-	again := false
+	again := l.trouble.CrowdDue(now)
 	for _, p := range l.trouble.DueInstalls(now) {
 		r, err := l.s.book.Get(p)
 		if err == nil && (r == nil || r.Next != index.Take) {

@@ -20,9 +20,11 @@ type picking struct {
 	tx     *store.Tx
 	m      Moment
 	b      *Batch
-	links  bool // symlinks, and what stops being a directory, too
-	later  bool // something was left for when these may be
-	dirs   map[index.Path]bool
+	links  bool                // symlinks, and what stops being a directory, too
+	later  bool                // something was left for when these may be
+	made   map[index.Path]bool // directories that this batch makes
+	dir    index.Path          // the last one that parent was asked for
+	isDir  bool                // and what it said
 	used   map[index.Path]bool // sources of moves in this batch
 
 	withholds *bool // what withheld said; nil if it was not asked
@@ -48,7 +50,7 @@ func (r *Rounds) pick(m Moment) (b *Batch, end bool, err error) {
 
 func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end, later bool, err error) {
 	k := &picking{
-		rounds: r, m: m, links: links, dirs: map[index.Path]bool{}, used: map[index.Path]bool{}, b: newBatch(),
+		rounds: r, m: m, links: links, made: map[index.Path]bool{}, used: map[index.Path]bool{}, b: newBatch(),
 	}
 	end = true
 	err = r.Book.Store.View(func(tx *store.Tx) error {
@@ -77,7 +79,7 @@ func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end,
 // consider adds r to the batch if it can be done now.
 func (k *picking) consider(r *index.Record) error {
 	p := r.Path
-	if k.rounds.busy(p, k.m.Now) || k.used[p] {
+	if k.rounds.busy(p, k.m.Now) || k.rounds.Trouble.InCrowd(p, r.Heard, k.m.Now) || k.used[p] {
 		return nil
 	}
 	v := k.rounds.Book.Decide(r)
@@ -117,21 +119,22 @@ func (r *Rounds) busy(p index.Path, now time.Time) bool {
 }
 
 // parent reports whether the directory that is to hold a path is there, or
-// will be before its contents in this batch.
+// will be before its contents in this batch. Of those that it has looked up it
+// remembers one: what is in a directory mostly comes together, and a peer may
+// announce a million paths in as many directories.
 func (k *picking) parent(dir index.Path) (bool, error) {
-	if dir == index.Root {
+	switch {
+	case dir == index.Root || k.made[dir]:
 		return true, nil
-	}
-	if ok, known := k.dirs[dir]; known {
-		return ok, nil
+	case dir == k.dir:
+		return k.isDir, nil
 	}
 	r, err := k.tx.Get(dir)
 	if err != nil {
 		return false, err
 	}
-	ok := r != nil && r.Ours.LiveKind() == index.Dir
-	k.dirs[dir] = ok
-	return ok, nil
+	k.dir, k.isDir = dir, r != nil && r.Ours.LiveKind() == index.Dir
+	return k.isDir, nil
 }
 
 // vacant reports whether a directory may give way to a file or link: all that
@@ -218,7 +221,7 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 	rs, e := k.rounds, v.Entry
 	j := rs.job(r, v)
 	if e.Kind == index.Dir {
-		k.dirs[r.Path] = true
+		k.made[r.Path] = true
 	}
 	if e.Kind != index.File || index.SameContent(r.Ours, e) {
 		k.b.Jobs = append(k.b.Jobs, j)

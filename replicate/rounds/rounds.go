@@ -57,6 +57,8 @@ type Rounds struct {
 	Options
 
 	cursor   index.Path          // the walk through what is to do goes on behind here
+	walking  bool                // the walk has begun, and not come to its end
+	heard    index.Seq           // Moment.Heard when it began
 	later    bool                // the walk passed links, which come after contents
 	untold   bool                // the walk passed losers that the peer has not heard of
 	kick     bool                // something may have become possible since the walk began
@@ -86,6 +88,7 @@ type Moment struct {
 	Drained  bool      // we have heard all that the peer had to say
 	Scanning bool      // what is here may not be what the index says
 	Told     index.Seq // the peer has heard our journal up to here
+	Heard    index.Seq // we have heard the peer's up to here
 }
 
 // New returns a Rounds that has nothing on its way. Deletes heard up to a
@@ -145,13 +148,17 @@ func (r *Rounds) More() bool { return r.kick && r.batches < maxBatches }
 // the walk pauses. idle reports that all has been looked at and nothing is on
 // its way. Call it while More.
 func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
+	if !r.walking {
+		r.walking, r.heard = true, m.Heard
+	}
 	b, end, err := r.pick(m)
 	if err != nil {
 		return nil, false, fmt.Errorf("look for what is to do: %w", err)
 	}
 	if end {
 		r.cursor = index.Root
-		r.kick = false
+		r.kick, r.walking = false, false
+		r.Trouble.Walked(r.heard, m.Now)
 	}
 	idle = end && r.batches == 0
 	if b == nil && idle {

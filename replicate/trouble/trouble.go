@@ -19,8 +19,8 @@ import (
 
 // Paths are the paths in trouble. The zero Paths is ready for use.
 type Paths struct {
-	paths map[index.Path]*hurdle // at most maxPaths
-	extra int64                  // problems beyond that
+	paths map[index.Path]*hurdle // at most maxPaths, and as many again that scans found
+	crowd crowd
 }
 
 const maxPaths = 10000
@@ -43,8 +43,30 @@ type hurdle struct {
 
 // Scan notes a path that could not be looked at.
 func (t *Paths) Scan(p scan.Problem, now time.Time) {
-	if h := t.note(p.Path, p.Err, now); h != nil {
-		h.skipped, h.subtree, h.install, h.stale = p.Skipped, p.Subtree, false, 0
+	h := t.note(p.Path, p.Err, now, 2*maxPaths)
+	if h == nil {
+		t.fold(p, now)
+		return
+	}
+	h.skipped, h.subtree, h.install, h.stale = p.Skipped, p.Subtree, false, 0
+}
+
+// fold makes a path that is one too many block decisions all the same, by the
+// nearest directory above it that is remembered, and if need be by the root.
+func (t *Paths) fold(p scan.Problem, now time.Time) {
+	if p.Skipped {
+		return
+	}
+	for d := p.Path.Parent(); ; d = d.Parent() {
+		h := t.paths[d]
+		if d == index.Root && (h == nil || h.install) {
+			h = &hurdle{since: now, err: p.Err, tries: 1, next: now.Add(Backoff(1))}
+			t.paths[d] = h
+		}
+		if h != nil && !h.install {
+			h.subtree, h.skipped, h.stale = true, false, 0
+			return
+		}
 	}
 }
 
@@ -73,16 +95,19 @@ func (t *Paths) WellAgain(serial int) {
 
 // Fail notes that the peer's state of a path could not be installed.
 func (t *Paths) Fail(p index.Path, err error, now time.Time) {
-	if h := t.note(p, err, now); h != nil {
+	if h := t.note(p, err, now, maxPaths); h != nil {
 		h.install, h.skipped = true, false
+	} else {
+		t.crowd.failed++
 	}
 }
 
-func (t *Paths) note(p index.Path, err error, now time.Time) *hurdle {
+// note remembers a path, unless that would be more than so many: then it
+// returns nil. A peer decides how many cannot be installed, so scans have more.
+func (t *Paths) note(p index.Path, err error, now time.Time, limit int) *hurdle {
 	h := t.paths[p]
 	if h == nil {
-		if len(t.paths) >= maxPaths {
-			t.extra++
+		if len(t.paths) >= limit {
 			return nil
 		}
 		if t.paths == nil {
@@ -179,6 +204,9 @@ func (t *Paths) Next(now time.Time) time.Time {
 			first = h.next
 		}
 	}
+	if c := t.crowd.next; c.After(now) && (first.IsZero() || c.Before(first)) {
+		first = c
+	}
 	return first
 }
 
@@ -199,7 +227,7 @@ func (t *Paths) Report() (ps []report.Problem, skipped, failed int64) {
 			ps = append(ps, *h.report(p))
 		}
 	}
-	return ps, skipped, failed + t.extra
+	return ps, skipped, failed + max(t.crowd.failed, t.crowd.before)
 }
 
 // At returns the problem of one path, and that of the nearest path above it

@@ -2,6 +2,7 @@ package trouble
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -72,5 +73,75 @@ func TestWellAgain(t *testing.T) {
 	list, _, failed := ps.Report()
 	if failed != 2 || list[0].Path != "a" || list[1].Path != "d/c" {
 		t.Errorf("left: %+v", list)
+	}
+}
+
+// Beyond a number, paths that cannot be installed wait together: they are not
+// tried over and over, what is new is tried at once, and when all is well
+// nothing is left of them.
+func TestCrowd(t *testing.T) {
+	now := time.Unix(1000, 0)
+	var ps Paths
+	fail := func() {
+		for i := range maxPaths + 50 {
+			ps.Fail(index.Path(fmt.Sprint(i)), errDisk, now)
+		}
+	}
+	var wait time.Duration
+	for walk := range 3 {
+		fail()
+		ps.Walked(500, now)
+		wait = Backoff(walk + 1)
+		last := index.Path(fmt.Sprint(maxPaths + 49))
+		if !ps.InCrowd(last, 500, now.Add(wait-1)) || ps.InCrowd(last, 500, now.Add(wait)) {
+			t.Errorf("walk %d: what is one too many does not wait for %v", walk, wait)
+		}
+		if ps.InCrowd("new", 501, now) || ps.InCrowd("0", 500, now) {
+			t.Error("what was heard since, or is remembered by itself, waits with the crowd")
+		}
+		if ps.CrowdDue(now.Add(wait - 1)) {
+			t.Error("due too early")
+		}
+		if _, _, failed := ps.Report(); walk == 2 && failed != maxPaths+50 {
+			t.Errorf("%d have failed, want %d", failed, maxPaths+50)
+		}
+		ps.Walked(600, now.Add(wait-1)) // passes them by, and changes nothing
+		now = now.Add(wait)
+		if !ps.CrowdDue(now) || ps.CrowdDue(now) {
+			t.Error("that it is due is to be said once")
+		}
+	}
+	for i := range maxPaths {
+		ps.Clear(index.Path(fmt.Sprint(i)))
+	}
+	ps.Walked(700, now)
+	if _, _, failed := ps.Report(); failed != 0 || !ps.Next(now).IsZero() {
+		t.Errorf("all is well, and %d are said to have failed", failed)
+	}
+}
+
+// However many paths cannot be installed, one that could not be read forbids
+// decisions; and so does one of too many of those.
+func TestCrowdDoesNotUnblock(t *testing.T) {
+	now := time.Unix(1000, 0)
+	var ps Paths
+	for i := range maxPaths + 1 {
+		ps.Fail(index.Path(fmt.Sprint(i)), errDisk, now)
+	}
+	for i := range maxPaths {
+		ps.Scan(scan.Problem{Path: index.Path(fmt.Sprintf("d/%d", i)), Err: errDisk}, now)
+	}
+	if !ps.Blocked("d/0") || !ps.Blocked(index.Path(fmt.Sprintf("d/%d", maxPaths-1))) {
+		t.Error("a path that could not be read does not forbid decisions")
+	}
+	if ps.Blocked("e/f") {
+		t.Error("what is well is blocked")
+	}
+	ps.Scan(scan.Problem{Path: "e/f", Err: errDisk}, now)
+	if !ps.Blocked("e/f") {
+		t.Error("one too many, and decisions are made there")
+	}
+	if len(ps.paths) > 2*maxPaths+1 {
+		t.Errorf("%d paths are remembered", len(ps.paths))
 	}
 }
