@@ -5,4 +5,20 @@
 // to its one mailbox; advance is the only place that starts anything. Slow
 // work runs in goroutines that read, and in the writer lane, the one place
 // where the tree and the index are written, one job after another.
+//
+// What is here is that loop, and what people may ask of it. What a loop is not
+// needed for has packages of its own, which are told what they have to know:
+//
+//	what is noticed in the tree     notice.go   looks, trouble
+//	what it is in the index         lane.go     book
+//	what is said with the peer      session.go  talk, and inquiry
+//	                                meet.go
+//	what is done next               rounds.go   rounds, room
+//	how it is done                              install, transfer
+//	what people see, and decide     publish.go  report
+//	                                ask.go
+//	                                resolve.go  ruling
+//	what was displaced              keep.go     expiry
+//	                                restore.go  restore
+//	the root: opened, lost, back    home.go
 package replicate

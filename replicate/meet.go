@@ -2,7 +2,6 @@ package replicate
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"duet/replicate/book"
@@ -10,21 +9,14 @@ import (
 	"duet/replicate/room"
 	"duet/replicate/talk"
 	"duet/replicate/wire"
-	"duet/scan"
 	"duet/store"
 	"duet/store/index"
-)
-
-// Protocol versions that this program speaks.
-const (
-	protocol       = wire.Protocol
-	oldestProtocol = wire.Oldest
 )
 
 // hello is what this node says first.
 func (s *Share) hello() (*wire.Hello, error) {
 	h := &wire.Hello{
-		Protocol: protocol, Oldest: oldestProtocol, Version: s.cfg.Version,
+		Protocol: wire.Protocol, Oldest: wire.Oldest, Version: s.cfg.Version,
 		Share: s.cfg.Name, NodeName: s.cfg.NodeName, Node: s.cfg.Node,
 		Conflict: s.cfg.Conflict, Deletes: s.cfg.Deletes, SpecialBits: s.cfg.SpecialBits,
 		SyncOwners: s.facts.SyncOwners, Hold: s.cfg.OnReconnect == "hold",
@@ -41,16 +33,16 @@ func (l *loop) met(sess *talk.Session, ours, theirs *wire.Hello) {
 		return
 	}
 	l.talk.theirs = theirs
-	if err := l.s.fits(ours, theirs); err != nil {
+	if err := talk.Fits(ours, theirs, l.s.cfg.Peer, l.s.cfg.PeerName); err != nil {
 		l.unfit(sess, err)
 		return
 	}
-	rules, err := parsePeerRules(theirs)
+	rules, err := talk.Rules(theirs)
 	if err != nil {
 		l.unfit(sess, err)
 		return
 	}
-	mayMend := l.talk.mending.allowed(time.Now())
+	mayMend := l.talk.mending.Allowed(time.Now())
 	l.ask(func() func() {
 		began := time.Now()
 		m := l.s.book.Meet(theirs, mayMend)
@@ -60,44 +52,11 @@ func (l *loop) met(sess *talk.Session, ours, theirs *wire.Hello) {
 		}
 		return func() {
 			if m.Mended {
-				l.talk.mending.note(took, time.Now())
+				l.talk.mending.Note(took, time.Now())
 			}
 			l.resettle(sess, ours, m, index.Root)
 		}
 	})
-}
-
-// lastEpoch is the latest epoch of ours that a peer may bring up: of the year
-// 2097. The next epoch has to be greater, and there have to be some left.
-const lastEpoch index.Epoch = 0xf000_0000_0000_0000
-
-// fits reports why two nodes cannot sync a share with each other.
-func (s *Share) fits(ours, theirs *wire.Hello) error {
-	if _, err := wire.Speak(ours, theirs); err != nil {
-		return err
-	}
-	differ := func(key, here, there string) error {
-		return fmt.Errorf("%s of share %q is %s here and %s on %s: both nodes must have the same, else they would not agree",
-			key, s.cfg.Name, here, there, theirs.NodeName)
-	}
-	switch {
-	case theirs.HeardEpoch > ours.Epoch && theirs.HeardEpoch > lastEpoch:
-		return fmt.Errorf("%s remembers epoch %v of this index, which is beyond what any clock makes: its index of share %q is damaged, or it lies; set the share up anew there",
-			theirs.NodeName, theirs.HeardEpoch, s.cfg.Name)
-	case theirs.Share != ours.Share:
-		return fmt.Errorf("peer speaks of share %q, not %q", theirs.Share, ours.Share)
-	case theirs.Node != s.cfg.Peer:
-		return fmt.Errorf("peer says it is node %v, its key says %v", theirs.Node, s.cfg.Peer)
-	case theirs.NodeName != s.cfg.PeerName:
-		return fmt.Errorf("peer calls itself %q: set peer.name to that (it is %q), or node on the other host", theirs.NodeName, s.cfg.PeerName)
-	case theirs.Conflict != ours.Conflict:
-		return differ("conflict", ours.Conflict, theirs.Conflict)
-	case theirs.Deletes != ours.Deletes:
-		return differ("deletes", ours.Deletes, theirs.Deletes)
-	case theirs.SpecialBits != ours.SpecialBits:
-		return differ("special_bits", fmt.Sprint(ours.SpecialBits), fmt.Sprint(theirs.SpecialBits))
-	}
-	return nil
 }
 
 // unfit ends a session that can never work as things are configured.
@@ -310,15 +269,6 @@ func (l *loop) misheard(sess *talk.Session, err error) {
 		"do", "compare `duet version` on both hosts; if that is the same, find out what runs on "+peer)
 	sess.Close()
 	l.parted(sess, err)
-}
-
-// parsePeerRules reads the rules in the peer's hello.
-func parsePeerRules(theirs *wire.Hello) (*scan.Rules, error) {
-	rules, err := scan.ParseRules(theirs.Ignore)
-	if err != nil {
-		return nil, fmt.Errorf("read the ignore rules of %s, which must mean the same on both nodes: %w", theirs.NodeName, err)
-	}
-	return rules, nil
 }
 
 // resettle settles the index by the rules that the peer's hello brought, a

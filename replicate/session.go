@@ -42,7 +42,7 @@ type conversation struct {
 	skew    time.Duration
 	met     gauge.Minute // sessions
 	weary   bool         // there were too many lately
-	mending mending
+	mending talk.Mending
 
 	head  index.Seq       // the peer's last position, as last told
 	heard index.Seq       // committed

@@ -1,13 +1,13 @@
-package replicate
+package talk
 
 import (
 	"fmt"
 	"time"
 )
 
-// mending is what it has cost so far to make histories fit. Each time is a pass
+// Mending is what it has cost so far to make histories fit. Each time is a pass
 // over the whole index, and a peer can ask for one with every hello.
-type mending struct {
+type Mending struct {
 	times int
 	took  time.Duration // the last time
 	ended time.Time
@@ -21,14 +21,16 @@ const (
 	mendingForget = time.Hour
 )
 
-func (m *mending) note(took time.Duration, now time.Time) {
+// Note notes that a pass took so long.
+func (m *Mending) Note(took time.Duration, now time.Time) {
 	if now.Sub(m.ended) > mendingForget {
 		m.times = 0
 	}
 	m.times, m.took, m.ended = m.times+1, took, now
 }
 
-func (m *mending) allowed(now time.Time) error {
+// Allowed says why there must be none now; nil if there may.
+func (m *Mending) Allowed(now time.Time) error {
 	wait := m.ended.Add(m.took * mendingShare).Sub(now)
 	if m.times < freeMendings || wait <= 0 {
 		return nil

@@ -1,4 +1,4 @@
-package replicate
+package talk
 
 import (
 	"testing"
@@ -6,23 +6,23 @@ import (
 )
 
 func TestMendingTakesATenthOfTheTime(t *testing.T) {
-	var m mending
+	var m Mending
 	now := time.Unix(1e9, 0)
 	for range freeMendings {
-		if err := m.allowed(now); err != nil {
+		if err := m.Allowed(now); err != nil {
 			t.Fatal(err)
 		}
-		m.note(10*time.Second, now)
+		m.Note(10*time.Second, now)
 	}
-	if m.allowed(now.Add(99*time.Second)) == nil {
+	if m.Allowed(now.Add(99*time.Second)) == nil {
 		t.Error("allowed at once")
 	}
-	if err := m.allowed(now.Add(100 * time.Second)); err != nil {
+	if err := m.Allowed(now.Add(100 * time.Second)); err != nil {
 		t.Error(err)
 	}
 	later := now.Add(2 * time.Hour)
-	m.note(10*time.Second, later)
-	if err := m.allowed(later); err != nil {
+	m.Note(10*time.Second, later)
+	if err := m.Allowed(later); err != nil {
 		t.Errorf("long ago still counts: %v", err)
 	}
 }
