@@ -64,6 +64,11 @@ func (l *loop) keepHouse(now time.Time) {
 		if err == nil {
 			more, err = trim.Step(l.s.now())
 		}
+		if err == nil {
+			var rest bool
+			rest, err = expiry.Rulings(l.s.st, l.s.cfg.Keep.Age, l.s.now())
+			more = more || rest
+		}
 		r.More = r.More || more
 		return func() { l.houseKept(r, err, time.Now()) }
 	})

@@ -44,7 +44,8 @@ type chooser struct {
 	list  []Doomed
 	taken map[uint64]bool
 	bytes int64               // of list
-	lost  map[uint64][]uint64 // kept version to the conflicts that it lost
+	lost  map[uint64][]uint64 // kept version to the open conflicts that it lost
+	old   map[uint64][]uint64 // and to those that a person has settled, which do not hold it
 	from  uint64              // Versions: up to here all were counted before
 	stale []uint64            // conflicts that go by themselves
 	short string              // why there is too little space all the same
@@ -55,12 +56,15 @@ type chooser struct {
 // which a path has too many, then for their size, then for the filesystem.
 func (c *chooser) choose() error {
 	c.taken = map[uint64]bool{}
-	c.lost = map[uint64][]uint64{}
+	c.lost, c.old = map[uint64][]uint64{}, map[uint64][]uint64{}
 	for x, err := range c.tx.Conflicts() {
 		if err != nil {
 			return err
 		}
-		if x.Kept != 0 {
+		switch {
+		case x.Kept != 0 && x.Closed:
+			c.old[x.Kept] = append(c.old[x.Kept], x.ID)
+		case x.Kept != 0:
 			c.lost[x.Kept] = append(c.lost[x.Kept], x.ID)
 		}
 		if err := c.outlived(&x); err != nil {
@@ -93,7 +97,7 @@ func (c *chooser) full() bool { return len(c.list) >= c.bound }
 
 func (c *chooser) take(k index.Kept, why string) {
 	c.taken[k.ID] = true
-	c.list = append(c.list, Doomed{Kept: k, Why: why, Conflicts: c.lost[k.ID]})
+	c.list = append(c.list, Doomed{Kept: k, Why: why, Conflicts: append(c.lost[k.ID], c.old[k.ID]...)})
 	c.bytes += size(&k)
 }
 
