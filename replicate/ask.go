@@ -78,48 +78,6 @@ func (l *loop) released() {
 	l.rounds.Kick()
 }
 
-// Approve lets deletes that wait for approval happen. id is that of the
-// waiting deletes, "" for whatever waits now.
-func (s *Share) Approve(ctx context.Context, id string) error {
-	return s.do(ctx, func(l *loop, done chan<- error) {
-		if l.root.emptied {
-			if id != "" && id != emptiedID {
-				done <- fmt.Errorf("%s does not wait for approval; what waits is %s", id, emptiedID)
-				return
-			}
-			l.root.acceptGap, l.root.emptied = true, false
-			l.journal(index.Approved, index.ByUser, s.cfg.Node, "that everything is gone: the root was found empty")
-			done <- nil
-			return
-		}
-		w := l.rounds.Waiting()
-		switch {
-		case w == nil:
-			done <- errors.New("nothing waits for approval")
-		case id != "" && id != w.ID:
-			done <- fmt.Errorf("%s does not wait any more; what waits now is %s: %s", id, w.ID, w.Reason)
-		default:
-			l.approve(done)
-		}
-	})
-}
-
-// approve writes the approval down, so that a restart does not ask again. It is
-// for what the person was shown: what was heard since then has to be shown too.
-func (l *loop) approve(done chan<- error) {
-	upto, w := l.rounds.Shown(), l.rounds.Waiting()
-	what := fmt.Sprintf("%d deletes of %d paths, %s", w.Deletes, w.Total, w.ID)
-	l.ask(func() func() {
-		err := l.s.book.Approve(upto, what)
-		return func() {
-			if err == nil {
-				l.rounds.Approve(upto)
-			}
-			done <- err
-		}
-	})
-}
-
 // journal writes down a decision about the whole share. The share goes on if
 // that fails: whatever the reason is will show elsewhere, too.
 func (l *loop) journal(what index.What, how index.How, by index.NodeID, note string) {

@@ -30,7 +30,7 @@ func (s *Share) installEnv() install.Env {
 func (l *loop) roundsOptions() rounds.Options {
 	return rounds.Options{
 		Share: l.s.cfg.Name, Peer: l.s.cfg.PeerName, Book: l.s.book, Trouble: &l.trouble, Limit: l.s.limit,
-		Names: l.s.boot, Meta: l.s.metaFor, Revive: l.revive, Journal: l.journal, Log: l.log,
+		Names: l.s.boot, Meta: l.s.metaFor, Revive: l.revive, Spare: l.spare, Journal: l.journal, Log: l.log,
 	}
 }
 

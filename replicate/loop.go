@@ -135,8 +135,8 @@ func newLoop(s *Share) *loop {
 	l.notice.snaps = map[index.Path]index.Hash{}
 	l.notice.looks = looks.New(l.notice.dirty)
 	l.open = map[index.Path]bool{}
-	var approved index.Seq
-	defer func() { l.rounds = rounds.New(l.roundsOptions(), approved) }()
+	var leaves book.Leaves
+	defer func() { l.rounds = rounds.New(l.roundsOptions(), leaves) }()
 	if s.st == nil {
 		l.root.halt, l.root.reason, l.root.final = report.IndexError, s.broken.Error(), true
 		return l
@@ -144,7 +144,7 @@ func newLoop(s *Share) *loop {
 	err := s.st.View(func(tx *store.Tx) error {
 		m, err := tx.Meta()
 		l.published.paused = m.Paused
-		approved = book.ApprovedUpTo(m)
+		leaves = book.LeavesIn(m)
 		return err
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"duet/replicate/book"
 	"duet/replicate/looks"
+	"duet/replicate/report"
 	"duet/scan"
 	"duet/store/index"
 )
@@ -74,7 +75,7 @@ func (l *loop) scan(now time.Time) {
 		if !l.root.told {
 			l.root.told = true
 			l.journal(index.Withheld, index.ByScan, l.s.cfg.Node, fmt.Sprintf("the root is empty, and the index has %d paths: %s",
-				counts.Files+counts.Dirs+counts.Links, emptiedID))
+				counts.Files+counts.Dirs+counts.Links, report.EmptiedID))
 		}
 		l.log.Error("root is empty but the index is not: nothing is deleted until a person approves",
 			"root", l.s.cfg.Path, "files", counts.Files,

@@ -25,9 +25,6 @@ type published struct {
 // publishEvery bounds how often a status is made.
 const publishEvery = 20 * time.Millisecond
 
-// emptiedID is the id under which an emptied root waits for approval.
-const emptiedID = "emptied-root"
-
 // publish makes a new status if the last is old enough; else it sees to it
 // that one is made soon.
 func (l *loop) publish(now time.Time) {
@@ -108,6 +105,10 @@ func (l *loop) describe(now time.Time) report.Status {
 	lag, longest := l.lags.Report()
 	st.LagMS, st.MaxLagMS = float64(lag.Microseconds())/1000, float64(longest.Microseconds())/1000
 	st.State, st.Reason = l.word(st, failed)
+	if l.root.emptied {
+		n := c.Files + c.Dirs + c.Links
+		st.Waiting = &report.Waiting{ID: report.EmptiedID, Deletes: n, Total: n, Reason: st.Reason}
+	}
 	st.Progress = l.progress(now)
 	st.Verify = l.describeVerify(now)
 	return st
@@ -122,7 +123,7 @@ func (l *loop) word(st report.Status, failed int64) (report.State, string) {
 	case l.root.halt != "":
 		return l.root.halt, l.root.reason
 	case l.root.emptied:
-		return report.WaitingApproval, fmt.Sprintf("%s is empty, but was not: mount or restore it, or, if all of it was meant to go, run `duet approve %s`", l.s.cfg.Path, l.s.cfg.Name)
+		return report.WaitingApproval, fmt.Sprintf("%s is empty, but was not: mount or restore it; if all of it was meant to go, run `duet approve %s`; to have it filled from %s, `duet reject %s`", l.s.cfg.Path, l.s.cfg.Name, l.s.cfg.PeerName, l.s.cfg.Name)
 	case l.root.ctx == nil:
 		return report.Starting, ""
 	case !l.root.ready:

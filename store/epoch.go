@@ -15,6 +15,7 @@ const (
 	noReset reset = iota
 	newEpoch
 	forgetPeer
+	forgetAll
 )
 
 // resetChunk is how many records one transaction of a reset looks at.
@@ -37,22 +38,46 @@ func (s *Store) NewEpoch(now time.Time, above index.Epoch) (index.Epoch, error) 
 		return 0, err
 	}
 	var epoch index.Epoch
-	err := s.Update(func(tx *Tx) error {
-		old, err := tx.loadMeta()
-		if err != nil {
-			return err
-		}
-		v := *old
-		if err := tx.beginEpoch(&v, now, above); err != nil {
-			return err
-		}
-		epoch = v.Epoch
-		return tx.putMeta(&v)
+	err := s.Update(func(tx *Tx) (err error) {
+		epoch, err = tx.newLife(now, above, newEpoch)
+		return err
 	})
 	if err != nil {
 		return 0, err
 	}
 	return epoch, s.resumeReset()
+}
+
+// ForgetAll begins a new life of the index in which nothing is known of any
+// path: what is not in the tree was never there, as after the index was lost.
+// The journal goes on, and so do the kept versions. It may be interrupted like
+// NewEpoch.
+func (s *Store) ForgetAll(now time.Time) error {
+	if err := s.resumeReset(); err != nil {
+		return err
+	}
+	err := s.Update(func(tx *Tx) error {
+		_, err := tx.newLife(now, 0, forgetAll)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.resumeReset()
+}
+
+// newLife begins a new epoch, with a reset of a kind.
+func (tx *Tx) newLife(now time.Time, above index.Epoch, kind reset) (index.Epoch, error) {
+	old, err := tx.loadMeta()
+	if err != nil {
+		return 0, err
+	}
+	v := *old
+	if err := tx.beginEpoch(&v, now, above); err != nil {
+		return 0, err
+	}
+	v.reset = kind
+	return v.Epoch, tx.putMeta(&v)
 }
 
 // ForgetPeer drops all that is known of the peer's index, because the peer has
@@ -72,7 +97,7 @@ func (s *Store) ForgetPeer(peer index.NodeID, epoch index.Epoch) error {
 			v.Rules = index.Hash{} // what was agreed has to be settled by them
 		}
 		v.Peer, v.PeerEpoch, v.PeerRun, v.Heard, v.Acked = peer, epoch, 0, 0, 0
-		v.Approved = ""
+		v.Approved, v.Leaves = "", nil
 		v.reset, v.resetAfter = forgetPeer, index.Root
 		if err := tx.dropHeldConflicts(); err != nil {
 			return err
@@ -94,7 +119,7 @@ func (tx *Tx) beginEpoch(v *metaValue, now time.Time, above index.Epoch) error {
 		v.Epoch = floor + 1 + index.Epoch(tx.store.options.Random()&0xffff)
 	}
 	v.PeerEpoch, v.PeerRun, v.Heard, v.Acked = 0, 0, 0, 0
-	v.Approved, v.Rules = "", index.Hash{}
+	v.Approved, v.Leaves, v.Rules = "", nil, index.Hash{}
 	v.reset, v.resetAfter = newEpoch, index.Root
 	if err := tx.dropHeldConflicts(); err != nil {
 		return err
@@ -162,7 +187,7 @@ func (tx *Tx) resetSome() (done bool, err error) {
 }
 
 func (tx *Tx) resetRecord(r *index.Record, v *metaValue) error {
-	if r.Ours == nil || v.reset == newEpoch && !r.Ours.Live() {
+	if r.Ours == nil || v.reset == forgetAll || v.reset == newEpoch && !r.Ours.Live() {
 		return tx.Delete(r.Path)
 	}
 	next := *r

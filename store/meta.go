@@ -36,7 +36,20 @@ type Meta struct {
 	// Rules is a hash of the ignore rules of both nodes by which every record
 	// was last settled; zero if that has not been done, or has to be again.
 	Rules index.Hash
+
+	Leaves []Leave // what people said of deletes that waited, oldest first
 }
+
+// Leave is what a person said of deletes that waited: those at and below a path
+// that had been heard up to a position of the peer's.
+type Leave struct {
+	Under  index.Path // Root: everywhere
+	Upto   index.Seq
+	Reject bool // they must not happen; else they may
+}
+
+// maxLeaves bounds Meta.Leaves: the oldest go first, which have long been done.
+const maxLeaves = 64
 
 // metaValue is Meta with what the store itself has to remember there.
 type metaValue struct {
@@ -64,7 +77,7 @@ func (tx *Tx) Meta() (Meta, error) {
 		return Meta{}, err
 	}
 	m := v.Meta
-	m.Runs = slices.Clone(m.Runs)
+	m.Runs, m.Leaves = slices.Clone(m.Runs), slices.Clone(m.Leaves)
 	return m, nil
 }
 
@@ -78,6 +91,7 @@ func (tx *Tx) PutMeta(m Meta) error {
 	m.Format = old.Format
 	v.Meta = m
 	v.Runs = slices.Clone(m.Runs)
+	v.Leaves = slices.Clone(m.Leaves[max(0, len(m.Leaves)-maxLeaves):])
 	return tx.putMeta(&v)
 }
 
@@ -121,6 +135,9 @@ func (v *metaValue) marshal() ([]byte, error) {
 	if v.Rules != (index.Hash{}) {
 		m.Rules = v.Rules[:]
 	}
+	for _, l := range v.Leaves {
+		m.Leaves = append(m.Leaves, &indexpb.Leave{Under: []byte(l.Under), Upto: uint64(l.Upto), Reject: l.Reject})
+	}
 	for _, r := range v.Runs {
 		m.Runs = append(m.Runs, &indexpb.Run{From: uint64(r.From), Id: r.ID})
 	}
@@ -132,7 +149,7 @@ func unmarshalMeta(raw []byte) (*metaValue, error) {
 	if err := index.Decode(raw, &m); err != nil {
 		return nil, err
 	}
-	if m.Reset_ > uint32(forgetPeer) {
+	if m.Reset_ > uint32(forgetAll) {
 		return nil, fmt.Errorf("reset %d is unknown", m.Reset_)
 	}
 	v := &metaValue{
@@ -150,6 +167,9 @@ func unmarshalMeta(raw []byte) (*metaValue, error) {
 	copy(v.Rules[:], m.Rules) // of another length, it is not canonical
 	for _, r := range m.Runs {
 		v.Runs = append(v.Runs, index.Run{From: index.Seq(r.From), ID: r.Id})
+	}
+	for _, l := range m.Leaves {
+		v.Leaves = append(v.Leaves, Leave{index.Path(l.Under), index.Seq(l.Upto), l.Reject})
 	}
 	want, err := v.marshal()
 	if err := index.Canonical(raw, want, err); err != nil {

@@ -12,14 +12,18 @@ import (
 func (a *app) approveCmd() *cobra.Command {
 	var id string
 	cmd := &cobra.Command{
-		Use:   "approve [SHARE]",
+		Use:   "approve [SHARE] [ID]",
 		Short: "Let deletes that wait for approval happen",
 		Long: `Let deletes that wait for approval, because there are more than max_delete or because
-the whole root was emptied, happen. 'duet status' says how many wait, and why.`,
-		Example:           "  duet recover images --dry-run\n  duet approve images",
-		Args:              cobra.MaximumNArgs(1),
+the whole root was found empty, happen. 'duet status' says how many wait, and why; 'duet
+reject' is the other answer. With an ID it is only for what has that one.`,
+		Example:           "  duet recover images --dry-run\n  duet approve images\n  duet approve images 6b2f01c4",
+		Args:              cobra.MaximumNArgs(2),
 		ValidArgsFunction: a.completeShare,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				id = args[1]
+			}
 			return a.orderOne(cmd.Context(), node.Approve, first(args), url.Values{"id": {id}}, "approved")
 		},
 	}

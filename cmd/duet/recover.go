@@ -226,8 +226,13 @@ func (r *recovering) agreed(p *report.Plan) bool {
 	if r.yes {
 		return true
 	}
-	fmt.Fprintf(r.err, "apply plan %s to share %q? [y/N] ", p.ID, p.Share)
-	answer, err := bufio.NewReader(r.in).ReadString('\n')
+	return r.confirmed(fmt.Sprintf("apply plan %s to share %q?", p.ID, p.Share))
+}
+
+// confirmed asks the person at the terminal.
+func (a *app) confirmed(question string) bool {
+	fmt.Fprintf(a.err, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(a.in).ReadString('\n')
 	if err != nil {
 		return false
 	}

@@ -62,9 +62,9 @@ func shareNotes(b *strings.Builder, sh report.Status, running bool, now time.Tim
 	if p := sh.Progress; p != nil {
 		note("%s", progressText(p))
 	}
-	if w := sh.Waiting; w != nil {
-		note("%s of %d wait for approval: %s. Look with 'duet recover %s --dry-run', then 'duet approve %s'",
-			plural(w.Deletes, "delete"), w.Total, w.Reason, sh.Name, sh.Name)
+	if w := sh.Waiting; w != nil && w.Reason != sh.Reason {
+		note("%s of %d wait for approval: %s. Look with 'duet recover %s --dry-run', then 'duet approve %s' or 'duet reject %s'",
+			plural(w.Deletes, "delete"), w.Total, w.Reason, sh.Name, sh.Name, sh.Name)
 	}
 	if running && !sh.Connected && sh.LastError != "" {
 		note("not connected: %s", sh.LastError)

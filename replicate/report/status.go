@@ -98,6 +98,9 @@ type Problem struct {
 	Tries   int       `json:"tries,omitempty"`
 }
 
+// EmptiedID is the id under which a root that was found empty waits.
+const EmptiedID = "emptied-root"
+
 // Waiting is what waits for a person's approval.
 type Waiting struct {
 	ID      string `json:"id"`

@@ -194,7 +194,7 @@ func (k *picking) below(dir index.Path) (stays, waits bool, err error) {
 		}
 		switch {
 		case !c.Ours.Live():
-		case !k.rounds.Book.Doomed(c):
+		case !k.rounds.Book.Doomed(c), k.rounds.rejects(c):
 			return true, false, nil
 		case k.rounds.busy(c.Path, k.m.Now), k.approved && !k.rounds.approves(c):
 			waits = true
@@ -311,7 +311,7 @@ func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *inde
 		if c == nil || c.Ours.LiveKind() != index.File || c.Ours.Hash != e.Hash {
 			continue
 		}
-		if !r.Ours.Live() && k.rounds.Book.Movable(c) && k.m.Drained && !k.rounds.Trouble.Waits(p, k.m.Now) {
+		if !r.Ours.Live() && k.rounds.Book.Movable(c) && k.m.Drained && !k.rounds.Trouble.Waits(p, k.m.Now) && !k.rounds.rejects(c) {
 			if held, err := book.UnderHeld(k.tx, p); err != nil || !held {
 				return nil, c, err
 			}

@@ -2,6 +2,7 @@ package rounds
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"duet/replicate/book"
@@ -24,6 +25,10 @@ func (r *Rounds) pickRemovals(m Moment) (*Batch, error) {
 		return nil, nil
 	}
 	todo, err := r.countRemovals()
+	if err == nil && len(todo.spared) > 0 {
+		r.Spare(todo.spared, r.leaves)
+		return nil, nil // and then there is another look
+	}
 	if err != nil || todo.all == 0 {
 		r.waiting, r.seen, r.noisy = nil, 0, time.Time{}
 		return nil, err
@@ -65,7 +70,7 @@ func (k *picking) remove(r *index.Record) error {
 	if held, err := book.UnderHeld(k.tx, r.Path); err != nil || held {
 		return err
 	}
-	if !v.Removes() || k.approved && !k.rounds.approves(r) || k.rounds.busy(r.Path, k.m.Now) {
+	if !v.Removes() || k.rounds.rejects(r) || k.approved && !k.rounds.approves(r) || k.rounds.busy(r.Path, k.m.Now) {
 		return nil
 	}
 	if r.Ours.LiveKind() == index.Dir {
@@ -94,7 +99,12 @@ type removals struct {
 	all  int64
 	open int64     // of those, not approved
 	upto index.Seq // the last of the open ones was heard at this position
+
+	spared []index.Path // of those that a person rejected, not in all: the first maxSpared
 }
+
+// maxSpared is how many paths are kept alive with one commit.
+const maxSpared = 500
 
 // countRemovals counts what is to be deleted, and what of it is not approved.
 func (r *Rounds) countRemovals() (out removals, err error) {
@@ -114,12 +124,20 @@ func (r *Rounds) removalsIn(tx *store.Tx) (out removals, err error) {
 		if err != nil {
 			return removals{}, err
 		}
-		if !held && r.Book.Doomed(rec) {
-			out.all++
-			if !r.approves(rec) {
-				out.open++
-				out.upto = max(out.upto, rec.Heard)
+		if held || !r.Book.Doomed(rec) {
+			continue
+		}
+		approved, rejected := r.leaves.Of(rec)
+		if rejected {
+			if !r.flying[rec.Path] && len(out.spared) < maxSpared {
+				out.spared = append(out.spared, rec.Path)
 			}
+			continue
+		}
+		out.all++
+		if !approved {
+			out.open++
+			out.upto = max(out.upto, rec.Heard)
 		}
 	}
 	return out, nil
@@ -127,7 +145,16 @@ func (r *Rounds) removalsIn(tx *store.Tx) (out removals, err error) {
 
 // approves reports whether a person has approved that rec is deleted: an approval
 // is for what waited when its id was made, whatever is heard afterwards.
-func (r *Rounds) approves(rec *index.Record) bool { return rec.Heard <= r.approved }
+func (r *Rounds) approves(rec *index.Record) bool {
+	approved, _ := r.leaves.Of(rec)
+	return approved
+}
+
+// rejects reports whether a person said that rec must not be deleted.
+func (r *Rounds) rejects(rec *index.Record) bool {
+	_, rejected := r.leaves.Of(rec)
+	return rejected
+}
 
 // growing reports whether so many removals wait that more on their way could
 // be too many.
@@ -163,8 +190,8 @@ func (r *Rounds) withhold(todo removals, c store.Counts, now time.Time) bool {
 		r.shown = todo.upto
 		r.waiting = &report.Waiting{
 			ID: fmt.Sprintf("%08x", uint32(r.Names)^uint32(todo.upto)), Deletes: n, Total: total,
-			Reason: fmt.Sprintf("%s deleted %d of %d paths, more than max_delete %v: look at `duet recover %s --dry-run`, then `duet approve %s`, or bring the files back on %s",
-				r.Peer, n, total, r.Limit, r.Share, r.Share, r.Peer),
+			Reason: fmt.Sprintf("%s deleted %d of %d paths, more than max_delete %v: look at `duet recover %s --dry-run`, then `duet approve %s`, or `duet reject %s` to bring them back on %s",
+				r.Peer, n, total, r.Limit, r.Share, r.Share, r.Share, r.Peer),
 		}
 		r.Log.Warn("deletes wait for approval", "deletes", n, "of", total, "limit", r.Limit.String(), "id", r.waiting.ID)
 		if r.told != r.waiting.ID { // else it was before the connection was cut
@@ -181,5 +208,8 @@ func (r *Rounds) Waiting() *report.Waiting { return r.waiting }
 // Shown returns up to which position of the peer's Waiting speaks.
 func (r *Rounds) Shown() index.Seq { return r.shown }
 
-// Approve lets the deletes happen that were heard up to a position of the peer's.
-func (r *Rounds) Approve(upto index.Seq) { r.approved, r.waiting, r.kick = upto, nil, true }
+// Leave takes note of what a person said of deletes that wait.
+func (r *Rounds) Leave(leaves ...store.Leave) {
+	r.leaves = append(slices.Clip(r.leaves), leaves...)
+	r.waiting, r.kick = nil, true
+}

@@ -47,7 +47,8 @@ type Options struct {
 	Limit       recovery.Limit // of removals that nobody approved
 	Names       uint64         // random: names in the stage of one process never meet another's
 	Meta        func(want *index.Entry, was *index.Record) vfs.Meta
-	Revive      func(index.Path) // keeps a directory alive
+	Revive      func(index.Path)                // keeps a directory alive
+	Spare       func([]index.Path, book.Leaves) // keeps alive what a person wants to stay
 	Journal     func(what index.What, how index.How, by index.NodeID, note string)
 	Log         *slog.Logger
 }
@@ -69,14 +70,14 @@ type Rounds struct {
 	along    along               // contents that came along, at most maxSmall bytes
 	serial   uint64              // for names in the stage
 
-	approved index.Seq    // deletes heard up to here are approved
-	deleted  gauge.Minute // removals done lately
-	waiting  *report.Waiting
-	told     string    // id of the last waiting that was journalled
-	shown    index.Seq // the last of what waits was heard here
-	seen     int64     // removals that waited when last counted
-	quiet    time.Time // removals wait until then, for more to be heard
-	noisy    time.Time // since when they have been growing
+	leaves  book.Leaves  // what people said of deletes that waited
+	deleted gauge.Minute // removals done lately
+	waiting *report.Waiting
+	told    string    // id of the last waiting that was journalled
+	shown   index.Seq // the last of what waits was heard here
+	seen    int64     // removals that waited when last counted
+	quiet   time.Time // removals wait until then, for more to be heard
+	noisy   time.Time // since when they have been growing
 
 	done  int64 // paths of the work since the last time in sync
 	began time.Time
@@ -91,10 +92,10 @@ type Moment struct {
 	Heard    index.Seq // we have heard the peer's up to here
 }
 
-// New returns a Rounds that has nothing on its way. Deletes heard up to a
-// position of the peer's are approved already.
-func New(o Options, approved index.Seq) *Rounds {
-	r := &Rounds{Options: o, approved: approved}
+// New returns a Rounds that has nothing on its way. leaves is what was said of
+// deletes already.
+func New(o Options, leaves book.Leaves) *Rounds {
+	r := &Rounds{Options: o, leaves: leaves}
 	r.Reset()
 	return r
 }
@@ -103,7 +104,7 @@ func New(o Options, approved index.Seq) *Rounds {
 func (r *Rounds) Reset() {
 	*r = Rounds{
 		Options: r.Options, kick: true, flying: map[index.Path]bool{}, fetching: map[index.Hash]bool{},
-		approved: r.approved, deleted: r.deleted,
+		leaves: r.leaves, deleted: r.deleted,
 	}
 }
 

@@ -25,6 +25,7 @@ type Order string
 const (
 	Apply      Order = "apply"       // id: of the plan
 	Approve    Order = "approve"     // id: of what waits; none: whatever waits
+	Reject     Order = "reject"      // likewise
 	Pause      Order = "pause"       //
 	Resume     Order = "resume"      //
 	AcceptRoot Order = "accept-root" //
@@ -38,6 +39,9 @@ var orders = map[Order]func(ctx context.Context, s *replicate.Share, r *http.Req
 	},
 	Approve: func(ctx context.Context, s *replicate.Share, r *http.Request) error {
 		return s.Approve(ctx, r.FormValue("id"))
+	},
+	Reject: func(ctx context.Context, s *replicate.Share, r *http.Request) error {
+		return s.Reject(ctx, r.FormValue("id"))
 	},
 	Pause:      func(ctx context.Context, s *replicate.Share, _ *http.Request) error { return s.Pause(ctx) },
 	Resume:     func(ctx context.Context, s *replicate.Share, _ *http.Request) error { return s.Resume(ctx) },

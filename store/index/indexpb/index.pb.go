@@ -1323,9 +1323,10 @@ type Meta struct {
 	Paused        bool                   `protobuf:"varint,18,opt,name=paused,proto3" json:"paused,omitempty"`
 	Halt          []byte                 `protobuf:"bytes,19,opt,name=halt,proto3" json:"halt,omitempty"`
 	FirstScan     bool                   `protobuf:"varint,20,opt,name=first_scan,json=firstScan,proto3" json:"first_scan,omitempty"`
-	Reset_        uint32                 `protobuf:"varint,21,opt,name=reset,proto3" json:"reset,omitempty"`                            // a reset that was begun: 0 none, 1 new epoch, 2 peer forgotten
+	Reset_        uint32                 `protobuf:"varint,21,opt,name=reset,proto3" json:"reset,omitempty"`                            // a reset that was begun: 0 none, 1 new epoch, 2 peer forgotten, 3 all forgotten
 	ResetAfter    []byte                 `protobuf:"bytes,22,opt,name=reset_after,json=resetAfter,proto3" json:"reset_after,omitempty"` // records up to this path are done
 	Rules         []byte                 `protobuf:"bytes,23,opt,name=rules,proto3" json:"rules,omitempty"`                             // hash of both nodes' ignore rules by which every record is settled; absent: none
+	Leaves        []*Leave               `protobuf:"bytes,24,rep,name=leaves,proto3" json:"leaves,omitempty"`                           // what people said of deletes that waited, at most 64, oldest first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1521,6 +1522,75 @@ func (x *Meta) GetRules() []byte {
 	return nil
 }
 
+func (x *Meta) GetLeaves() []*Leave {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
+}
+
+// Leave is what a person said of deletes that waited: those at and below a path
+// that were heard up to a position of the peer's, in the epoch that Meta has.
+type Leave struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Under         []byte                 `protobuf:"bytes,1,opt,name=under,proto3" json:"under,omitempty"` // absent: everywhere
+	Upto          uint64                 `protobuf:"varint,2,opt,name=upto,proto3" json:"upto,omitempty"`
+	Reject        bool                   `protobuf:"varint,3,opt,name=reject,proto3" json:"reject,omitempty"` // they must not happen
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Leave) Reset() {
+	*x = Leave{}
+	mi := &file_store_index_indexpb_index_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Leave) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Leave) ProtoMessage() {}
+
+func (x *Leave) ProtoReflect() protoreflect.Message {
+	mi := &file_store_index_indexpb_index_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Leave.ProtoReflect.Descriptor instead.
+func (*Leave) Descriptor() ([]byte, []int) {
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Leave) GetUnder() []byte {
+	if x != nil {
+		return x.Under
+	}
+	return nil
+}
+
+func (x *Leave) GetUpto() uint64 {
+	if x != nil {
+		return x.Upto
+	}
+	return 0
+}
+
+func (x *Leave) GetReject() bool {
+	if x != nil {
+		return x.Reject
+	}
+	return false
+}
+
 // Ignores are the lines of the peer's ignore rules, as last heard.
 type Ignores struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1531,7 +1601,7 @@ type Ignores struct {
 
 func (x *Ignores) Reset() {
 	*x = Ignores{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[14]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1543,7 +1613,7 @@ func (x *Ignores) String() string {
 func (*Ignores) ProtoMessage() {}
 
 func (x *Ignores) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[14]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1556,7 +1626,7 @@ func (x *Ignores) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ignores.ProtoReflect.Descriptor instead.
 func (*Ignores) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{14}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Ignores) GetLines() [][]byte {
@@ -1591,7 +1661,7 @@ type Verified struct {
 
 func (x *Verified) Reset() {
 	*x = Verified{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1603,7 +1673,7 @@ func (x *Verified) String() string {
 func (*Verified) ProtoMessage() {}
 
 func (x *Verified) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1616,7 +1686,7 @@ func (x *Verified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verified.ProtoReflect.Descriptor instead.
 func (*Verified) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{15}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Verified) GetBegan() int64 {
@@ -1756,7 +1826,7 @@ type Counts struct {
 
 func (x *Counts) Reset() {
 	*x = Counts{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[16]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1768,7 +1838,7 @@ func (x *Counts) String() string {
 func (*Counts) ProtoMessage() {}
 
 func (x *Counts) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[16]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1781,7 +1851,7 @@ func (x *Counts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counts.ProtoReflect.Descriptor instead.
 func (*Counts) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{16}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Counts) GetFiles() uint64 {
@@ -2012,7 +2082,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x04gone\x18\x04 \x01(\bR\x04gone\")\n" +
 	"\x03Run\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\x06R\x02id\"\xd7\x04\n" +
+	"\x02id\x18\x02 \x01(\x06R\x02id\"\x82\x05\n" +
 	"\x04Meta\x12\x14\n" +
 	"\x05share\x18\x01 \x01(\fR\x05share\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\x06R\x04node\x12\x14\n" +
@@ -2041,7 +2111,12 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x05reset\x18\x15 \x01(\rR\x05reset\x12\x1f\n" +
 	"\vreset_after\x18\x16 \x01(\fR\n" +
 	"resetAfter\x12\x14\n" +
-	"\x05rules\x18\x17 \x01(\fR\x05rules\"\x1f\n" +
+	"\x05rules\x18\x17 \x01(\fR\x05rules\x12)\n" +
+	"\x06leaves\x18\x18 \x03(\v2\x11.duet.index.LeaveR\x06leaves\"I\n" +
+	"\x05Leave\x12\x14\n" +
+	"\x05under\x18\x01 \x01(\fR\x05under\x12\x12\n" +
+	"\x04upto\x18\x02 \x01(\x04R\x04upto\x12\x16\n" +
+	"\x06reject\x18\x03 \x01(\bR\x06reject\"\x1f\n" +
 	"\aIgnores\x12\x14\n" +
 	"\x05lines\x18\x01 \x03(\fR\x05lines\"\x8a\x03\n" +
 	"\bVerified\x12\x14\n" +
@@ -2106,7 +2181,7 @@ func file_store_index_indexpb_index_proto_rawDescGZIP() []byte {
 }
 
 var file_store_index_indexpb_index_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_index_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_store_index_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_store_index_indexpb_index_proto_goTypes = []any{
 	(Kind)(0),          // 0: duet.index.Kind
 	(*Counter)(nil),    // 1: duet.index.Counter
@@ -2123,9 +2198,10 @@ var file_store_index_indexpb_index_proto_goTypes = []any{
 	(*Ruled)(nil),      // 12: duet.index.Ruled
 	(*Run)(nil),        // 13: duet.index.Run
 	(*Meta)(nil),       // 14: duet.index.Meta
-	(*Ignores)(nil),    // 15: duet.index.Ignores
-	(*Verified)(nil),   // 16: duet.index.Verified
-	(*Counts)(nil),     // 17: duet.index.Counts
+	(*Leave)(nil),      // 15: duet.index.Leave
+	(*Ignores)(nil),    // 16: duet.index.Ignores
+	(*Verified)(nil),   // 17: duet.index.Verified
+	(*Counts)(nil),     // 18: duet.index.Counts
 }
 var file_store_index_indexpb_index_proto_depIdxs = []int32{
 	0,  // 0: duet.index.Entry.kind:type_name -> duet.index.Kind
@@ -2147,11 +2223,12 @@ var file_store_index_indexpb_index_proto_depIdxs = []int32{
 	1,  // 16: duet.index.Ruled.after:type_name -> duet.index.Counter
 	2,  // 17: duet.index.Ruled.theirs:type_name -> duet.index.Entry
 	13, // 18: duet.index.Meta.runs:type_name -> duet.index.Run
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	15, // 19: duet.index.Meta.leaves:type_name -> duet.index.Leave
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_store_index_indexpb_index_proto_init() }
@@ -2165,7 +2242,7 @@ func file_store_index_indexpb_index_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_index_indexpb_index_proto_rawDesc), len(file_store_index_indexpb_index_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

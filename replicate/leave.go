@@ -1,0 +1,127 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"duet/replicate/book"
+	"duet/replicate/report"
+	"duet/store"
+	"duet/store/index"
+)
+
+// Approve lets deletes that wait for approval happen. id is that of the
+// waiting deletes, "" for whatever waits now.
+func (s *Share) Approve(ctx context.Context, id string) error {
+	return s.do(ctx, func(l *loop, done chan<- error) {
+		if !l.root.emptied {
+			l.say(id, false, done)
+			return
+		}
+		if err := wrongID(id); err != nil {
+			done <- err
+			return
+		}
+		l.root.acceptGap, l.root.emptied = true, false
+		l.journal(index.Approved, index.ByUser, s.cfg.Node, "that everything is gone: the root was found empty")
+		done <- nil
+	})
+}
+
+// Reject keeps deletes that wait for approval from happening: what is here stays,
+// and goes back to where it was deleted. Of a root that was found empty, it
+// forgets what was in it: all that the peer has comes back from there.
+func (s *Share) Reject(ctx context.Context, id string) error {
+	return s.do(ctx, func(l *loop, done chan<- error) {
+		if !l.root.emptied {
+			l.say(id, true, done)
+			return
+		}
+		if err := wrongID(id); err != nil {
+			done <- err
+			return
+		}
+		l.refill(done)
+	})
+}
+
+func wrongID(id string) error {
+	if id == "" || id == report.EmptiedID {
+		return nil
+	}
+	return fmt.Errorf("%s does not wait for approval; what waits is %s", id, report.EmptiedID)
+}
+
+// say writes down what a person says of the deletes that wait, so that a
+// restart does not ask again. It is for what the person was shown: what was
+// heard since then has to be shown too.
+func (l *loop) say(id string, reject bool, done chan<- error) {
+	w := l.rounds.Waiting()
+	switch {
+	case w == nil:
+		done <- errors.New("nothing waits for approval")
+		return
+	case id != "" && id != w.ID:
+		done <- fmt.Errorf("%s does not wait any more; what waits now is %s: %s", id, w.ID, w.Reason)
+		return
+	}
+	said, what := store.Leave{Upto: l.rounds.Shown(), Reject: reject}, index.Approved
+	if reject {
+		what = index.Rejected
+	}
+	note := fmt.Sprintf("%d deletes of %d paths, %s", w.Deletes, w.Total, w.ID)
+	l.ask(func() func() {
+		err := l.s.book.Leave([]store.Leave{said}, what, note)
+		return func() {
+			if err == nil {
+				l.rounds.Leave(said)
+			}
+			done <- err
+		}
+	})
+}
+
+// spare keeps alive what a person wants to stay, as many paths as one commit
+// should have. Until it is written nothing is done about them.
+func (l *loop) spare(paths []index.Path, leaves book.Leaves) {
+	var mine []index.Path
+	for _, p := range paths {
+		if l.rounds.Hold(p) {
+			mine = append(mine, p)
+		}
+	}
+	l.ask(func() func() {
+		err := l.s.book.Spare(mine, leaves)
+		return func() {
+			for _, p := range mine {
+				l.rounds.Free(p)
+			}
+			if err != nil {
+				l.indexFailed("keep alive what must not be deleted", err)
+			}
+			l.talk.wake()
+		}
+	})
+}
+
+// refill forgets what was in a root that was found empty: then nothing of it
+// can count as deleted, and the peer has it all.
+func (l *loop) refill(done chan<- error) {
+	l.hangup("the root of " + l.s.cfg.NodeName + " was found empty, and a person wants it filled again")
+	l.ask(func() func() {
+		err := l.s.st.ForgetAll(l.s.now())
+		if err == nil {
+			err = l.s.book.Journal(index.Rejected, index.ByUser, l.s.cfg.Node, "that everything is gone: the root was found empty, and is filled from the peer")
+		}
+		return func() {
+			if err != nil {
+				l.indexFailed("forget what was in the root", err)
+			} else {
+				l.root.emptied = false
+				l.log.Info("root was found empty: what the peer has comes back from there")
+			}
+			done <- err
+		}
+	})
+}
