@@ -19,7 +19,7 @@ type ledger struct {
 	w     *World
 	mu    sync.Mutex
 	wrote map[string]string // content -> who wrote it where
-	by    map[string]string // content -> the node on which it was written
+	by    map[string]string // content -> the node on which it was written, or brought back after it was ended
 	order []string
 	ended map[string]bool // a user ended it
 	gone  map[string]bool // a kept version of it has had its time

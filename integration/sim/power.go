@@ -130,11 +130,20 @@ func (l *ledger) promised(n *node, b *books, loose []memfs.Loose) {
 	}
 }
 
-// excuse takes out of the books what was lost and never promised.
+// excuse takes out of the books what was lost and never promised. What a user
+// had under his hands and is in the stage only now is where an install that the
+// failure undid had taken it from, and is a copy.
 func (l *ledger) excuse(n *node, b *books, lost memfs.Lost) {
-	have := map[string]bool{}
-	for _, x := range slices.Concat(lost.After, n.disk.Tree(), n.disk.Area("kept"), n.disk.Area("stage")) {
+	have, displaced := map[string]bool{}, map[string]bool{}
+	for _, x := range slices.Concat(lost.After, n.disk.Tree(), n.disk.Area("kept")) {
 		have[worth(x)] = true
+	}
+	for _, x := range lost.Held {
+		displaced[worth(x)] = true
+	}
+	for _, x := range n.disk.Area("stage") {
+		c := worth(x)
+		have[c] = have[c] || displaced[c]
 	}
 	for _, x := range slices.Concat(lost.Before, lost.Held) {
 		c := worth(x)

@@ -21,8 +21,9 @@ type Secured struct {
 // is there and the peer is told. Few programs sync what they write. If the
 // power failed later, the file could be empty, or the old one, or a deleted one
 // be there again, and as the index knew better that would count as a newer edit
-// and be done to the peer as well. What was not announced yet is lost for its
-// writer alone.
+// and be done to the peer as well. Or a content is gone behind a stamp that the
+// index knows, and nobody ever looks again. What was not announced yet is lost
+// for its writer alone.
 //
 // Metadata counts, and so does a new stamp of an old content: a save of the
 // same bytes is a new file, and an empty one after a power failure.
