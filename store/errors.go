@@ -21,7 +21,7 @@ var (
 )
 
 // advice is what a person can do about a damaged index.
-const advice = "move it away and start again: nothing is deleted then, both sides are merged"
+const advice = "stop duet and run 'duet index repair', which says what can be kept; or move it away: nothing is deleted then, both sides are merged"
 
 func damage(err error) error {
 	if errors.Is(err, ErrCorrupt) {

@@ -73,11 +73,16 @@ func TestArguments(t *testing.T) {
 			return // any number
 		}
 		must, may, _ := strings.Cut(strings.Join(arguments(c), " "), "[")
-		least, group := len(strings.Fields(must)), len(strings.Fields(may)) // "[A B]" is both or none
-		for n := range least + group + 2 {
-			err := c.ValidateArgs(strings.Fields(strings.Repeat("x ", n)))
-			if fits := n == least || n == least+group; (err == nil) != fits {
-				t.Errorf("%q with %d arguments: %v", c.Use, n, err)
+		n := len(strings.Fields(must))
+		fits := map[int]bool{n: true}
+		for group := range strings.SplitSeq(may, "[") { // "[A B]" is both or none
+			n += len(strings.Fields(group))
+			fits[n] = true
+		}
+		for i := range n + 2 {
+			err := c.ValidateArgs(strings.Fields(strings.Repeat("x ", i)))
+			if (err == nil) != fits[i] {
+				t.Errorf("%q with %d arguments: %v", c.Use, i, err)
 			}
 		}
 	})

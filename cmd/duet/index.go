@@ -17,7 +17,7 @@ cannot show are printed, and may be given, as double-quoted strings with escapes
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.indexLsCmd(), a.indexShowCmd(), a.indexHistoryCmd(), a.indexTombstonesCmd(),
-		a.indexStatsCmd(), a.indexCheckCmd(), a.indexDumpCmd(), a.indexDiffCmd(), a.indexCopyCmd())
+		a.indexStatsCmd(), a.indexCheckCmd(), a.indexRepairCmd(), a.indexDumpCmd(), a.indexDiffCmd(), a.indexCopyCmd())
 	return cmd
 }
 

@@ -53,7 +53,7 @@ func TestJSONPage(t *testing.T) {
 		reflect.TypeFor[node.Status](), reflect.TypeFor[explain.Answer](), reflect.TypeFor[report.Plan](), reflect.TypeFor[inspect.Listed](),
 		reflect.TypeFor[inspect.Record](), reflect.TypeFor[inspect.Event](), reflect.TypeFor[inspect.Tombstone](),
 		reflect.TypeFor[inspect.Stats](), reflect.TypeFor[inspect.Checked](), reflect.TypeFor[inspect.Dumped](),
-		reflect.TypeFor[inspect.Kept](), reflect.TypeFor[inspect.KeptDetail](), reflect.TypeFor[expiry.Pruned](), reflect.TypeFor[inspect.Event](), reflect.TypeFor[restore.Result](), reflect.TypeFor[inspect.Conflict](), reflect.TypeFor[inspect.Differing](), reflect.TypeFor[inspect.Compared](), reflect.TypeFor[inspect.Found](), reflect.TypeFor[inspect.Verifying](), reflect.TypeFor[inspect.Verification](), reflect.TypeFor[initDone](), reflect.TypeFor[demo.Result](),
+		reflect.TypeFor[inspect.Kept](), reflect.TypeFor[inspect.KeptDetail](), reflect.TypeFor[expiry.Pruned](), reflect.TypeFor[inspect.Event](), reflect.TypeFor[restore.Result](), reflect.TypeFor[inspect.Conflict](), reflect.TypeFor[inspect.Differing](), reflect.TypeFor[inspect.Compared](), reflect.TypeFor[inspect.Found](), reflect.TypeFor[inspect.Verifying](), reflect.TypeFor[inspect.Verification](), reflect.TypeFor[initDone](), reflect.TypeFor[repaired](), reflect.TypeFor[demo.Result](),
 		reflect.TypeFor[inspect.ConflictDetail](), reflect.TypeFor[inspect.Ruling](), reflect.TypeFor[ruling.Result](), reflect.TypeFor[node.Sides](),
 	} {
 		check(typ)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -35,7 +36,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": cmdStatus, "plant": cmdPlant, "await": cmdAwait, "mode": cmdMode, "config": cmdConfig, "pair": cmdPair,
+			"status": cmdStatus, "plant": cmdPlant, "spoil": cmdSpoil, "await": cmdAwait, "mode": cmdMode, "config": cmdConfig, "pair": cmdPair,
 			"write": cmdWrite,
 		},
 	})
@@ -154,6 +155,32 @@ func cmdPlant(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	ts.Check(s.Update(plant))
 	ts.Check(s.Close())
+}
+
+// spoil counts|page: breaks the index that plant made: its counts, or the page
+// that the records are in.
+func cmdSpoil(ts *testscript.TestScript, _ bool, args []string) {
+	name := ts.MkAbs("state/shares/www.db")
+	b, err := os.ReadFile(name)
+	ts.Check(err)
+	mark := []byte("dir\x00page.html") // a key of records, and of lists
+	switch args[0] {
+	case "counts":
+		// The first count, in its field of protobuf, in whatever pages have it.
+		for i := range b[:len(b)-7] {
+			if string(b[i:i+7]) == "counts\x08" {
+				b[i+7]++
+			}
+		}
+	case "page":
+		page := os.Getpagesize()
+		for at := 0; at+page <= len(b); at += page {
+			if bytes.Contains(b[at:at+page], mark) {
+				clear(b[at : at+page])
+			}
+		}
+	}
+	ts.Check(os.WriteFile(name, b, 0o600))
 }
 
 func plant(tx *store.Tx) error {
