@@ -160,8 +160,10 @@ func Write(w io.Writer, c *Config) error {
 		return errors.New("write config: no share given")
 	}
 	for _, s := range c.Shares {
-		if !utf8.ValidString(s.Path) {
-			return fmt.Errorf("write config: path %q is not UTF-8, which YAML cannot hold", s.Path)
+		for _, text := range append([]string{s.Path, s.Holding, s.Owner}, s.Ignore...) {
+			if !utf8.ValidString(text) {
+				return fmt.Errorf("write config: %q of share %q is not UTF-8, which YAML cannot hold", text, s.Name)
+			}
 		}
 	}
 	t := template.Must(template.New("duet.yaml").Funcs(template.FuncMap{
