@@ -75,6 +75,7 @@ func (s *Share) saveVerified(ctx context.Context, v store.Verified) error {
 			err := s.book.Verified(v, s.cfg.Node)
 			return func() {
 				l.verified(v, err)
+				l.publishNow(time.Now()) // whoever asked looks at the status next
 				done <- err
 			}
 		})
