@@ -81,3 +81,36 @@ func TestApprovalIsForWhatWasShown(t *testing.T) {
 		t.Error("the others do not wait any more")
 	}
 }
+
+// What was ignored while a person approved was not shown: when the peer takes
+// its rule back, it has to be.
+func TestApprovalIsNotForWhatWasIgnored(t *testing.T) {
+	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "10" })
+	for i := range 40 {
+		p.a.write(fmt.Sprintf("f%02d", i), "x")
+	}
+	pp := p.puppetOf(func(m *wire.Hello) { m.Ignore = []string{"/f0*", "/f1*"} })
+	p.a.until("meeting", connected)
+	var all []wire.Change
+	for i := range 40 {
+		pos := index.Seq(1000 + i)
+		name := index.Path(fmt.Sprintf("f%02d", i))
+		e := goneAt(pos)
+		e.Version = p.a.record(name).Ours.Version.With(puppetEpoch, pos)
+		all = append(all, wire.Change{Pos: pos, Path: name, Entry: e})
+	}
+	pp.say(changes(all...))
+	st := p.a.until("approval", func(st report.Status) bool { return st.Waiting != nil && st.Waiting.Deletes == 20 })
+	if err := p.a.share.Approve(context.Background(), st.Waiting.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.a.until("what was approved", func(st report.Status) bool { return st.Files == 20 })
+	m := p.a.meta()
+	pp.conn.Close()
+	p.a.until("the end of the session", func(st report.Status) bool { return !st.Connected })
+	p.puppetAgain(func(h *wire.Hello) { h.Head, h.HeardEpoch = 1039, m.Epoch })
+	p.a.until("approval of the others", func(st report.Status) bool { return st.Waiting != nil && st.Waiting.Deletes == 20 })
+	if st := p.a.share.Status(); st.Files != 20 {
+		t.Errorf("%d files are left, want 20", st.Files)
+	}
+}

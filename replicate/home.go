@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"duet/recovery"
+	"duet/replicate/book"
 	"duet/replicate/report"
 	"duet/replicate/trouble"
 	"duet/scan"
@@ -23,6 +24,7 @@ type opened struct {
 	watcher scan.Watcher
 	blind   error // why there is no watcher
 	report  recovery.Report
+	leaves  book.Leaves // what was said of deletes
 	err     error
 }
 
@@ -75,6 +77,9 @@ func (s *Share) open(ctx context.Context, accept bool) opened {
 	if o.err = s.book.ResettleAll(ctx); o.err != nil {
 		return o
 	}
+	if o.leaves, o.err = s.book.Leaves(); o.err != nil {
+		return o
+	}
 	o.watcher, o.blind = s.doors.Watch(s.rules)
 	return o
 }
@@ -124,6 +129,7 @@ func (l *loop) rootOpened(o opened, now time.Time) {
 	r.next = now.Add(rootEvery)
 	l.notice.blind, l.notice.limited = "", false
 	l.rounds.Reset()
+	l.rounds.Said(o.leaves)
 	clear(l.open)
 	l.lane.ready = nil
 	if o.report.Intents > 0 || o.report.Found > 0 {

@@ -28,6 +28,11 @@ func TestImpossiblePeer(t *testing.T) {
 			x.Entry.Version = x.Entry.Version.With(pp.hello.Epoch, pp.hello.Head+1)
 			return []wire.Msg{changes(fileAt(1, "y", ""), x)}
 		}, "claims an edit of ours"},
+		{"beat a version from the future", func(pp *puppet) []wire.Msg {
+			x := fileAt(2, "x", "")
+			x.Entry.Over = index.Version{{Epoch: pp.hello.Epoch, Seq: pp.hello.Head + 1}}
+			return []wire.Msg{changes(fileAt(1, "y", ""), x)}
+		}, "claims an edit of ours"},
 		{"confirms the future", func(pp *puppet) []wire.Msg {
 			return []wire.Msg{changes(fileAt(1, "y", ""), wire.Change{Pos: 2, Agreed: pp.hello.Head + 1})}
 		}, "peer confirms position"},

@@ -12,6 +12,7 @@ import (
 	"duet/replicate/looks"
 	"duet/replicate/report"
 	"duet/replicate/rounds"
+	"duet/replicate/talk"
 	"duet/replicate/trouble"
 	"duet/scan"
 	"duet/scan/vfs"
@@ -127,6 +128,7 @@ func (s *Share) Run(ctx context.Context, peer Peer) error {
 
 func newLoop(s *Share) *loop {
 	l := &loop{s: s, log: s.log, ctx: context.Background()}
+	l.talk.mending.What, l.talk.ruling.What = talk.Misfits, talk.NewRules
 	l.timer = time.AfterFunc(time.Hour, func() {
 		s.doors.Turn("timer", 0)
 		s.post(func() {})

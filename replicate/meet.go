@@ -42,19 +42,22 @@ func (l *loop) met(sess *talk.Session, ours, theirs *wire.Hello) {
 		l.unfit(sess, err)
 		return
 	}
-	mayMend := l.talk.mending.Allowed(time.Now())
+	mayMend, mayResettle := l.talk.mending.Allowed(time.Now()), l.talk.ruling.Allowed(time.Now())
 	l.ask(func() func() {
 		began := time.Now()
 		m := l.s.book.Meet(theirs, mayMend)
 		took := time.Since(began)
 		if m.Err == nil && !m.Again && m.Refused == nil {
-			m.Stale, m.Err = l.s.book.HearRules(theirs.Ignore, rules)
+			m.Stale, m.Err = l.s.book.HearRules(theirs.Ignore, rules, mayResettle)
+			if mayResettle != nil && m.Err == mayResettle {
+				m.Refused, m.Err = mayResettle, nil
+			}
 		}
 		return func() {
 			if m.Mended {
 				l.talk.mending.Note(took, time.Now())
 			}
-			l.resettle(sess, ours, m, index.Root)
+			l.resettle(sess, ours, m, index.Root, began)
 		}
 	})
 }
@@ -273,8 +276,12 @@ func (l *loop) misheard(sess *talk.Session, err error) {
 
 // resettle settles the index by the rules that the peer's hello brought, a
 // chunk at a time in the writer lane, and then begins the session.
-func (l *loop) resettle(sess *talk.Session, ours *wire.Hello, m book.Meeting, after index.Path) {
-	if m.Err != nil || !m.Stale {
+func (l *loop) resettle(sess *talk.Session, ours *wire.Hello, m book.Meeting, after index.Path, began time.Time) {
+	over := m.Err != nil || m.Refused != nil || !m.Stale
+	if after != index.Root && (over || l.talk.sess != sess) {
+		l.talk.ruling.Note(time.Since(began), time.Now())
+	}
+	if over {
 		l.begin(sess, ours, m)
 		return
 	}
@@ -282,6 +289,7 @@ func (l *loop) resettle(sess *talk.Session, ours *wire.Hello, m book.Meeting, af
 		return // the next session begins anew
 	}
 	if after == index.Root {
+		l.rounds.Said(nil)
 		l.log.Info("ignore rules have changed: looking which paths they concern", "peer", l.s.cfg.PeerName)
 	}
 	now := l.s.now().UnixNano()
@@ -289,7 +297,7 @@ func (l *loop) resettle(sess *talk.Session, ours *wire.Hello, m book.Meeting, af
 		upto, done, err := l.s.book.Resettle(after, now)
 		return func() {
 			m.Stale, m.Err = !done, err
-			l.resettle(sess, ours, m, upto)
+			l.resettle(sess, ours, m, upto, began)
 		}
 	})
 }

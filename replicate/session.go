@@ -42,7 +42,8 @@ type conversation struct {
 	skew    time.Duration
 	met     gauge.Minute // sessions
 	weary   bool         // there were too many lately
-	mending talk.Mending
+	mending talk.Mending // of histories
+	ruling  talk.Mending // of ignore rules
 
 	head  index.Seq       // the peer's last position, as last told
 	heard index.Seq       // committed

@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -135,6 +136,33 @@ func TestNewPastEachTime(t *testing.T) {
 	if st := v.status("bad"); st.State == report.Failed {
 		t.Error(st.Reason)
 	}
+}
+
+// Nor may one that has new ignore rules each time: those, too, cost a pass.
+func TestNewRulesEachTime(t *testing.T) {
+	v := newVictim(t, setup{})
+	a := newAttacker(v)
+	a.connect().close()
+	refused := func() bool { return strings.Contains(v.status("bad").LastError, "ignore rules have changed for the") }
+	for i := 0; i < 60 && !refused(); i++ {
+		s := a.dial()
+		h := s.hello()
+		h.Ignore = []string{fmt.Sprint("rule", i)}
+		sendHello(t, s, h)
+		until(t, "the victim to deal with the rules", func() bool { return s.isOver() || v.status("bad").Connected })
+		s.close()
+	}
+	if !refused() {
+		t.Error("as many passes over the index as the peer likes")
+	}
+	until(t, "a peer with lasting rules to be taken again", func() bool {
+		s := a.dial()
+		defer s.close()
+		sendHello(t, s, s.hello())
+		until(t, "an answer", func() bool { return s.isOver() || v.status("bad").Connected })
+		return !s.isOver()
+	})
+	a.proves()
 }
 
 // A peer that does nothing but connect does not fill the log.

@@ -71,6 +71,7 @@ var folders = map[string]string{
 	"talk":      "replicate/talk",
 	"transfer":  "replicate/transfer",
 	"trouble":   "replicate/trouble",
+	"inspect":   "cmd/duet/inspect",
 	"wire":      "replicate/wire",
 	"scan":      "scan",
 	"vfs":       "scan/vfs",

@@ -22,6 +22,16 @@ func LeavesIn(m store.Meta) Leaves {
 	return m.Leaves
 }
 
+// Leaves reads what was said from the index.
+func (b *Book) Leaves() (ls Leaves, err error) {
+	err = b.Store.View(func(tx *store.Tx) error {
+		m, err := tx.Meta()
+		ls = LeavesIn(m)
+		return err
+	})
+	return ls, err
+}
+
 // Of reports what was said of the delete of r.
 func (ls Leaves) Of(r *index.Record) (approved, rejected bool) {
 	for _, l := range ls {

@@ -54,7 +54,8 @@ func (w *writing) change(c *wire.Change, out *Heard) error {
 	if c.Agreed != 0 {
 		return w.confirmed(c, out)
 	}
-	if seen, head := c.Entry.Version.At(w.meta.Epoch), w.tx.Head(); seen > head {
+	seen := max(c.Entry.Version.At(w.meta.Epoch), c.Entry.Over.At(w.meta.Epoch))
+	if head := w.tx.Head(); seen > head {
 		return wire.Impossible("peer claims an edit of ours to %v at position %d, our journal ends at %d", c.Path, seen, head)
 	}
 	r, err := w.tx.Get(c.Path)

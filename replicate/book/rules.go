@@ -48,13 +48,14 @@ func (b *Book) RecallRules() error {
 		// hello ends with the reason.
 		lines, rules = nil, nil
 	}
-	_, err = b.HearRules(lines, rules)
+	_, err = b.HearRules(lines, rules, nil)
 	return err
 }
 
 // HearRules makes rules, read from lines, the peer's. It reports whether the
-// index is settled by other ones, so that Resettle has to follow.
-func (b *Book) HearRules(lines []string, rules *scan.Rules) (stale bool, err error) {
+// index is settled by other ones, so that Resettle has to follow; if that must
+// not be now, it changes nothing and returns mayResettle, which says why.
+func (b *Book) HearRules(lines []string, rules *scan.Rules, mayResettle error) (stale bool, err error) {
 	var m store.Meta
 	var known []string
 	err = b.Store.View(func(tx *store.Tx) error {
@@ -71,6 +72,9 @@ func (b *Book) HearRules(lines []string, rules *scan.Rules) (stale bool, err err
 	if !stale && slices.Equal(known, lines) {
 		b.peerRules.Store(rules)
 		return false, nil
+	}
+	if mayResettle != nil {
+		return true, mayResettle
 	}
 	err = b.Store.Update(func(tx *store.Tx) error {
 		if m, err = tx.Meta(); err != nil {
@@ -99,6 +103,14 @@ func (b *Book) Resettle(after index.Path, now int64) (upto index.Path, done bool
 			return err
 		}
 		w.hold = true // rounds do what there is to do, and only if they may
+		if after == index.Root {
+			// What comes to be deleted only now was not shown to who approved, or
+			// rejected, what waited.
+			w.meta.Approved, w.meta.Leaves = "", nil
+			if err := tx.PutMeta(w.meta); err != nil {
+				return err
+			}
+		}
 		n := 0
 		for r, err := range tx.Range(after, after != index.Root) {
 			if err != nil {

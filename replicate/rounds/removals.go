@@ -208,6 +208,9 @@ func (r *Rounds) Waiting() *report.Waiting { return r.waiting }
 // Shown returns up to which position of the peer's Waiting speaks.
 func (r *Rounds) Shown() index.Seq { return r.shown }
 
+// Said says what people have said of deletes, instead of what was known of that.
+func (r *Rounds) Said(leaves book.Leaves) { r.leaves, r.waiting, r.kick = leaves, nil, true }
+
 // Leave takes note of what a person said of deletes that wait.
 func (r *Rounds) Leave(leaves ...store.Leave) {
 	r.leaves = append(slices.Clip(r.leaves), leaves...)
