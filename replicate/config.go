@@ -26,7 +26,8 @@ type Config struct {
 	Rescan    time.Duration // back-stop scan; 0: 1 h, negative: never
 	Hashers   int           // 0: one per core
 
-	OnReconnect string // auto or hold; "": auto
+	OnReconnect string        // auto or hold; "": auto
+	HoldAfter   time.Duration // hold after a longer time apart; 0: never
 
 	Keep         expiry.Limits // of displaced versions; zero: for ever
 	Journal      expiry.Journal

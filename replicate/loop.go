@@ -202,6 +202,7 @@ func (l *loop) advance(now time.Time) {
 		l.greet()
 		l.choose(now)
 		l.keepHouse(now)
+		l.noteTogether(now)
 		l.verifyByRule(now)
 	}
 	l.write(now)

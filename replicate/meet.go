@@ -19,10 +19,14 @@ func (s *Share) hello() (*wire.Hello, error) {
 		Protocol: wire.Protocol, Oldest: wire.Oldest, Version: s.cfg.Version,
 		Share: s.cfg.Name, NodeName: s.cfg.NodeName, Node: s.cfg.Node,
 		Conflict: s.cfg.Conflict, Deletes: s.cfg.Deletes, SpecialBits: s.cfg.SpecialBits,
-		SyncOwners: s.facts.SyncOwners, Hold: s.cfg.OnReconnect == "hold",
-		Clock: s.now().UnixNano(), Ignore: s.cfg.Ignore,
+		SyncOwners: s.facts.SyncOwners,
+		Clock:      s.now().UnixNano(), Ignore: s.cfg.Ignore,
 	}
-	err := s.book.Introduce(h)
+	if err := s.book.Introduce(h); err != nil {
+		return h, err
+	}
+	why, err := s.holds()
+	h.Hold = why != ""
 	return h, err
 }
 
@@ -97,7 +101,10 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 	theirs := t.theirs
 	t.greeted = true
 	t.why = ""
-	t.held = ours.Hold || theirs.Hold
+	t.held, t.heldWhy = ours.Hold || theirs.Hold, ""
+	if t.held {
+		t.heldWhy = l.whyHeld(ours)
+	}
 	t.head, t.heard = theirs.Head, m.Meta.Heard
 	from := index.Seq(0)
 	if theirs.HeardEpoch == m.Meta.Epoch {

@@ -135,7 +135,7 @@ func (l *loop) word(st report.Status, failed int64) (report.State, string) {
 	case !t.greeted:
 		return report.Connecting, fmt.Sprintf("connected; waiting for %s to finish its scan", l.s.cfg.PeerName)
 	case t.held && (st.PendingIn > 0 || st.PendingOut > 0 || !l.drained()):
-		return report.WaitingApproval, fmt.Sprintf("held: look at the plan and apply it with `duet recover %s`", l.s.cfg.Name)
+		return report.WaitingApproval, fmt.Sprintf("held (%s): look at the plan and apply it with `duet recover %s`", t.heldWhy, l.s.cfg.Name)
 	case waiting != nil:
 		return report.WaitingApproval, waiting.Reason
 	case len(l.lane.ready) > 0 && l.lane.busy:

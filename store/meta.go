@@ -27,6 +27,7 @@ type Meta struct {
 	Connected int64  // ns since 1970: the last session began
 	Parted    int64  // ns since 1970: the last session ended
 	PartedWhy string // why it ended
+	Together  int64  // ns since 1970: last known to be connected; see Apart
 	Clean     bool   // the last stop was orderly
 	Approved  string // id of the plan whose deletes a person approved
 	Paused    bool
@@ -46,6 +47,16 @@ type Leave struct {
 	Under  index.Path // Root: everywhere
 	Upto   index.Seq
 	Reject bool // they must not happen; else they may
+}
+
+// Apart returns since when the nodes are known to be apart, while they are, in ns
+// since 1970; 0 if they never met. After a crash while they were connected it is
+// when they were last known to be.
+func (m *Meta) Apart() int64 {
+	if m.Parted > m.Connected {
+		return m.Parted
+	}
+	return max(m.Connected, m.Together)
 }
 
 // maxLeaves bounds Meta.Leaves: the oldest go first, which have long been done.
@@ -130,7 +141,7 @@ func (v *metaValue) marshal() ([]byte, error) {
 		Heard: uint64(v.Heard), Acked: uint64(v.Acked),
 		Connected: v.Connected, Parted: v.Parted, PartedWhy: []byte(v.PartedWhy),
 		Clean: v.Clean, Approved: []byte(v.Approved), Paused: v.Paused, Halt: []byte(v.Halt),
-		FirstScan: v.FirstScan, Reset_: uint32(v.reset), ResetAfter: []byte(v.resetAfter),
+		Together: v.Together, FirstScan: v.FirstScan, Reset_: uint32(v.reset), ResetAfter: []byte(v.resetAfter),
 	}
 	if v.Rules != (index.Hash{}) {
 		m.Rules = v.Rules[:]
@@ -160,7 +171,7 @@ func unmarshalMeta(raw []byte) (*metaValue, error) {
 			Heard: index.Seq(m.Heard), Acked: index.Seq(m.Acked),
 			Connected: m.Connected, Parted: m.Parted, PartedWhy: string(m.PartedWhy),
 			Clean: m.Clean, Approved: string(m.Approved), Paused: m.Paused, Halt: string(m.Halt),
-			FirstScan: m.FirstScan,
+			Together: m.Together, FirstScan: m.FirstScan,
 		},
 		reset: reset(m.Reset_), resetAfter: index.Path(m.ResetAfter),
 	}

@@ -42,7 +42,8 @@ ask, apply it, show the progress, and verify the result.
 With a running daemon it is asked; without one this command runs the node itself, holding
 everything back until you agree, and stops it when both sides are in sync. The other host
 must be running. With 'on_reconnect: hold' a daemon, too, waits for this command after
-each outage; otherwise it goes ahead by itself, and this command shows it.`,
+each outage, and with 'hold_after: 24h' after one that was longer; otherwise it goes ahead
+by itself, and this command shows it.`,
 		Example:           "  duet recover --dry-run\n  duet recover images --yes",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completeShare,

@@ -178,6 +178,9 @@ func (c *checker) policy(s *Share, key func(string) string) {
 	if words := []string{"auto", "hold"}; !slices.Contains(words, s.OnReconnect) {
 		c.add(key("on_reconnect"), choose(s.OnReconnect, words), "on_reconnect %q is not known", s.OnReconnect)
 	}
+	if _, err := s.Hold(); err != nil {
+		c.add(key("hold_after"), "write a time such as 24h or 2d, or off", "hold_after %v", err)
+	}
 	_, _, wrong := s.limits()
 	_, _, unverified := s.verify()
 	maps.Copy(wrong, unverified)

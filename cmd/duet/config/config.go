@@ -53,6 +53,7 @@ type Share struct {
 	Hashers     int           `mapstructure:"hashers"`
 	SpecialBits bool          `mapstructure:"special_bits"`
 	OnReconnect string        `mapstructure:"on_reconnect"`
+	HoldAfter   string        `mapstructure:"hold_after"`
 	Holding     string        `mapstructure:"holding"`
 	Keep        Keep          `mapstructure:"keep"`
 	MinFree     string        `mapstructure:"min_free"`
@@ -79,8 +80,8 @@ func Defaults() Share {
 	return Share{
 		Conflict: "newer", Deletes: "track", MaxDelete: "50%",
 		Settle: 5 * time.Millisecond, MaxSettle: 10 * time.Second, Rescan: time.Hour,
-		OnReconnect: "auto",
-		Keep:        Keep{Age: "30d", Versions: "10", Size: "10%"}, MinFree: "5%",
+		OnReconnect: "auto", HoldAfter: "off",
+		Keep: Keep{Age: "30d", Versions: "10", Size: "10%"}, MinFree: "5%",
 		Journal: Journal{Age: "90d", Size: "1GiB"}, VerifyEvery: "off", VerifyRate: "32MiB",
 	}
 }
@@ -169,6 +170,7 @@ func (c *Config) fill() {
 		orString(&s.Deletes, d.Deletes)
 		orString(&s.MaxDelete, d.MaxDelete)
 		orString(&s.OnReconnect, d.OnReconnect)
+		orString(&s.HoldAfter, d.HoldAfter)
 		orString(&s.Keep.Age, d.Keep.Age)
 		orString(&s.Keep.Versions, d.Keep.Versions)
 		orString(&s.Keep.Size, d.Keep.Size)

@@ -58,7 +58,7 @@ func TestLoad(t *testing.T) {
 		t.Errorf("images: got %+v, want the defaults, %+v", c.Shares[0], images)
 	}
 	cgi := Share{Name: "cgi", Path: "/srv/cgi", Conflict: "b", Deletes: "running", MaxDelete: "20", Ignore: []string{"*.tmp", "/cache/"},
-		Settle: 20 * time.Millisecond, MaxSettle: 10 * time.Second, Hashers: 2, SpecialBits: true, OnReconnect: "hold",
+		Settle: 20 * time.Millisecond, MaxSettle: 10 * time.Second, Hashers: 2, SpecialBits: true, OnReconnect: "hold", HoldAfter: "off",
 		Keep: Defaults().Keep, MinFree: Defaults().MinFree, Journal: Defaults().Journal,
 		VerifyEvery: "off", VerifyRate: "32MiB"}
 	if !reflect.DeepEqual(c.Shares[1], cgi) {
@@ -129,6 +129,7 @@ func TestErrors(t *testing.T) {
 		"min_free":            {"max_delete: 20", "min_free: 500%", ":14: ", []string{"min_free", "5%"}},
 		"ignore":              {`"*.tmp"`, `"[a"`, ":15: ", []string{"ignore", "[a"}},
 		"on_reconnect":        {"on_reconnect: hold", "on_reconnect: ask", ":20: ", []string{`"ask"`, "auto, hold"}},
+		"hold_after":          {"max_delete: 20", "hold_after: a day", ":14: ", []string{"hold_after", "24h", "off"}},
 		"owner":               {"conflict: b", "owner: nobody-has-this-name", ":12: ", []string{"no user", "USER:GROUP"}},
 		"owner without group": {"conflict: b", "owner: \"0:\"", ":12: ", []string{"no group"}},
 		"max_settle":          {"settle: 20ms", "settle: 20s", ":10: ", []string{"max_settle"}},
@@ -202,7 +203,7 @@ func TestTemplate(t *testing.T) {
 	share := Defaults()
 	share.Name, share.Path = "www", "/srv/a b: c #d"
 	odd := Share{Name: "x", Path: "/srv/x", Owner: "0:0", Conflict: "larger", Deletes: "never", MaxDelete: "7", Ignore: []string{`a"b`, "!c"},
-		Settle: time.Second, MaxSettle: time.Minute, Hashers: 3, SpecialBits: true, OnReconnect: "hold", Holding: "/srv/.h",
+		Settle: time.Second, MaxSettle: time.Minute, Hashers: 3, SpecialBits: true, OnReconnect: "hold", HoldAfter: "24h", Holding: "/srv/.h",
 		Keep: Keep{Age: "off", Versions: "3", Size: "1.5GiB"}, MinFree: "off", Journal: Journal{Age: "1d", Size: "off"},
 		VerifyEvery: "30d", VerifyRate: "off"}
 	want := &Config{Node: "no", Listen: "[::1]:7722", State: "/var/lib/duet: 1", Peer: Peer{"b", "b:7722", goodKey}, Shares: []Share{share, odd}}
@@ -229,8 +230,8 @@ func TestTemplate(t *testing.T) {
 			shown = append(shown, key)
 		}
 	}
-	if len(shown) != 15 {
-		t.Errorf("%d defaults are shown, want 15: %q", len(shown), shown)
+	if len(shown) != 16 {
+		t.Errorf("%d defaults are shown, want 16: %q", len(shown), shown)
 	}
 	for _, key := range shown {
 		uncommented := strings.Replace(text.String(), "    #"+key, "    "+key, 1)

@@ -167,7 +167,7 @@ func fillAll(s *Share) {
 		text *string
 		def  string
 	}{
-		{&s.Conflict, d.Conflict}, {&s.Deletes, d.Deletes}, {&s.MaxDelete, d.MaxDelete}, {&s.OnReconnect, d.OnReconnect},
+		{&s.Conflict, d.Conflict}, {&s.Deletes, d.Deletes}, {&s.MaxDelete, d.MaxDelete}, {&s.OnReconnect, d.OnReconnect}, {&s.HoldAfter, d.HoldAfter},
 		{&s.Keep.Age, d.Keep.Age}, {&s.Keep.Versions, d.Keep.Versions}, {&s.Keep.Size, d.Keep.Size}, {&s.MinFree, d.MinFree},
 		{&s.Journal.Age, d.Journal.Age}, {&s.Journal.Size, d.Journal.Size},
 		{&s.VerifyEvery, d.VerifyEvery}, {&s.VerifyRate, d.VerifyRate},

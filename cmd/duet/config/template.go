@@ -102,6 +102,7 @@ func rows(s Share) []row {
 		{"hashers", []string{"Files hashed at the same time. 0: one for each core."}, strconv.Itoa(s.Hashers), s.Hashers == d.Hashers},
 		{"special_bits", []string{"Also sync setuid, setgid and sticky bits."}, strconv.FormatBool(s.SpecialBits), !s.SpecialBits},
 		shown("on_reconnect", s.OnReconnect, d.OnReconnect, "auto, or hold: after an outage wait for: duet recover"),
+		shown("hold_after", s.HoldAfter, d.HoldAfter, "The same only after a longer time apart than this: 24h, 2d, or off."),
 		text("holding", s.Holding, "", "/DIRECTORY",
 			"Where files are built and displaced ones kept, on the share's own filesystem.",
 			"Left out: .duet-SHARE beside the directory if possible, else .duet inside it."),

@@ -90,6 +90,9 @@ func (s *Share) limits() (l expiry.Limits, j expiry.Journal, errs map[string]err
 	return l, j, errs
 }
 
+// Hold is after which time apart a reconnect is held; 0 for never.
+func (s *Share) Hold() (time.Duration, error) { return expiry.ParseAge(s.HoldAfter) }
+
 // Verify is what verify_every and verify_rate say; Load has checked them. every
 // is 0 for never, rate is negative for as fast as it goes.
 func (s *Share) Verify() (every time.Duration, rate int64) {

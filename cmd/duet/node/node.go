@@ -159,6 +159,7 @@ func (n *Node) openShare(s config.Share) *unit {
 
 // ShareConfig is a share of the config, in replicate's terms.
 func ShareConfig(c *config.Config, s config.Share) replicate.Config {
+	hold, _ := s.Hold() // Load has checked
 	rescan := s.Rescan
 	if rescan == 0 {
 		rescan = -1 // never; zero is replicate's default
@@ -168,7 +169,7 @@ func ShareConfig(c *config.Config, s config.Share) replicate.Config {
 		VerifyEvery: every, VerifyRate: rate,
 		Name: s.Name, Path: filepath.Clean(s.Path), Holding: s.Holding, Owner: s.Owner,
 		Conflict: s.Conflict, Deletes: s.Deletes, MaxDelete: s.MaxDelete, Ignore: s.Ignore, SpecialBits: s.SpecialBits,
-		Settle: s.Settle, MaxSettle: s.MaxSettle, Rescan: rescan, Hashers: s.Hashers, OnReconnect: s.OnReconnect,
+		Settle: s.Settle, MaxSettle: s.MaxSettle, Rescan: rescan, Hashers: s.Hashers, OnReconnect: s.OnReconnect, HoldAfter: hold,
 		Keep: s.Limits(), Journal: s.EventLimits(),
 		NodeName: c.Node, PeerName: c.Peer.Name, File: c.Index(s.Name),
 	}

@@ -1326,6 +1326,7 @@ type Meta struct {
 	Reset_        uint32                 `protobuf:"varint,21,opt,name=reset,proto3" json:"reset,omitempty"`                            // a reset that was begun: 0 none, 1 new epoch, 2 peer forgotten, 3 all forgotten
 	ResetAfter    []byte                 `protobuf:"bytes,22,opt,name=reset_after,json=resetAfter,proto3" json:"reset_after,omitempty"` // records up to this path are done
 	Rules         []byte                 `protobuf:"bytes,23,opt,name=rules,proto3" json:"rules,omitempty"`                             // hash of both nodes' ignore rules by which every record is settled; absent: none
+	Together      int64                  `protobuf:"fixed64,25,opt,name=together,proto3" json:"together,omitempty"`                     // the nodes were connected then; kept up only if a share is to be held after a long time apart
 	Leaves        []*Leave               `protobuf:"bytes,24,rep,name=leaves,proto3" json:"leaves,omitempty"`                           // what people said of deletes that waited, at most 64, oldest first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1520,6 +1521,13 @@ func (x *Meta) GetRules() []byte {
 		return x.Rules
 	}
 	return nil
+}
+
+func (x *Meta) GetTogether() int64 {
+	if x != nil {
+		return x.Together
+	}
+	return 0
 }
 
 func (x *Meta) GetLeaves() []*Leave {
@@ -2082,7 +2090,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x04gone\x18\x04 \x01(\bR\x04gone\")\n" +
 	"\x03Run\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\x06R\x02id\"\x82\x05\n" +
+	"\x02id\x18\x02 \x01(\x06R\x02id\"\x9e\x05\n" +
 	"\x04Meta\x12\x14\n" +
 	"\x05share\x18\x01 \x01(\fR\x05share\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\x06R\x04node\x12\x14\n" +
@@ -2111,7 +2119,8 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x05reset\x18\x15 \x01(\rR\x05reset\x12\x1f\n" +
 	"\vreset_after\x18\x16 \x01(\fR\n" +
 	"resetAfter\x12\x14\n" +
-	"\x05rules\x18\x17 \x01(\fR\x05rules\x12)\n" +
+	"\x05rules\x18\x17 \x01(\fR\x05rules\x12\x1a\n" +
+	"\btogether\x18\x19 \x01(\x10R\btogether\x12)\n" +
 	"\x06leaves\x18\x18 \x03(\v2\x11.duet.index.LeaveR\x06leaves\"I\n" +
 	"\x05Leave\x12\x14\n" +
 	"\x05under\x18\x01 \x01(\fR\x05under\x12\x12\n" +
