@@ -40,55 +40,63 @@ func TestSeed(t *testing.T) {
 
 // TestSeeds runs many seeds, as many as there is time for.
 func TestSeeds(t *testing.T) {
-	deadline, limited := t.Deadline()
-	var next atomic.Uint64
 	total := totals{began: time.Now()}
-	stop := make(chan struct{})
-	told := make(chan struct{})
+	stop, told := make(chan struct{}), make(chan struct{})
+	next := eachSeed(t, *seedsFlag, func(t *testing.T, seed uint64) {
+		p := planFor(t, seed)
+		w := Run(t, p)
+		total.add(w)
+		tellFaults(t, p, w)
+	})
 	go func() {
 		defer close(told)
-		total.tell(stop, func() uint64 { return *firstFlag + next.Load() })
+		total.tell(stop, next)
 	}()
 	t.Cleanup(func() {
 		close(stop)
 		<-told
 		t.Log(total.String())
 	})
+}
+
+// eachSeed runs one seed after another, two at a time if there are two
+// processors. next says which comes next.
+func eachSeed(t *testing.T, seeds int, run func(t *testing.T, seed uint64)) (next func() uint64) {
+	deadline, limited := t.Deadline()
+	var begun atomic.Uint64
 	for i := range min(2, runtime.GOMAXPROCS(0)) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
 			for {
-				n := next.Add(1) - 1
-				if n >= uint64(*seedsFlag) || limited && time.Until(deadline) < 10*time.Second {
+				n := begun.Add(1) - 1
+				if n >= uint64(seeds) || limited && time.Until(deadline) < 10*time.Second {
 					return
 				}
-				p := planFor(t, *firstFlag+n)
-				w := Run(t, p)
-				total.add(w)
-				tellFaults(t, p, w)
+				run(t, *firstFlag+n)
 			}
 		})
 	}
+	return func() uint64 { return *firstFlag + begun.Load() }
 }
 
 // TestScript plays what was taken down in a run again: it is the same story.
 func TestScript(t *testing.T) {
-	for seed := *firstFlag; seed < *firstFlag+uint64(*sameFlag/2); seed++ {
+	eachSeed(t, *sameFlag/2, func(t *testing.T, seed uint64) {
 		p := planFor(t, seed)
 		a := Run(t, p)
 		script := a.Script()
 		p.Script = &script
 		sameStory(t, seed, a, Run(t, p))
-	}
+	})
 }
 
 // TestSame runs seeds twice: the same seed is the same story, to the last line,
 // on however many processors.
 func TestSame(t *testing.T) {
-	for seed := *firstFlag; seed < *firstFlag+uint64(*sameFlag); seed++ {
+	eachSeed(t, *sameFlag, func(t *testing.T, seed uint64) {
 		p := planFor(t, seed)
 		sameStory(t, seed, Run(t, p), Run(t, p))
-	}
+	})
 }
 
 func sameStory(t *testing.T, seed uint64, a, b *World) {
