@@ -176,12 +176,12 @@ func (tx *Tx) PositionsUnder(dir index.Path, limit int) (all []index.Seq, ok boo
 		if !inside(k) {
 			break
 		}
-		r, err := tx.yielded(k, v)
+		pos, err := index.RecordPos(v)
 		if err != nil {
-			return nil, false, err
+			return nil, false, tx.damaged(fmt.Errorf("read record %q: %w", k, err))
 		}
-		if r.Pos > 0 {
-			all = append(all, r.Pos)
+		if pos > 0 {
+			all = append(all, pos)
 		}
 		if len(all) > limit {
 			return nil, false, nil
@@ -191,15 +191,6 @@ func (tx *Tx) PositionsUnder(dir index.Path, limit int) (all []index.Seq, ok boo
 	all = slices.Compact(all)
 	slices.Reverse(all)
 	return all, true, nil
-}
-
-// yielded reads what a cursor found in the bucket of records.
-func (tx *Tx) yielded(k, v []byte) (*index.Record, error) {
-	p, err := tx.parsePathKey(k)
-	if err != nil {
-		return nil, err
-	}
-	return tx.decodeRecord(p, v)
 }
 
 // checkMentions checks that an event can be found by every path that it

@@ -111,6 +111,9 @@ func TestRecordRoundTrip(t *testing.T) {
 			if err != nil || !reflect.DeepEqual(got, r) {
 				t.Fatalf("wrote %+v, read %+v, %v", r, got, err)
 			}
+			if pos, err := RecordPos(raw); err != nil || pos != r.Pos {
+				t.Fatalf("the position alone is read as %d, %v, want %d", pos, err, r.Pos)
+			}
 			written++
 			if class == 1 {
 				if _, err := UnmarshalRecord(r.Path, raw, func(uint32) (Class, bool) { return Class{}, false }); err == nil {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"duet/store/index/indexpb"
 )
 
@@ -94,6 +96,29 @@ func classed(m *indexpb.Record) *indexpb.Entry {
 		return m.Theirs
 	}
 	return m.Ours
+}
+
+// RecordPos reads only Pos of what MarshalRecord wrote.
+func RecordPos(b []byte) (Seq, error) {
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 || num > 5 {
+			break // fields are in order, and a zero is left out
+		}
+		b = b[n:]
+		if num == 5 {
+			pos, n := protowire.ConsumeVarint(b)
+			if n < 0 || typ != protowire.VarintType {
+				return 0, errCanonical
+			}
+			return Seq(pos), nil
+		}
+		if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
+			return 0, errCanonical
+		}
+		b = b[n:]
+	}
+	return 0, nil
 }
 
 // UnmarshalRecord decodes what MarshalRecord wrote for path p. classes gives a

@@ -97,6 +97,9 @@ type asking struct {
 	out   *Answer
 }
 
+// trailRead bounds what is read of a path's history: some ten milliseconds' worth.
+const trailRead = 1000
+
 // lastEvents is how many events an Answer has.
 const lastEvents = 10
 
@@ -114,7 +117,7 @@ func Explain(tx *store.Tx, q Question, s Setting) (*Answer, error) {
 	if a.rec, err = tx.Get(p); err != nil {
 		return nil, err
 	}
-	if a.trail, err = inspect.Trail(tx, p); err != nil {
+	if a.trail, err = inspect.Trail(tx, p, trailRead); err != nil {
 		return nil, err
 	}
 	a.out = &Answer{

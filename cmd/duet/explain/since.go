@@ -23,7 +23,7 @@ func (a *asking) since() []string {
 	case r.Ours == nil:
 		out = append(out, fmt.Sprintf("%s never had it", a.Self))
 	case mine > 0:
-		out = append(out, fmt.Sprintf("%s %s it %s %s, last at %s, noticed by %s", a.Self, did(r.Base, r.Ours), times(mine), from, inspect.When(last.Time), How(last.How.String())))
+		out = append(out, fmt.Sprintf("%s %s it %s %s, last at %s, noticed by %s", a.Self, did(r.Base, r.Ours), a.often(mine), from, inspect.When(last.Time), How(last.How.String())))
 	case r.Theirs != nil && !a.agreed():
 		out = append(out, fmt.Sprintf("%s did not change it %s", a.Self, from))
 	}
@@ -119,6 +119,14 @@ func did(base, now *index.Entry) string {
 		return "changed mode, time or owner of"
 	}
 	return "changed"
+}
+
+// often is times, unless more is in the journal than was read.
+func (a *asking) often(n int) string {
+	if len(a.trail) >= trailRead {
+		return fmt.Sprintf("at least %d times", n)
+	}
+	return times(n)
 }
 
 func times(n int) string {

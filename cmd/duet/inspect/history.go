@@ -9,7 +9,7 @@ import (
 
 // maxListed bounds the positions of a subtree that are gathered before they are
 // shown in order. Where there are more, reading the whole journal is as good.
-const maxListed = 20_000
+const maxListed = 5_000
 
 // history writes what is asked of the journal, newest first. Of a path that is
 // named it is found by that, also under the names that the path had before and
@@ -57,7 +57,7 @@ func (r *run) positions() (at []index.Seq, ok bool, err error) {
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	trail, err := Trail(r.tx, p)
+	trail, err := Trail(r.tx, p, maxTrail)
 	if err != nil {
 		return nil, false, err
 	}
@@ -104,7 +104,8 @@ type stretch struct {
 
 // Trail returns the events of one path, newest first: also what it was before
 // it was renamed to that path, and what became of it after it was renamed away.
-func Trail(tx *store.Tx, p index.Path) ([]index.Event, error) {
+// It reads no more than limit of them.
+func Trail(tx *store.Tx, p index.Path, limit int) ([]index.Event, error) {
 	found := map[index.Seq]index.Event{}
 	todo := []stretch{{p, 0, ^index.Seq(0)}}
 	for i := 0; i < len(todo) && i < maxNames; i++ {
@@ -113,7 +114,7 @@ func Trail(tx *store.Tx, p index.Path) ([]index.Event, error) {
 			if err != nil {
 				return nil, err
 			}
-			if len(found) >= maxTrail {
+			if len(found) >= limit {
 				break
 			}
 			if ev.Pos < s.after {
