@@ -78,6 +78,12 @@ func (s *scene) stampOf(in *index.Intent, now index.Stamp, r *index.Record) inde
 	return was
 }
 
+// untouched reports whether a stamp is that of what the intent staged, as Batch
+// put it there: nobody wrote to it since, or changed its mode or owner.
+func (s *scene) untouched(in *index.Intent, now index.Stamp, r *index.Record) bool {
+	return pristine(in, now) && s.stampOf(in, now, r) == now
+}
+
 // own reports whether the intent is for an edit of this node's own, which the
 // next look is to find: see install.Job.
 func own(in *index.Intent) bool { return len(in.Entry.Version) == 0 }

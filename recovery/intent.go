@@ -171,8 +171,8 @@ func (s *scene) swapped(in *index.Intent, r *index.Record, now index.Stamp, old 
 	if err != nil {
 		return err
 	}
-	if !fine && old.Area == vfs.Stage && pristine(in, now) {
-		undone, err := landing.Back(s.files, old, in.Path, func(st index.Stamp) bool { return pristine(in, st) })
+	if !fine && old.Area == vfs.Stage && s.untouched(in, stamp, r) {
+		undone, err := landing.Back(s.files, old, in.Path, func(st index.Stamp) bool { return s.untouched(in, st, r) })
 		if err != nil {
 			return err
 		}

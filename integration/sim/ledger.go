@@ -68,12 +68,8 @@ func (l *ledger) did(n *node, before, after []memfs.Thing) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	was, is := byPath(before), byPath(after)
-	have := map[string]bool{}
-	for _, x := range after {
-		have[worth(x)] = true
-	}
 	for _, x := range before {
-		if c := worth(x); !have[c] {
+		if c := worth(x); worth(is[x.Path]) != c && !l.has(n, after, c) {
 			l.ended[c] = true
 		}
 		if _, still := is[x.Path]; !x.Dir() && !still {
@@ -92,6 +88,19 @@ func (l *ledger) did(n *node, before, after []memfs.Thing) {
 		}
 		l.write(n, worth(x), n.name+" at "+x.Path)
 	}
+}
+
+// has reports whether a content is still in the tree of a node, as somebody
+// there made it or the index has it: an install that is not written down may be
+// undone (see known).
+func (l *ledger) has(n *node, things []memfs.Thing, c string) bool {
+	return slices.ContainsFunc(things, func(x memfs.Thing) bool {
+		if worth(x) != c {
+			return false
+		}
+		own := func(e *edit) bool { return e.node == n.name && e.state == state(x) }
+		return slices.ContainsFunc(l.paths[x.Path], own) || n.recorded(x.Path, x)
+	})
 }
 
 // write notes that a content is in the tree.
@@ -214,7 +223,7 @@ func (l *ledger) current(path, now string) {
 	}
 	switch {
 	case !made:
-		l.w.fault("nobody made what is at %s: %s", path, now)
+		l.w.fault("made by nobody: %s is %s", path, now)
 	default:
 		l.w.fault("came back: %s is %s, which %s had made %s (edit %d)", path, now, by.node, by.state, by.n)
 	}

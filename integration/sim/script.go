@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -26,6 +27,28 @@ func (s Script) Without(skip map[int]bool) Script {
 		}
 	}
 	return out
+}
+
+// together makes what is left out of a script whole: who opens a file closes
+// it, and nobody closes or writes to one that was never opened.
+func (s Script) together(skip map[int]bool) {
+	opened := map[string]bool{} // whether that is left out
+	for i, a := range s.Acts {
+		switch file := fmt.Sprint(a.Who, a.N); a.Do {
+		case doOpen:
+			opened[file] = skip[i]
+		case doMore:
+			if opened[file] {
+				skip[i] = true
+			}
+		case doClose:
+			if opened[file] {
+				skip[i] = true
+			} else {
+				delete(skip, i)
+			}
+		}
+	}
 }
 
 // recorder takes a script down.
@@ -64,6 +87,9 @@ func (w *World) play(s *Script) {
 		w.do(a, files)
 	}
 	time.Sleep(time.Duration(s.Length) - time.Since(w.Trace.start))
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		files[file].Close() // the script of a run that was cut short: nobody writes for ever
+	}
 }
 
 // do does one act; what is not possible now is left out. files are those that
@@ -102,6 +128,7 @@ func (w *World) do(a Act, files map[string]io.WriteCloser) {
 			f.Write([]byte(a.Text))
 		default:
 			f.Close()
+			delete(files, fmt.Sprint(a.Who, a.N))
 		}
 	default:
 		w.befall(a)

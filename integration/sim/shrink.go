@@ -43,9 +43,10 @@ type Shrunk struct {
 }
 
 // Shrink leaves out kinds of fault and acts of a run that failed, as long as
-// what is left still fails. Nil if not even the whole script does.
+// what is left still fails in the same way. Nil if not even the whole script
+// does.
 func Shrink(t *testing.T, p Plan, w *World) *Shrunk {
-	s := &shrinking{t: t, until: time.Now().Add(shrinkTime)}
+	s := &shrinking{t: t, until: time.Now().Add(shrinkTime), kind: kindOf(w.Faults()[0])}
 	if end, ok := t.Deadline(); ok && s.until.After(end.Add(-5*time.Second)) {
 		s.until = end.Add(-5 * time.Second)
 	}
@@ -85,6 +86,7 @@ func Shrink(t *testing.T, p Plan, w *World) *Shrunk {
 type shrinking struct {
 	t     *testing.T
 	whole Script
+	kind  string // of failure
 	best  Shrunk
 	runs  int
 	until time.Time
@@ -92,7 +94,8 @@ type shrinking struct {
 
 func (s *shrinking) over() bool { return s.runs >= shrinkRuns || time.Now().After(s.until) }
 
-// try reports whether a plan fails without some acts; then it is the best so far.
+// try reports whether a plan fails in the same way without some acts; then it
+// is the best so far.
 func (s *shrinking) try(p Plan, skip map[int]bool) bool {
 	if s.over() {
 		return false
@@ -101,7 +104,7 @@ func (s *shrinking) try(p Plan, skip map[int]bool) bool {
 	script := s.whole.Without(skip)
 	p.Script = &script
 	w := Run(s.t, p)
-	if len(w.Faults()) == 0 {
+	if !slices.ContainsFunc(w.Faults(), func(f string) bool { return kindOf(f) == s.kind }) {
 		return false
 	}
 	s.best.Plan, s.best.World, s.best.Skip = p, w, skip
@@ -118,6 +121,7 @@ func (s *shrinking) leaveOut() {
 			for i := max(end-size, 0); i < end; i++ {
 				skip[i] = true
 			}
+			s.whole.together(skip)
 			if len(skip) > len(s.best.Skip) && s.try(s.best.Plan, skip) {
 				again = true
 			}
@@ -126,6 +130,24 @@ func (s *shrinking) leaveOut() {
 			return
 		}
 	}
+}
+
+// kindOf is what a complaint is of: its first words, without the node, the path
+// and the numbers in it.
+func kindOf(fault string) string {
+	words := strings.Fields(fault)
+	if len(words) > 1 && (words[0] == "a:" || words[0] == "b:") {
+		words = words[1:]
+	}
+	for i, w := range words {
+		if strings.ContainsAny(w, "0123456789") {
+			return strings.Join(words[:i], " ")
+		}
+		if strings.HasSuffix(w, ":") {
+			return strings.Join(words[:i+1], " ")
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func copied(skip map[int]bool) map[int]bool {
