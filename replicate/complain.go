@@ -13,7 +13,7 @@ import (
 // complaints bound the lines of log that single paths bring about: a peer can
 // announce a million of them that come to nothing.
 type complaints struct {
-	lately gauge.Minute
+	lately gauge.Lately
 	left   int64 // out, since the last line
 }
 

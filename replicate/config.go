@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"duet/recovery"
 	"duet/replicate/expiry"
 	"duet/store/index"
 )
@@ -20,6 +21,9 @@ type Config struct {
 	MaxDelete   string   // a count or a percentage; "": 50%
 	Ignore      []string // gitignore syntax
 	SpecialBits bool     // sync setuid, setgid and sticky
+
+	MaxDeleteUnder  []recovery.Under // the same for what is below a directory
+	MaxDeleteWindow time.Duration    // deletes within this time count together; 0: 1 min
 
 	Settle    time.Duration // quiet time before a touched file is read; 0: 5 ms
 	MaxSettle time.Duration // longest wait for a file that stays open for writing; 0: 10 s
@@ -55,6 +59,7 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxSettle, 10*time.Second)
 	def(&c.Rescan, time.Hour)
 	def(&c.Housekeeping, time.Minute)
+	def(&c.MaxDeleteWindow, time.Minute)
 	if c.VerifyRate == 0 {
 		c.VerifyRate = 32 << 20
 	}

@@ -2,17 +2,16 @@ package replicate
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
 	"duet/replicate/book"
 	"duet/replicate/report"
-	"duet/store"
 	"duet/store/index"
 )
 
 // Approve lets deletes that wait for approval happen. id is that of the
-// waiting deletes, "" for whatever waits now.
+// waiting deletes, or of one group of them, "" for whatever waits now.
 func (s *Share) Approve(ctx context.Context, id string) error {
 	return s.do(ctx, func(l *loop, done chan<- error) {
 		if !l.root.emptied {
@@ -54,28 +53,23 @@ func wrongID(id string) error {
 }
 
 // say writes down what a person says of the deletes that wait, so that a
-// restart does not ask again. It is for what the person was shown: what was
-// heard since then has to be shown too.
+// restart does not ask again.
 func (l *loop) say(id string, reject bool, done chan<- error) {
-	w := l.rounds.Waiting()
-	switch {
-	case w == nil:
-		done <- errors.New("nothing waits for approval")
-		return
-	case id != "" && id != w.ID:
-		done <- fmt.Errorf("%s does not wait any more; what waits now is %s: %s", id, w.ID, w.Reason)
+	said, note, err := l.rounds.Answer(id, reject)
+	if err != nil {
+		done <- err
 		return
 	}
-	said, what := store.Leave{Upto: l.rounds.Shown(), Reject: reject}, index.Approved
+	what := index.Approved
 	if reject {
 		what = index.Rejected
 	}
-	note := fmt.Sprintf("%d deletes of %d paths, %s", w.Deletes, w.Total, w.ID)
 	l.ask(func() func() {
-		err := l.s.book.Leave([]store.Leave{said}, what, note)
+		err := l.s.book.Leave(said, what, note)
 		return func() {
 			if err == nil {
-				l.rounds.Leave(said)
+				l.rounds.Leave(said...)
+				l.publishNow(time.Now())
 			}
 			done <- err
 		}

@@ -42,7 +42,7 @@ type conversation struct {
 	since    time.Time // of the last change of connectedness
 	why      string    // why there is no session
 	skew     time.Duration
-	met      gauge.Minute // sessions
+	met      gauge.Lately // sessions
 	weary    bool         // there were too many lately
 	mending  talk.Mending // of histories
 	ruling   talk.Mending // of ignore rules

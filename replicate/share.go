@@ -30,7 +30,7 @@ type Share struct {
 	book   *book.Book   // what is done with it
 	broken error        // why
 	policy diff.Policy
-	limit  recovery.Limit
+	bounds recovery.Bounds
 	rules  *scan.Rules
 	facts  scan.Facts
 	owner  ownership
@@ -124,7 +124,7 @@ func (s *Share) configure() error {
 		return err
 	}
 	s.policy = diff.Policy{Conflict: rule, Winner: winner, Self: cfg.Node, Peer: cfg.Peer, Deletes: deletes}
-	if s.limit, err = recovery.ParseLimit(cfg.MaxDelete); err != nil {
+	if s.bounds, _, err = recovery.ParseBounds(cfg.MaxDelete, cfg.MaxDeleteUnder); err != nil {
 		return err
 	}
 	if s.rules, err = scan.ParseRules(cfg.Ignore); err != nil {

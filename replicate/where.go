@@ -18,9 +18,11 @@ func (s *Share) Moment(ctx context.Context, p index.Path) (*report.Moment, error
 		m.Dirty = l.notice.looks.Marked(p)
 		m.Scanning = l.notice.scanning
 		m.Moving = l.rounds != nil && l.rounds.Flying(p)
-		if st.Waiting != nil {
-			w := *st.Waiting
-			m.Waiting = &w
+		if w := st.Waiting; w != nil && w.Groups != nil {
+			m.Waiting = l.rounds.WaitsWith(p)
+		} else if w != nil {
+			all := *w
+			m.Waiting = &all
 		}
 		done <- nil
 	})

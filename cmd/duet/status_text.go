@@ -66,6 +66,16 @@ func shareNotes(b *strings.Builder, sh report.Status, running bool, now time.Tim
 		note("%s of %d wait for approval: %s. Look with 'duet recover %s --dry-run', then 'duet approve %s' or 'duet reject %s'",
 			plural(w.Deletes, "delete"), w.Total, w.Reason, sh.Name, sh.Name, sh.Name)
 	}
+	if sh.Waiting != nil && len(sh.Waiting.Groups) > 1 {
+		for _, g := range sh.Waiting.Groups {
+			where := "in the whole share"
+			if g.Under != "" {
+				where = "at and below " + g.Under
+			}
+			note("%s of %d %s wait (limit %s): duet approve %s %s, or duet reject %s %s",
+				plural(g.Deletes, "delete"), g.Total, where, g.Limit, sh.Name, g.ID, sh.Name, g.ID)
+		}
+	}
 	if running && !sh.Connected && sh.LastError != "" {
 		note("not connected: %s", sh.LastError)
 	}

@@ -101,11 +101,23 @@ type Problem struct {
 // EmptiedID is the id under which a root that was found empty waits.
 const EmptiedID = "emptied-root"
 
-// Waiting is what waits for a person's approval.
+// Waiting is what waits for a person's approval. Its ID stands for all of it.
 type Waiting struct {
+	ID      string  `json:"id"`
+	Deletes int64   `json:"deletes"`
+	Total   int64   `json:"total"`
+	Reason  string  `json:"reason"`
+	Groups  []Group `json:"groups,omitempty"` // of deletes; none if the root was found empty
+}
+
+// Group is the deletes that exceed one limit: max_delete, or that of a directory.
+// Each is approved or rejected by itself.
+type Group struct {
 	ID      string `json:"id"`
+	Under   string `json:"under,omitempty"` // the directory, escaped; "": the whole share
 	Deletes int64  `json:"deletes"`
-	Total   int64  `json:"total"`
+	Total   int64  `json:"total"` // paths that were there
+	Limit   string `json:"limit"`
 	Reason  string `json:"reason"`
 }
 

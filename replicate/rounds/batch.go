@@ -24,8 +24,8 @@ type Batch struct {
 	bytes    int64
 	big      bool
 	remove   bool
-	approved map[index.Path]bool  // removals that a person approved
-	vacated  map[index.Path]int64 // directories that give way to a file, and how much goes with each
+	approved map[index.Path]bool    // removals that a person approved
+	vacated  map[index.Path][]int64 // directories that give way to a file, and how much goes with each, for each bound
 }
 
 // copying is a job whose content is somewhere here already.
@@ -38,7 +38,7 @@ type copying struct {
 func newBatch() *Batch {
 	return &Batch{
 		small: map[index.Path][]byte{}, metas: map[index.Path]vfs.Meta{}, approved: map[index.Path]bool{},
-		vacated: map[index.Path]int64{}, Failed: map[index.Path]error{}, Sources: map[index.Path]index.Path{},
+		vacated: map[index.Path][]int64{}, Failed: map[index.Path]error{}, Sources: map[index.Path]index.Path{},
 	}
 }
 

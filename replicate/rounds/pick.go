@@ -27,8 +27,7 @@ type picking struct {
 	isDir  bool                // and what it said
 	used   map[index.Path]bool // sources of moves in this batch
 
-	withholds *bool // what withheld said; nil if it was not asked
-	approved  bool  // only removals that a person has approved
+	shut withheld // which removals wait for approval; nil if that was not asked
 }
 
 // pick makes the next batch from the paths behind the cursor, contents first.
@@ -155,34 +154,32 @@ func (k *picking) vacant(r *index.Record, v diff.Verdict) (bool, error) {
 	if err != nil || waits {
 		return false, err
 	}
-	if n == 0 {
+	if n[0] == 0 {
 		return true, nil
 	}
-	withheld, err := k.withheld()
-	if err != nil || withheld {
+	if err := k.ask(); err != nil {
 		return false, err
+	}
+	for i, shut := range k.shut {
+		if shut && n[i] > 0 {
+			return false, nil
+		}
 	}
 	k.b.vacated[r.Path] = n
 	return true, nil
 }
 
-// withheld reports whether removals wait for approval. All of them count: else
-// a tree could be emptied directory by directory, a file in place of each.
-func (k *picking) withheld() (bool, error) {
-	if k.withholds != nil {
-		return *k.withholds, nil
+// ask finds out which removals wait for approval. All of them count: else a tree
+// could be emptied directory by directory, a file in place of each.
+func (k *picking) ask() error {
+	if k.shut != nil {
+		return nil
 	}
 	todo, err := k.rounds.removalsIn(k.tx)
-	if err != nil {
-		return false, err
+	if err == nil {
+		k.shut, err = k.rounds.withhold(k.tx, todo, k.m.Now)
 	}
-	c, err := k.tx.Counts()
-	if err != nil {
-		return false, err
-	}
-	withheld := k.rounds.withhold(todo, c, k.m.Now)
-	k.withholds = &withheld
-	return withheld, nil
+	return err
 }
 
 // below looks at the live records below a directory that is to go: stays, if
@@ -196,21 +193,28 @@ func (k *picking) below(dir index.Path) (stays, waits bool, err error) {
 		case !c.Ours.Live():
 		case !k.rounds.Book.Doomed(c), k.rounds.rejects(c):
 			return true, false, nil
-		case k.rounds.busy(c.Path, k.m.Now), k.approved && !k.rounds.approves(c):
+		case k.rounds.busy(c.Path, k.m.Now), k.withholds(c):
 			waits = true
 		}
 	}
 	return false, waits, nil
 }
 
-// countBelow counts what is live below dir and not approved to be deleted.
-func (k *picking) countBelow(dir index.Path) (n int64, err error) {
+// countBelow counts, for each bound, what is live below dir and not approved to
+// be deleted.
+func (k *picking) countBelow(dir index.Path) ([]int64, error) {
+	n := make([]int64, len(k.rounds.Bounds))
 	for c, err := range k.tx.Under(dir) {
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		if c.Ours.Live() && !k.rounds.approves(c) {
-			n++
+		if !c.Ours.Live() || k.rounds.approves(c) {
+			continue
+		}
+		for i, b := range k.rounds.Bounds {
+			if b.Holds(c.Path) {
+				n[i]++
+			}
 		}
 	}
 	return n, nil

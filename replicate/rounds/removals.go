@@ -1,21 +1,23 @@
 package rounds
 
 import (
-	"fmt"
-	"slices"
 	"time"
 
 	"duet/replicate/book"
-	"duet/replicate/report"
 	"duet/store"
 	"duet/store/index"
 )
 
 // Removals that come near to max_delete wait until the peer has been quiet for
 // a moment, so that a mass deletion is counted as a whole before it begins.
+//
+// How long is quiet depends on how the peer's deletes have come so far: on a slow
+// host, or over a long link, there is time between two batches of them. If they
+// do not end, those begin that may happen anyway.
 const (
-	quietTime = 100 * time.Millisecond
-	noisyMost = 2 * time.Second
+	quietLeast = 100 * time.Millisecond
+	quietMost  = 2 * time.Second
+	noisyMost  = 10 * time.Second
 )
 
 // pickRemovals makes a batch of what the peer deleted, bottom-up, once nothing
@@ -30,21 +32,19 @@ func (r *Rounds) pickRemovals(m Moment) (*Batch, error) {
 		return nil, nil // and then there is another look
 	}
 	if err != nil || todo.all == 0 {
-		r.waiting, r.seen, r.noisy = nil, 0, time.Time{}
+		r.waiting, r.seen, r.grown, r.noisy = nil, 0, time.Time{}, time.Time{}
 		return nil, err
 	}
-	c, err := r.Book.Counts()
-	if err != nil || r.growing(todo.all, m.Now) {
-		return nil, err
-	}
-	withheld := r.withhold(todo, c, m.Now)
-	if withheld && todo.open == todo.all {
+	if r.growing(todo, m.Now) {
 		return nil, nil
 	}
 	b := newBatch()
 	b.remove = true
 	err = r.Book.Store.View(func(tx *store.Tx) error {
-		k := &picking{rounds: r, tx: tx, m: m, b: b, approved: withheld}
+		k := &picking{rounds: r, tx: tx, m: m, b: b}
+		if k.shut, err = r.withhold(tx, todo, m.Now); err != nil || k.shut.of(todo) == todo.all {
+			return err
+		}
 		for rec, err := range tx.TodoBack(index.Root) {
 			if err != nil {
 				return err
@@ -70,7 +70,7 @@ func (k *picking) remove(r *index.Record) error {
 	if held, err := book.UnderHeld(k.tx, r.Path); err != nil || held {
 		return err
 	}
-	if !v.Removes() || k.rounds.rejects(r) || k.approved && !k.rounds.approves(r) || k.rounds.busy(r.Path, k.m.Now) {
+	if !v.Removes() || k.rounds.rejects(r) || k.withholds(r) || k.rounds.busy(r.Path, k.m.Now) {
 		return nil
 	}
 	if r.Ours.LiveKind() == index.Dir {
@@ -97,10 +97,16 @@ func (k *picking) remove(r *index.Record) error {
 // removals are what the peer deleted and is still here.
 type removals struct {
 	all  int64
-	open int64     // of those, not approved
-	upto index.Seq // the last of the open ones was heard at this position
+	open []open // what of it nobody approved, for each bound
 
 	spared []index.Path // of those that a person rejected, not in all: the first maxSpared
+}
+
+// open is what is to be deleted at and below a bound's directory, and nobody
+// approved.
+type open struct {
+	n    int64
+	upto index.Seq // the last of it was heard at this position
 }
 
 // maxSpared is how many paths are kept alive with one commit.
@@ -115,7 +121,8 @@ func (r *Rounds) countRemovals() (out removals, err error) {
 	return out, err
 }
 
-func (r *Rounds) removalsIn(tx *store.Tx) (out removals, err error) {
+func (r *Rounds) removalsIn(tx *store.Tx) (removals, error) {
+	out := removals{open: make([]open, len(r.Bounds))}
 	for rec, err := range tx.Todo(index.Root) {
 		if err != nil {
 			return removals{}, err
@@ -135,9 +142,14 @@ func (r *Rounds) removalsIn(tx *store.Tx) (out removals, err error) {
 			continue
 		}
 		out.all++
-		if !approved {
-			out.open++
-			out.upto = max(out.upto, rec.Heard)
+		if approved {
+			continue
+		}
+		for i, b := range r.Bounds {
+			if b.Holds(rec.Path) {
+				out.open[i].n++
+				out.open[i].upto = max(out.open[i].upto, rec.Heard)
+			}
 		}
 	}
 	return out, nil
@@ -158,61 +170,24 @@ func (r *Rounds) rejects(rec *index.Record) bool {
 
 // growing reports whether so many removals wait that more on their way could
 // be too many.
-func (r *Rounds) growing(n int64, now time.Time) bool {
-	if !r.Limit.Near(n) {
+func (r *Rounds) growing(todo removals, now time.Time) bool {
+	near := r.Bounds[0].Limit.Near(todo.all)
+	for i, b := range r.Bounds {
+		near = near || b.Limit.Near(todo.open[i].n)
+	}
+	if !near {
 		return false
 	}
 	if r.noisy.IsZero() {
 		r.noisy = now
 	}
-	if n > r.seen { // not when it shrinks: that is us at work
-		r.quiet = now.Add(quietTime)
+	if todo.all > r.seen { // not when it shrinks: that is us at work
+		wait := quietLeast
+		if !r.grown.IsZero() {
+			wait = min(max(3*now.Sub(r.grown), wait), quietMost)
+		}
+		r.grown, r.quiet = now, now.Add(wait)
 	}
-	r.seen = n
+	r.seen = todo.all
 	return now.Before(r.quiet) && now.Sub(r.noisy) < noisyMost
-}
-
-// withhold reports whether the removals that nobody approved are more than may
-// happen without that; then all of them wait. c is of the index as it is.
-func (r *Rounds) withhold(todo removals, c store.Counts, now time.Time) bool {
-	n := todo.open
-	if n == 0 {
-		r.waiting = nil
-		return false
-	}
-	lately := r.deleted.Sum(now)
-	total := c.Files + c.Dirs + c.Links + lately
-	if !r.Limit.Exceeded(n+lately, total) {
-		r.waiting = nil
-		return false
-	}
-	if r.waiting == nil || r.waiting.Deletes != n || r.shown != todo.upto {
-		r.shown = todo.upto
-		r.waiting = &report.Waiting{
-			ID: fmt.Sprintf("%08x", uint32(r.Names)^uint32(todo.upto)), Deletes: n, Total: total,
-			Reason: fmt.Sprintf("%s deleted %d of %d paths, more than max_delete %v: look at `duet recover %s --dry-run`, then `duet approve %s`, or `duet reject %s` to bring them back on %s",
-				r.Peer, n, total, r.Limit, r.Share, r.Share, r.Share, r.Peer),
-		}
-		r.Log.Warn("deletes wait for approval", "deletes", n, "of", total, "limit", r.Limit.String(), "id", r.waiting.ID)
-		if r.told != r.waiting.ID { // else it was before the connection was cut
-			r.told = r.waiting.ID
-			r.Journal(index.Withheld, index.ByRule, r.Book.Policy.Peer, fmt.Sprintf("%d deletes of %d paths, more than max_delete %v: %s", n, total, r.Limit, r.told))
-		}
-	}
-	return true
-}
-
-// Waiting is what waits for a person's approval; nil if nothing does.
-func (r *Rounds) Waiting() *report.Waiting { return r.waiting }
-
-// Shown returns up to which position of the peer's Waiting speaks.
-func (r *Rounds) Shown() index.Seq { return r.shown }
-
-// Said says what people have said of deletes, instead of what was known of that.
-func (r *Rounds) Said(leaves book.Leaves) { r.leaves, r.waiting, r.kick = leaves, nil, true }
-
-// Leave takes note of what a person said of deletes that wait.
-func (r *Rounds) Leave(leaves ...store.Leave) {
-	r.leaves = append(slices.Clip(r.leaves), leaves...)
-	r.waiting, r.kick = nil, true
 }

@@ -43,9 +43,10 @@ const (
 type Options struct {
 	Share, Peer string // names, for people
 	Book        *book.Book
-	Trouble     *trouble.Paths // paths that are left alone for now
-	Limit       recovery.Limit // of removals that nobody approved
-	Names       uint64         // random: names in the stage of one process never meet another's
+	Trouble     *trouble.Paths  // paths that are left alone for now
+	Bounds      recovery.Bounds // of removals that nobody approved
+	Window      time.Duration   // removals within this time are counted together; 0: a minute
+	Names       uint64          // random: names in the stage of one process never meet another's
 	Meta        func(want *index.Entry, was *index.Record) vfs.Meta
 	Revive      func(index.Path)                // keeps a directory alive
 	Spare       func([]index.Path, book.Leaves) // keeps alive what a person wants to stay
@@ -70,14 +71,15 @@ type Rounds struct {
 	along    along               // contents that came along, at most maxSmall bytes
 	serial   uint64              // for names in the stage
 
-	leaves  book.Leaves  // what people said of deletes that waited
-	deleted gauge.Minute // removals done lately
+	leaves  book.Leaves    // what people said of deletes that waited
+	deleted []gauge.Lately // removals done that nobody approved, for each bound
 	waiting *report.Waiting
-	told    string    // id of the last waiting that was journalled
-	shown   index.Seq // the last of what waits was heard here
-	seen    int64     // removals that waited when last counted
-	quiet   time.Time // removals wait until then, for more to be heard
-	noisy   time.Time // since when they have been growing
+	groups  []group         // what waits
+	told    map[string]bool // ids of the last groups that were journalled
+	seen    int64           // removals that waited when last counted
+	grown   time.Time       // when they last were more than before
+	quiet   time.Time       // removals wait until then, for more to be heard
+	noisy   time.Time       // since when they have been growing
 
 	done  int64 // paths of the work since the last time in sync
 	began time.Time
@@ -96,6 +98,9 @@ type Moment struct {
 // deletes already.
 func New(o Options, leaves book.Leaves) *Rounds {
 	r := &Rounds{Options: o, leaves: leaves}
+	for range o.Bounds {
+		r.deleted = append(r.deleted, gauge.Lately{Span: o.Window})
+	}
 	r.Reset()
 	return r
 }
@@ -110,7 +115,7 @@ func (r *Rounds) Reset() {
 
 // Parted forgets what only the session could bring.
 func (r *Rounds) Parted() {
-	r.waiting, r.seen, r.quiet, r.noisy = nil, 0, time.Time{}, time.Time{}
+	r.waiting, r.seen, r.grown, r.quiet, r.noisy = nil, 0, time.Time{}, time.Time{}, time.Time{}
 	r.kick = true
 }
 
@@ -218,11 +223,14 @@ func (r *Rounds) Landed(b *Batch) {
 // Done counts a path of b that was installed.
 func (r *Rounds) Done(b *Batch, o *install.Outcome, now time.Time) {
 	r.done++
-	if b.remove && !b.approved[o.Path] {
-		r.deleted.Add(1, now)
-	}
-	if n := b.vacated[o.Path]; n > 0 {
-		r.deleted.Add(n, now)
+	vacated := b.vacated[o.Path]
+	for i := range r.deleted {
+		if b.remove && !b.approved[o.Path] && r.Bounds[i].Holds(o.Path) {
+			r.deleted[i].Add(1, now)
+		}
+		if vacated != nil && vacated[i] > 0 {
+			r.deleted[i].Add(vacated[i], now)
+		}
 	}
 }
 

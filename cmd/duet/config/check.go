@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"duet/diff"
+	"duet/recovery"
 	"duet/store/index"
 )
 
@@ -187,8 +189,20 @@ func (c *checker) policy(s *Share, key func(string) string) {
 	for _, k := range slices.Sorted(maps.Keys(wrong)) {
 		c.add(key(k), keepForms[k], "%s %v", k, wrong[k])
 	}
-	if err := checkLimit(s.MaxDelete); err != nil {
+	c.bounds(s, key)
+}
+
+// bounds checks max_delete and what belongs to it.
+func (c *checker) bounds(s *Share, key func(string) string) {
+	switch _, i, err := recovery.ParseBounds(s.MaxDelete, s.Bounds()); {
+	case err == nil:
+	case i < 0:
 		c.add(key("max_delete"), "write a number of paths such as 1000, or a percentage such as 50%", "%v", err)
+	default:
+		c.add(key(fmt.Sprintf("max_delete_under.%d", i)), "write {dir: /DIRECTORY, limit: 200}: a directory of the share, and a number of paths or a percentage", "%v", err)
+	}
+	if s.MaxDeleteWindow < time.Second || s.MaxDeleteWindow > 24*time.Hour {
+		c.add(key("max_delete_window"), "write a duration from 1s to 24h, such as 10m", "max_delete_window is %v", s.MaxDeleteWindow)
 	}
 }
 

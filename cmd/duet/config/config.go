@@ -40,12 +40,16 @@ type Peer struct {
 
 // Share is one directory tree, as this node has it.
 type Share struct {
-	Name        string        `mapstructure:"name"`
-	Path        string        `mapstructure:"path"`
-	Owner       string        `mapstructure:"owner"`
-	Conflict    string        `mapstructure:"conflict"`
-	Deletes     string        `mapstructure:"deletes"`
-	MaxDelete   string        `mapstructure:"max_delete"`
+	Name        string  `mapstructure:"name"`
+	Path        string  `mapstructure:"path"`
+	Owner       string  `mapstructure:"owner"`
+	Conflict    string  `mapstructure:"conflict"`
+	Deletes     string  `mapstructure:"deletes"`
+	MaxDelete   string  `mapstructure:"max_delete"`
+	DeleteUnder []Under `mapstructure:"max_delete_under"`
+
+	MaxDeleteWindow time.Duration `mapstructure:"max_delete_window"`
+
 	Ignore      []string      `mapstructure:"ignore"`
 	Settle      time.Duration `mapstructure:"settle"`
 	MaxSettle   time.Duration `mapstructure:"max_settle"`
@@ -60,6 +64,12 @@ type Share struct {
 	Journal     Journal       `mapstructure:"journal"`
 	VerifyEvery string        `mapstructure:"verify_every"`
 	VerifyRate  string        `mapstructure:"verify_rate"`
+}
+
+// Under is max_delete for what is at and below a directory of the share.
+type Under struct {
+	Dir   string `mapstructure:"dir"`
+	Limit string `mapstructure:"limit"`
 }
 
 // Journal says how long events stay; each part may be "off".
@@ -78,7 +88,7 @@ type Keep struct {
 // Defaults is what a share has where its config says nothing.
 func Defaults() Share {
 	return Share{
-		Conflict: "newer", Deletes: "track", MaxDelete: "50%",
+		Conflict: "newer", Deletes: "track", MaxDelete: "50%", MaxDeleteWindow: time.Minute,
 		Settle: 5 * time.Millisecond, MaxSettle: 10 * time.Second, Rescan: time.Hour,
 		OnReconnect: "auto", HoldAfter: "off",
 		Keep: Keep{Age: "30d", Versions: "10", Size: "10%"}, MinFree: "5%",
@@ -179,6 +189,9 @@ func (c *Config) fill() {
 		orString(&s.Journal.Size, d.Journal.Size)
 		orString(&s.VerifyEvery, d.VerifyEvery)
 		orString(&s.VerifyRate, d.VerifyRate)
+		if !set("max_delete_window") {
+			s.MaxDeleteWindow = d.MaxDeleteWindow
+		}
 		if !set("settle") {
 			s.Settle = d.Settle
 		}

@@ -57,7 +57,7 @@ func TestLoad(t *testing.T) {
 	if !reflect.DeepEqual(c.Shares[0], images) {
 		t.Errorf("images: got %+v, want the defaults, %+v", c.Shares[0], images)
 	}
-	cgi := Share{Name: "cgi", Path: "/srv/cgi", Conflict: "b", Deletes: "running", MaxDelete: "20", Ignore: []string{"*.tmp", "/cache/"},
+	cgi := Share{Name: "cgi", Path: "/srv/cgi", Conflict: "b", Deletes: "running", MaxDelete: "20", MaxDeleteWindow: time.Minute, Ignore: []string{"*.tmp", "/cache/"},
 		Settle: 20 * time.Millisecond, MaxSettle: 10 * time.Second, Hashers: 2, SpecialBits: true, OnReconnect: "hold", HoldAfter: "off",
 		Keep: Defaults().Keep, MinFree: Defaults().MinFree, Journal: Defaults().Journal,
 		VerifyEvery: "off", VerifyRate: "32MiB"}
@@ -77,62 +77,65 @@ func TestErrors(t *testing.T) {
 		line     string
 		says     []string
 	}{
-		"unknown key":         {"listen:", "listne:", ":2: ", []string{`unknown key "listne"`, `did you mean "listen"?`}},
-		"unknown, unlike any": {"listen:", "xyzzy:", ":2: ", []string{`"xyzzy"`, "node, listen, state, peer, shares"}},
-		"unknown in peer":     {"  name: b", "  name: b\n  adress: x:1", ":6: ", []string{`"adress" in peer`, `"address"`}},
-		"unknown in share":    {"    rescan:", "    rescann:", ":17: ", []string{`"rescann" in shares.1`, `"rescan"`}},
-		"capital letter":      {"node:", "Node:", ":1: ", []string{`unknown key "Node"`, `"node"`}},
-		"twice":               {"listen:", "node: b\nlisten:", ":2: ", []string{"twice", "line 1"}},
-		"not YAML":            {"peer:", "peer: [", ".yaml:", []string{"not YAML"}},
-		"empty":               {good, "", ".yaml: ", []string{"empty", "duet init"}},
-		"shares a map":        {"shares:\n  - name", "shares:\n    name", ".yaml:", []string{"not YAML"}},
-		"shares a word":       {good[strings.Index(good, "shares:"):], "shares: images\n", ":7: ", []string{"shares is \"images\"", "a list"}},
-		"ignore a word":       {`["*.tmp", "/cache/"]`, `"*.tmp"`, ":15: ", []string{"ignore", "a list"}},
-		"duration":            {"20ms", "20", ":16: ", []string{"settle", "duration"}},
-		"bool":                {"special_bits: true", "special_bits: 1", ":19: ", []string{"true or false"}},
-		"number":              {"hashers: 2", "hashers: two", ":18: ", []string{"whole number"}},
-		"float for a name":    {"node: a", "node: 1e3", ":1: ", []string{"quotes"}},
-		"no node":             {"node: a", "", ".yaml: ", []string{"node is missing", "node: NAME"}},
-		"node is a policy":    {"node: a", "node: newer", ":1: ", []string{`"newer" cannot be used`}},
-		"neither address":     {"listen: \":7722\"", "", ".yaml: ", []string{"listen", "peer.address"}},
-		"listen a port":       {`":7722"`, `"7722"`, ":2: ", []string{`":7722"`, "HOST:PORT"}},
-		"listen bad port":     {`":7722"`, `":http2"`, ":2: ", []string{"port"}},
-		"address no host":     {"  name: b", "  name: b\n  address: \":7722\"", ":6: ", []string{"no host"}},
-		"no key":              {"  key: " + goodKey + "\n", "", ":4: ", []string{"peer.key is missing", "duet key", "other host"}},
-		"empty key":           {goodKey, "", ":4: ", []string{"peer.key is missing", "duet key"}},
-		"bad key":             {goodKey, "ssh-ed25519 AAAA", ":6: ", []string{"peer.key", "duet key"}},
-		"no peer name":        {"  name: b\n", "", ":4: ", []string{"peer.name is missing"}},
-		"peer is self":        {"  name: b\n", "  name: a\n", ":5: ", []string{"different names"}},
-		"share without name":  {"  - name: cgi\n    path", "  - path", ":10: ", []string{"share 2 has no name"}},
-		"bad share name":      {"name: cgi", "name: c/g", ":10: ", []string{`"c/g"`}},
-		"share twice":         {"name: cgi", "name: images", ":10: ", []string{"twice", ".yaml:8"}},
-		"relative path":       {"/srv/cgi", "srv/cgi", ":11: ", []string{"not absolute", "cgi"}},
-		"no path":             {"    path: /srv/cgi\n", "", ":10: ", []string{"path of share \"cgi\" is missing"}},
-		"inside":              {"/srv/cgi", "/srv/images/cgi", ":11: ", []string{"inside", `"images"`}},
-		"contains":            {"/srv/cgi", "/srv", ":11: ", []string{"contains", `"images"`}},
-		"the same":            {"/srv/cgi", "/srv/images/", ":11: ", []string{"inside"}},
-		"state inside":        {"state: STATE", "state: /srv/images/.state", ":3: ", []string{"state directory", "inside", `"images"`}},
-		"relative state":      {"state: STATE", "state: state", ":3: ", []string{"not absolute"}},
-		"holding inside":      {"    conflict: b", "    holding: /srv/images/.h", ":12: ", []string{"holding", "inside", `"images"`}},
-		"conflict":            {"conflict: b", "conflict: never", ":12: ", []string{`"never"`, "newer, older, larger, smaller, hold, a, b"}},
-		"conflict mistyped":   {"conflict: b", "conflict: newr", ":12: ", []string{`did you mean "newer"?`}},
-		"deletes":             {"deletes: running", "deletes: runing", ":13: ", []string{`did you mean "running"?`, "track"}},
-		"max_delete":          {"max_delete: 20", "max_delete: 20 %", ":14: ", []string{"max_delete", "percentage"}},
-		"keep":                {"max_delete: 20", "keep: 30d", ":14: ", []string{"keys and values: age, versions, size"}},
-		"keep age":            {"max_delete: 20", "keep: {age: 30}", ":14: ", []string{"keep.age", "30d", "off"}},
-		"keep versions":       {"max_delete: 20", "keep: {versions: 0}", ":14: ", []string{"keep.versions", "off"}},
-		"keep size":           {"max_delete: 20", "keep:\n      size: 10 GB", ":15: ", []string{"keep.size", "20GB"}},
-		"keep unknown":        {"max_delete: 20", "keep: {aeg: 30d}", ":14: ", []string{`"aeg" in shares.1.keep`, `"age"`}},
-		"verify every":        {"max_delete: 20", "verify_every: 30 days", ":14: ", []string{"verify_every", "30d"}},
-		"verify rate":         {"max_delete: 20", "verify_rate: 10%", ":14: ", []string{"verify_rate", "32MiB"}},
-		"journal size":        {"max_delete: 20", "journal: {size: 5%}", ":14: ", []string{"journal.size", "1GiB"}},
-		"min_free":            {"max_delete: 20", "min_free: 500%", ":14: ", []string{"min_free", "5%"}},
-		"ignore":              {`"*.tmp"`, `"[a"`, ":15: ", []string{"ignore", "[a"}},
-		"on_reconnect":        {"on_reconnect: hold", "on_reconnect: ask", ":20: ", []string{`"ask"`, "auto, hold"}},
-		"hold_after":          {"max_delete: 20", "hold_after: a day", ":14: ", []string{"hold_after", "24h", "off"}},
-		"owner":               {"conflict: b", "owner: nobody-has-this-name", ":12: ", []string{"no user", "USER:GROUP"}},
-		"owner without group": {"conflict: b", "owner: \"0:\"", ":12: ", []string{"no group"}},
-		"max_settle":          {"settle: 20ms", "settle: 20s", ":10: ", []string{"max_settle"}},
+		"unknown key":          {"listen:", "listne:", ":2: ", []string{`unknown key "listne"`, `did you mean "listen"?`}},
+		"unknown, unlike any":  {"listen:", "xyzzy:", ":2: ", []string{`"xyzzy"`, "node, listen, state, peer, shares"}},
+		"unknown in peer":      {"  name: b", "  name: b\n  adress: x:1", ":6: ", []string{`"adress" in peer`, `"address"`}},
+		"unknown in share":     {"    rescan:", "    rescann:", ":17: ", []string{`"rescann" in shares.1`, `"rescan"`}},
+		"capital letter":       {"node:", "Node:", ":1: ", []string{`unknown key "Node"`, `"node"`}},
+		"twice":                {"listen:", "node: b\nlisten:", ":2: ", []string{"twice", "line 1"}},
+		"not YAML":             {"peer:", "peer: [", ".yaml:", []string{"not YAML"}},
+		"empty":                {good, "", ".yaml: ", []string{"empty", "duet init"}},
+		"shares a map":         {"shares:\n  - name", "shares:\n    name", ".yaml:", []string{"not YAML"}},
+		"shares a word":        {good[strings.Index(good, "shares:"):], "shares: images\n", ":7: ", []string{"shares is \"images\"", "a list"}},
+		"ignore a word":        {`["*.tmp", "/cache/"]`, `"*.tmp"`, ":15: ", []string{"ignore", "a list"}},
+		"duration":             {"20ms", "20", ":16: ", []string{"settle", "duration"}},
+		"bool":                 {"special_bits: true", "special_bits: 1", ":19: ", []string{"true or false"}},
+		"number":               {"hashers: 2", "hashers: two", ":18: ", []string{"whole number"}},
+		"float for a name":     {"node: a", "node: 1e3", ":1: ", []string{"quotes"}},
+		"no node":              {"node: a", "", ".yaml: ", []string{"node is missing", "node: NAME"}},
+		"node is a policy":     {"node: a", "node: newer", ":1: ", []string{`"newer" cannot be used`}},
+		"neither address":      {"listen: \":7722\"", "", ".yaml: ", []string{"listen", "peer.address"}},
+		"listen a port":        {`":7722"`, `"7722"`, ":2: ", []string{`":7722"`, "HOST:PORT"}},
+		"listen bad port":      {`":7722"`, `":http2"`, ":2: ", []string{"port"}},
+		"address no host":      {"  name: b", "  name: b\n  address: \":7722\"", ":6: ", []string{"no host"}},
+		"no key":               {"  key: " + goodKey + "\n", "", ":4: ", []string{"peer.key is missing", "duet key", "other host"}},
+		"empty key":            {goodKey, "", ":4: ", []string{"peer.key is missing", "duet key"}},
+		"bad key":              {goodKey, "ssh-ed25519 AAAA", ":6: ", []string{"peer.key", "duet key"}},
+		"no peer name":         {"  name: b\n", "", ":4: ", []string{"peer.name is missing"}},
+		"peer is self":         {"  name: b\n", "  name: a\n", ":5: ", []string{"different names"}},
+		"share without name":   {"  - name: cgi\n    path", "  - path", ":10: ", []string{"share 2 has no name"}},
+		"bad share name":       {"name: cgi", "name: c/g", ":10: ", []string{`"c/g"`}},
+		"share twice":          {"name: cgi", "name: images", ":10: ", []string{"twice", ".yaml:8"}},
+		"relative path":        {"/srv/cgi", "srv/cgi", ":11: ", []string{"not absolute", "cgi"}},
+		"no path":              {"    path: /srv/cgi\n", "", ":10: ", []string{"path of share \"cgi\" is missing"}},
+		"inside":               {"/srv/cgi", "/srv/images/cgi", ":11: ", []string{"inside", `"images"`}},
+		"contains":             {"/srv/cgi", "/srv", ":11: ", []string{"contains", `"images"`}},
+		"the same":             {"/srv/cgi", "/srv/images/", ":11: ", []string{"inside"}},
+		"state inside":         {"state: STATE", "state: /srv/images/.state", ":3: ", []string{"state directory", "inside", `"images"`}},
+		"relative state":       {"state: STATE", "state: state", ":3: ", []string{"not absolute"}},
+		"holding inside":       {"    conflict: b", "    holding: /srv/images/.h", ":12: ", []string{"holding", "inside", `"images"`}},
+		"conflict":             {"conflict: b", "conflict: never", ":12: ", []string{`"never"`, "newer, older, larger, smaller, hold, a, b"}},
+		"conflict mistyped":    {"conflict: b", "conflict: newr", ":12: ", []string{`did you mean "newer"?`}},
+		"deletes":              {"deletes: running", "deletes: runing", ":13: ", []string{`did you mean "running"?`, "track"}},
+		"max_delete":           {"max_delete: 20", "max_delete: 20 %", ":14: ", []string{"max_delete", "percentage"}},
+		"keep":                 {"max_delete: 20", "keep: 30d", ":14: ", []string{"keys and values: age, versions, size"}},
+		"keep age":             {"max_delete: 20", "keep: {age: 30}", ":14: ", []string{"keep.age", "30d", "off"}},
+		"keep versions":        {"max_delete: 20", "keep: {versions: 0}", ":14: ", []string{"keep.versions", "off"}},
+		"keep size":            {"max_delete: 20", "keep:\n      size: 10 GB", ":15: ", []string{"keep.size", "20GB"}},
+		"keep unknown":         {"max_delete: 20", "keep: {aeg: 30d}", ":14: ", []string{`"aeg" in shares.1.keep`, `"age"`}},
+		"verify every":         {"max_delete: 20", "verify_every: 30 days", ":14: ", []string{"verify_every", "30d"}},
+		"verify rate":          {"max_delete: 20", "verify_rate: 10%", ":14: ", []string{"verify_rate", "32MiB"}},
+		"journal size":         {"max_delete: 20", "journal: {size: 5%}", ":14: ", []string{"journal.size", "1GiB"}},
+		"min_free":             {"max_delete: 20", "min_free: 500%", ":14: ", []string{"min_free", "5%"}},
+		"ignore":               {`"*.tmp"`, `"[a"`, ":15: ", []string{"ignore", "[a"}},
+		"on_reconnect":         {"on_reconnect: hold", "on_reconnect: ask", ":20: ", []string{`"ask"`, "auto, hold"}},
+		"max_delete_under":     {"max_delete: 20", "max_delete_under: [{dir: /up, limit: 20}, {dir: /up/, limit: 5%}]", ":14: ", []string{"/up/", "twice", "limit: 200"}},
+		"max_delete_under key": {"max_delete: 20", "max_delete_under: [{path: /up, limit: 20}]", ":14: ", []string{"path", "dir"}},
+		"max_delete_window":    {"max_delete: 20", "max_delete_window: 0s", ":14: ", []string{"max_delete_window", "1s"}},
+		"hold_after":           {"max_delete: 20", "hold_after: a day", ":14: ", []string{"hold_after", "24h", "off"}},
+		"owner":                {"conflict: b", "owner: nobody-has-this-name", ":12: ", []string{"no user", "USER:GROUP"}},
+		"owner without group":  {"conflict: b", "owner: \"0:\"", ":12: ", []string{"no group"}},
+		"max_settle":           {"settle: 20ms", "settle: 20s", ":10: ", []string{"max_settle"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !strings.Contains(good, c.old) {
@@ -202,7 +205,7 @@ func TestEnv(t *testing.T) {
 func TestTemplate(t *testing.T) {
 	share := Defaults()
 	share.Name, share.Path = "www", "/srv/a b: c #d"
-	odd := Share{Name: "x", Path: "/srv/x", Owner: "0:0", Conflict: "larger", Deletes: "never", MaxDelete: "7", Ignore: []string{`a"b`, "!c"},
+	odd := Share{Name: "x", Path: "/srv/x", Owner: "0:0", Conflict: "larger", Deletes: "never", MaxDelete: "7", MaxDeleteWindow: 90 * time.Second, DeleteUnder: []Under{{"/a b/c", "5%"}, {"é", "7"}}, Ignore: []string{`a"b`, "!c"},
 		Settle: time.Second, MaxSettle: time.Minute, Hashers: 3, SpecialBits: true, OnReconnect: "hold", HoldAfter: "24h", Holding: "/srv/.h",
 		Keep: Keep{Age: "off", Versions: "3", Size: "1.5GiB"}, MinFree: "off", Journal: Journal{Age: "1d", Size: "off"},
 		VerifyEvery: "30d", VerifyRate: "off"}
@@ -230,8 +233,8 @@ func TestTemplate(t *testing.T) {
 			shown = append(shown, key)
 		}
 	}
-	if len(shown) != 16 {
-		t.Errorf("%d defaults are shown, want 16: %q", len(shown), shown)
+	if len(shown) != 18 {
+		t.Errorf("%d defaults are shown, want 18: %q", len(shown), shown)
 	}
 	for _, key := range shown {
 		uncommented := strings.Replace(text.String(), "    #"+key, "    "+key, 1)
@@ -259,6 +262,9 @@ func TestLimits(t *testing.T) {
 }
 
 func ignoreNil(s *Share) {
+	if len(s.DeleteUnder) == 0 {
+		s.DeleteUnder = nil
+	}
 	if len(s.Ignore) == 0 {
 		s.Ignore = nil
 	}

@@ -132,7 +132,8 @@ func FuzzWrite(f *testing.F) {
 		s := Share{Name: name, Path: path, Owner: owner, Conflict: conflict, MaxDelete: limit, Holding: holding,
 			Settle: 1, MaxSettle: 2, Rescan: time.Duration(rescan), Hashers: hashers, SpecialBits: bits,
 			Keep: Keep{Age: age, Versions: versions, Size: size}, MinFree: size, Journal: Journal{Age: age, Size: size},
-			VerifyEvery: age, VerifyRate: size}
+			VerifyEvery: age, VerifyRate: size, MaxDeleteWindow: time.Hour,
+			DeleteUnder: []Under{{Dir: "/up loads/é#", Limit: "007"}, {Dir: "b", Limit: "5%"}}}
 		if ignore != "" {
 			s.Ignore = []string{ignore, ignore + "x"}
 		}

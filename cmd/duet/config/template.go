@@ -93,6 +93,10 @@ func rows(s Share) []row {
 		shown("max_delete", s.MaxDelete, d.MaxDelete,
 			"More deletes at once than this wait for: duet approve. A count, or a percentage of",
 			"the share (which counts from 100 deletes on)."),
+		{"max_delete_under", []string{
+			"The same for directories of the share, each counted by itself: [{dir: /uploads, limit: 200}]"},
+			bounds(s.DeleteUnder), len(s.DeleteUnder) == 0},
+		shown("max_delete_window", s.MaxDeleteWindow.String(), d.MaxDeleteWindow.String(), "Deletes within this time are counted together."),
 		{"ignore", []string{`What is left alone on both sides, in .gitignore syntax: ["*.tmp", "/cache/"]`}, list(s.Ignore), len(s.Ignore) == 0},
 		shown("settle", s.Settle.String(), d.Settle.String(), "A touched file is read when it was quiet this long."),
 		shown("max_settle", s.MaxSettle.String(), d.MaxSettle.String(),
@@ -146,6 +150,15 @@ func limit(s string) string {
 	return strconv.Quote(s)
 }
 
+// bounds writes max_delete_under as one line.
+func bounds(under []Under) string {
+	items := make([]string, len(under))
+	for i, u := range under {
+		items[i] = fmt.Sprintf("{dir: %s, limit: %s}", strconv.Quote(u.Dir), limit(u.Limit))
+	}
+	return "[" + strings.Join(items, ", ") + "]"
+}
+
 func list(items []string) string {
 	quoted := make([]string, len(items))
 	for i, item := range items {
@@ -161,7 +174,11 @@ func Write(w io.Writer, c *Config) error {
 		return errors.New("write config: no share given")
 	}
 	for _, s := range c.Shares {
-		for _, text := range append([]string{s.Path, s.Holding, s.Owner}, s.Ignore...) {
+		texts := append([]string{s.Path, s.Holding, s.Owner}, s.Ignore...)
+		for _, u := range s.DeleteUnder {
+			texts = append(texts, u.Dir)
+		}
+		for _, text := range texts {
 			if !utf8.ValidString(text) {
 				return fmt.Errorf("write config: %q of share %q is not UTF-8, which YAML cannot hold", text, s.Name)
 			}

@@ -126,7 +126,11 @@ func checkIgnore(rules []string) error {
 	return err
 }
 
-func checkLimit(s string) error {
-	_, err := recovery.ParseLimit(s)
-	return err
+// Bounds is max_delete_under; Load has checked it.
+func (s *Share) Bounds() []recovery.Under {
+	var list []recovery.Under
+	for _, u := range s.DeleteUnder {
+		list = append(list, recovery.Under(u))
+	}
+	return list
 }

@@ -108,8 +108,8 @@ func (a *asking) fromLive() (do []string) {
 	}
 	doomed := r != nil && r.Next == index.Take && r.Ours.Live() && r.Theirs != nil && !r.Theirs.Live()
 	if now.Waiting != nil && doomed {
-		do = append(do, fmt.Sprintf("the delete may be one of the %d that wait for approval: duet approve %s, or put the file back on %s",
-			now.Waiting.Deletes, a.Share, a.Peer))
+		do = append(do, fmt.Sprintf("the delete may be one of the %d that wait for approval: duet approve %s %s, or duet reject %s %s to put them back on %s",
+			now.Waiting.Deletes, a.Share, now.Waiting.ID, a.Share, now.Waiting.ID, a.Peer))
 	}
 	return do
 }

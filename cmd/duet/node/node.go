@@ -168,7 +168,7 @@ func ShareConfig(c *config.Config, s config.Share) replicate.Config {
 	return replicate.Config{
 		VerifyEvery: every, VerifyRate: rate,
 		Name: s.Name, Path: filepath.Clean(s.Path), Holding: s.Holding, Owner: s.Owner,
-		Conflict: s.Conflict, Deletes: s.Deletes, MaxDelete: s.MaxDelete, Ignore: s.Ignore, SpecialBits: s.SpecialBits,
+		Conflict: s.Conflict, Deletes: s.Deletes, MaxDelete: s.MaxDelete, MaxDeleteUnder: s.Bounds(), MaxDeleteWindow: s.MaxDeleteWindow, Ignore: s.Ignore, SpecialBits: s.SpecialBits,
 		Settle: s.Settle, MaxSettle: s.MaxSettle, Rescan: rescan, Hashers: s.Hashers, OnReconnect: s.OnReconnect, HoldAfter: hold,
 		Keep: s.Limits(), Journal: s.EventLimits(),
 		NodeName: c.Node, PeerName: c.Peer.Name, File: c.Index(s.Name),
