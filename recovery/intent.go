@@ -177,6 +177,11 @@ func (s *scene) swapped(in *index.Intent, r *index.Record, now index.Stamp, old 
 			return err
 		}
 		if undone {
+			if in.Entry.Kind == index.Dir {
+				if _, err := landing.ReturnInside(s.files, old, in.Path); err != nil {
+					return err
+				}
+			}
 			if err := s.drop(in, old); err != nil {
 				return err
 			}
@@ -363,7 +368,7 @@ func (s *scene) setMeta(in *index.Intent, r *index.Record) error {
 	}
 	stamp, err := s.files.SetMeta(in.Path, s.env.Meta(in.Entry, r), info.Stamp)
 	if err == nil {
-		err = landing.SyncFiles(s.files, []index.Path{in.Path})
+		err = landing.SyncMeta(s.files, []vfs.Seen{{Path: in.Path, Stamp: stamp}})
 	}
 	if err != nil {
 		return err

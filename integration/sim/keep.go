@@ -35,8 +35,9 @@ func (n *node) pruned(x memfs.Thing, since int64) {
 }
 
 // saidSince returns the events in a node's journal behind a position, but for
-// those that say that a kept version went.
-func (n *node) saidSince(head uint64) (out []index.Event) {
+// those that say that a kept version went; and whether there are such. (Of what
+// somebody wrote on to among the kept, only the record goes.)
+func (n *node) saidSince(head uint64) (out []index.Event, pruned bool) {
 	l := n.alive()
 	for ; l == nil; l = n.alive() {
 		time.Sleep(time.Second)
@@ -46,7 +47,9 @@ func (n *node) saidSince(head uint64) (out []index.Event) {
 			if err != nil {
 				return err
 			}
-			if e.What != index.Pruned {
+			if e.What == index.Pruned {
+				pruned = true
+			} else {
 				out = append(out, e)
 			}
 		}
@@ -55,5 +58,5 @@ func (n *node) saidSince(head uint64) (out []index.Event) {
 	if err != nil {
 		n.w.fault("%s: journal: %v", n.name, err)
 	}
-	return out
+	return out, pruned
 }

@@ -95,11 +95,7 @@ func (l *ledger) did(n *node, before, after []memfs.Thing) {
 // undone (see known).
 func (l *ledger) has(n *node, things []memfs.Thing, c string) bool {
 	return slices.ContainsFunc(things, func(x memfs.Thing) bool {
-		if worth(x) != c {
-			return false
-		}
-		own := func(e *edit) bool { return e.node == n.name && e.state == state(x) }
-		return slices.ContainsFunc(l.paths[x.Path], own) || n.recorded(x.Path, x)
+		return worth(x) == c && (x.Touched || n.recorded(x.Path, x))
 	})
 }
 

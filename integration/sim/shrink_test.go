@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"duet/integration/sim/memfs"
 )
 
 func TestKindOf(t *testing.T) {
@@ -70,28 +68,4 @@ func TestShrinkKeepsTheFailure(t *testing.T) {
 	if s := Shrink(t, p, w); s != nil {
 		t.Errorf("a run without a fault was taken for a failure: %v", strings.Join(s.World.Faults(), "\n"))
 	}
-}
-
-// Who writes to a file that an install has placed, and that the index does not
-// have yet, has it under his hands; who only sees it does not: it may be taken
-// back.
-func TestOnlyRecordedIsThere(t *testing.T) {
-	w := &World{Trace: &Trace{}}
-	n := &node{w: w, name: "a", disk: memfs.New()}
-	l := newLedger(w)
-	l.did(n, nil, []memfs.Thing{file1("x", "one", 1), file1("y", "one", 1)})
-	delete(l.paths, "y") // that was an install
-	l.did(n, []memfs.Thing{file1("x", "one", 1), file1("y", "one", 1)}, []memfs.Thing{file1("y", "one", 1)})
-	if !l.ended["one"] {
-		t.Error("what only an install that is not written down has was to stay")
-	}
-	l.did(n, []memfs.Thing{file1("y", "one", 1)}, []memfs.Thing{file1("y", "one", 1), file1("z", "one", 2)})
-	l.did(n, []memfs.Thing{file1("y", "one", 1), file1("z", "one", 2)}, []memfs.Thing{file1("z", "one", 2)})
-	if l.ended["one"] {
-		t.Error("what a user has was ended")
-	}
-}
-
-func file1(path, content string, at int64) memfs.Thing {
-	return memfs.Thing{Path: path, Data: content, Mode: 0o100644, Time: at}
 }

@@ -61,3 +61,53 @@ func Return(files vfs.Files, h vfs.Held, p index.Path) (bool, error) {
 	}
 	return false, nil
 }
+
+// ReturnInside gives back what people made in the directory that h names while
+// it was in the tree at p, where they now have one of their own again. Each
+// thing goes to its name there, if that is free; it returns true if something
+// is left in h, which then has to be kept.
+//
+// RACE: whoever is in that directory may make another thing at any time: so it
+// stays in the stage until the next replay, empty or not.
+func ReturnInside(files vfs.Files, h vfs.Held, p index.Path) (left bool, err error) {
+	inside, err := files.Inside(h)
+	if err != nil {
+		return true, err
+	}
+	defer func() { err = errors.Join(err, inside.Close()) }()
+	names, err := namesIn(inside, index.Root)
+	if err != nil {
+		return true, err
+	}
+	for _, name := range names {
+		went, err := returnOne(files, inside, h, p, name)
+		if err != nil {
+			return true, err
+		}
+		left = left || !went
+	}
+	return left, nil
+}
+
+// returnOne goes by way of a name in the stage that says that it is no copy.
+func returnOne(files, inside vfs.Files, h vfs.Held, p index.Path, name string) (went bool, err error) {
+	here, err := index.Root.Join(name)
+	if err != nil {
+		return false, err
+	}
+	there, err := p.Join(name)
+	if err != nil {
+		return false, nil // too long there
+	}
+	way, err := Free(files, vfs.Held{Area: vfs.Stage, Name: h.Name + "-in"})
+	if err != nil {
+		return false, err
+	}
+	if err := inside.Shelve(here, way); err != nil {
+		return false, err
+	}
+	if files.Place(way, there) == nil {
+		return true, nil
+	}
+	return false, inside.Place(way, here) // the name is taken
+}

@@ -4,34 +4,20 @@ import (
 	"errors"
 	"io/fs"
 
-	"golang.org/x/sync/errgroup"
-
 	"duet/scan/vfs"
-	"duet/store/index"
 )
 
-// syncs is how many files are synced at once; see vfs.Files.SyncDirs.
-const syncs = 16
-
-// SyncFiles puts the metadata of files on stable storage that was set in
-// place. What cannot be opened is left to the kernel: the next look at it after
-// a power failure may then find the metadata that it had before.
-func SyncFiles(files vfs.Files, paths []index.Path) error {
-	var g errgroup.Group
-	g.SetLimit(syncs)
-	for _, p := range paths {
-		g.Go(func() error { return syncFile(files, p) })
-	}
-	return g.Wait()
-}
-
-func syncFile(files vfs.Files, p index.Path) error {
-	c, err := files.Open(p)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, vfs.ErrChanged) {
+// SyncMeta puts metadata on stable storage that was set in place, also of what
+// this user may not open. What is not there any more is no matter.
+func SyncMeta(files vfs.Files, set []vfs.Seen) error {
+	if len(set) == 0 {
 		return nil
 	}
-	if err != nil {
-		return err
+	var errs []error
+	for _, err := range files.SyncSeen(set) {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, vfs.ErrChanged) {
+			errs = append(errs, err)
+		}
 	}
-	return errors.Join(c.Sync(), c.Close())
+	return errors.Join(errs...)
 }

@@ -340,7 +340,7 @@ func TestOrder(t *testing.T) {
 		switch op {
 		case "place", "swap", "shelve", "move", "set metadata", "rename held":
 			op = "change"
-		case "commit", "sync", "sync file":
+		case "commit", "sync", "sync seen":
 		default:
 			return
 		}
@@ -351,7 +351,7 @@ func TestOrder(t *testing.T) {
 	w.fated(f)
 	w.batch(jobs)
 	w.hook = nil
-	if want := []string{"commit", "change", "sync file", "sync", "commit"}; !slices.Equal(order, want) {
+	if want := []string{"commit", "change", "sync seen", "sync", "commit"}; !slices.Equal(order, want) {
 		t.Errorf("order %q, want %q", order, want)
 	}
 	for _, p := range []index.Path{index.Root, "dir0", "new"} {

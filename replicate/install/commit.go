@@ -2,10 +2,10 @@ package install
 
 import (
 	"maps"
-
 	"slices"
 
 	"duet/recovery/landing"
+	"duet/scan/vfs"
 	"duet/store"
 	"duet/store/index"
 )
@@ -14,10 +14,10 @@ import (
 // the metadata that it set.
 func (b *batch) sync() error {
 	touched := make(map[index.Path]bool)
-	var dressed []index.Path
+	var dressed []vfs.Seen
 	for _, t := range b.tasks {
 		if t.done && t.verb == index.SetMeta && t.entry.Kind == index.File {
-			dressed = append(dressed, t.path)
+			dressed = append(dressed, vfs.Seen{Path: t.path, Stamp: t.now})
 			continue
 		}
 		if t.verb == 0 || t.intent.ID == 0 {
@@ -31,7 +31,7 @@ func (b *batch) sync() error {
 			touched[t.path] = true // its metadata is in itself
 		}
 	}
-	if err := landing.SyncFiles(b.files, dressed); err != nil || len(touched) == 0 {
+	if err := landing.SyncMeta(b.files, dressed); err != nil || len(touched) == 0 {
 		return err
 	}
 	return b.files.SyncDirs(slices.SortedFunc(maps.Keys(touched), index.Path.Compare))

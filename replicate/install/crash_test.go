@@ -101,22 +101,7 @@ func (f faulty) Open(p index.Path) (vfs.Content, error) {
 	if err := f.look("open", p); err != nil {
 		return nil, err
 	}
-	c, err := f.Files.Open(p)
-	return content{c, f.fate, p}, err
-}
-
-// content says when it is synced.
-type content struct {
-	vfs.Content
-	*fate
-	p index.Path
-}
-
-func (c content) Sync() error {
-	if err := c.op("sync file", c.p); err != nil {
-		return err
-	}
-	return c.Content.Sync()
+	return f.Files.Open(p)
 }
 
 func (f faulty) Inside(h vfs.Held) (vfs.Files, error) {
@@ -228,6 +213,17 @@ func (f faulty) SyncDirs(dirs []index.Path) error {
 	}
 	f.synced = append(f.synced, dirs...)
 	return f.Files.SyncDirs(dirs)
+}
+
+func (f faulty) SyncSeen(seen []vfs.Seen) []error {
+	if err := f.op("sync seen", seen[0].Path); err != nil {
+		errs := make([]error, len(seen))
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
+	}
+	return f.Files.SyncSeen(seen)
 }
 
 // fated lets fate into the world until the next reboot.

@@ -126,6 +126,11 @@ func (b *batch) back(t *task) {
 	undone, err := landing.Back(b.files, t.staged, t.path, func(s index.Stamp) bool {
 		return landing.Unchanged(s, t.stamp)
 	})
+	if err == nil && undone && t.entry.Kind == index.Dir {
+		var left bool
+		left, err = landing.ReturnInside(b.files, t.staged, t.path)
+		undone = !left
+	}
 	if err == nil && undone {
 		return
 	}

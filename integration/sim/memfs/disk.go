@@ -65,6 +65,7 @@ type node struct {
 	kids     map[string]*node
 	parent   *node
 	name     string
+	touched  bool // people made or changed it
 }
 
 // New returns an empty filesystem.

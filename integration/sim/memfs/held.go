@@ -201,7 +201,9 @@ func (f *Files) RemoveHeld(h vfs.Held) error {
 			return err
 		}
 		if h.Area == vfs.Kept && f.d.Removed != nil {
-			f.d.Removed(thing(h.Name, n), n.arrived)
+			for _, x := range append(below(nil, n, h.Name+"/"), thing(h.Name, n)) {
+				f.d.Removed(x, n.arrived)
+			}
 		}
 		f.d.remove(n)
 		return nil

@@ -13,6 +13,8 @@ type Thing struct {
 	Time   int64  // of files and symlinks
 	Data   string
 	Target string
+	// Touched says that people made or changed it, and not only the daemon.
+	Touched bool
 }
 
 // Dir, File and Link report what it is.
@@ -65,7 +67,7 @@ func below(out []Thing, dir *node, prefix string) []Thing {
 func thing(path string, n *node) Thing {
 	// No byte of data ever changes in its place, so no copy is needed.
 	data := unsafe.String(unsafe.SliceData(n.data), len(n.data))
-	x := Thing{Path: path, Mode: n.mode, Data: data, Target: n.target}
+	x := Thing{Path: path, Mode: n.mode, Data: data, Target: n.target, Touched: n.touched}
 	if !n.isDir() {
 		x.Time = n.mtime
 	}

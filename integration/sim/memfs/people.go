@@ -56,6 +56,7 @@ func (p People) add(name string, mode uint32, set func(*node)) error {
 			return syscall.EEXIST
 		}
 		n := p.D.newNode(mode)
+		n.touched = true
 		if set != nil {
 			set(n)
 		}
@@ -86,6 +87,7 @@ func (p People) Write(name, content string) error {
 		if !n.isFile() {
 			return syscall.EISDIR
 		}
+		n.touched = true
 		p.D.write(n, []byte(content))
 		return nil
 	})
@@ -97,6 +99,7 @@ func (p People) Append(name, content string) error {
 		if !n.isFile() {
 			return syscall.EISDIR
 		}
+		n.touched = true
 		p.D.write(n, slices.Concat(n.data, []byte(content)))
 		return nil
 	})
@@ -130,6 +133,7 @@ func (p People) Rename(from, to string) error {
 				return syscall.EINVAL
 			}
 		}
+		n.touched = true
 		old := dir.kids[names[len(names)-1]]
 		switch {
 		case old == n:
@@ -181,7 +185,7 @@ func (p People) Read(name string) (s string, err error) {
 // Chtimes sets the modification time.
 func (p People) Chtimes(name string, ns int64) error {
 	return p.on(name, func(n *node) error {
-		p.D.settle(n, func() { n.mtime = ns })
+		p.D.settle(n, func() { n.mtime, n.touched = ns, true })
 		return nil
 	})
 }
@@ -192,7 +196,7 @@ func (p People) Chmod(name string, mode uint32) error {
 		if n.mode&typeMask == typeLink {
 			return syscall.EOPNOTSUPP
 		}
-		p.D.settle(n, func() { n.mode = n.mode&typeMask | mode })
+		p.D.settle(n, func() { n.mode, n.touched = n.mode&typeMask|mode, true })
 		return nil
 	})
 }
@@ -230,6 +234,7 @@ func (w *writer) Write(b []byte) (int, error) {
 	}
 	// The file may be anywhere by now, without a name in the tree.
 	before := append(below(nil, w.d.root, ""), thing("", w.n))
+	w.n.touched = true
 	w.d.write(w.n, slices.Concat(w.n.data, b))
 	if w.p.Saw != nil {
 		w.p.Saw(before, append(below(nil, w.d.root, ""), thing("", w.n)))
