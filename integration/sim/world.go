@@ -72,8 +72,7 @@ func Run(t *testing.T, p Plan) *World {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	watchdog := time.AfterFunc(tooLong, func() { w.stuck("virtual time has stopped") })
-	defer watchdog.Stop()
+	defer w.watchdog()()
 	synctest.Test(t, func(t *testing.T) {
 		w.Trace.start = time.Now()
 		w.over = make(chan struct{})
@@ -94,6 +93,25 @@ func Run(t *testing.T, p Plan) *World {
 // not let virtual time go on: somebody spins, or waits for a lock whose holder
 // waits for time.
 const tooLong = 20 * time.Second
+
+// watchdog ends the process with a stuck run in it. It counts seconds that were
+// seen to pass: a process that was stopped, or a machine that slept, is not stuck.
+func (w *World) watchdog() (stop func()) {
+	ended := make(chan struct{})
+	tick := time.NewTicker(time.Second)
+	go func() {
+		defer tick.Stop()
+		for left := tooLong; left > 0; left -= time.Second {
+			select {
+			case <-tick.C:
+			case <-ended:
+				return
+			}
+		}
+		w.stuck("virtual time has stopped")
+	}()
+	return func() { close(ended) }
+}
 
 func (w *World) stuck(why string) {
 	w.Trace.mu.Lock()
