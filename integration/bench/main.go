@@ -1,0 +1,252 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// choice is what the command line asks for.
+type choice struct {
+	tools, works []string
+	repeat       int
+	delays       []time.Duration
+	dir, file    string
+	report       bool
+	size         sizes
+}
+
+func parse() (choice, error) {
+	c := choice{size: fullSize}
+	toolList := flag.String("tools", "", "some of: "+strings.Join(order, ",")+" (default: all that are installed)")
+	workList := flag.String("works", "", "some of those in docs/benchmarks.md (default: all but scale and sparse)")
+	delay := flag.String("delay", "", "only with this round-trip time; default: 0, and 40ms for the works that are measured so")
+	flag.IntVar(&c.repeat, "repeat", 3, "how often to measure each")
+	flag.StringVar(&c.dir, "dir", os.TempDir(), "where the trees are made; a real disk, for fsync to count")
+	flag.StringVar(&c.file, "results", "integration/bench/results.json", "raw results, read and written")
+	flag.BoolVar(&c.report, "report", false, "only write docs/benchmarks.md and its plots again")
+	flag.IntVar(&c.size.files, "files", c.size.files, "files of the first sync, or of -works scale")
+	flag.DurationVar(&c.size.idle, "idle", c.size.idle, "how long to watch an idle pair")
+	flag.IntVar(&c.size.saves, "saves", c.size.saves, "how many saves to time")
+	flag.Parse()
+	c.works = split(*workList)
+	for _, name := range c.works {
+		if _, ok := workNamed(name); !ok {
+			return c, fmt.Errorf("no work is called %q", name)
+		}
+	}
+	if len(c.works) == 0 {
+		for _, w := range works {
+			if w.name != "scale" && w.name != "sparse" {
+				c.works = append(c.works, w.name)
+			}
+		}
+	}
+	for _, name := range split(*toolList) {
+		if toolOrder(name) < 0 {
+			return c, fmt.Errorf("no tool is called %q", name)
+		}
+	}
+	if c.tools = split(*toolList); len(c.tools) == 0 {
+		c.tools = order
+	}
+	c.delays = []time.Duration{0, 40 * time.Millisecond}
+	if *delay != "" {
+		d, err := time.ParseDuration(*delay)
+		if err != nil {
+			return c, err
+		}
+		c.delays = []time.Duration{d}
+	}
+	return c, nil
+}
+
+func split(list string) []string {
+	return slices.DeleteFunc(strings.Split(list, ","), func(s string) bool { return s == "" })
+}
+
+func main() {
+	c, err := parse()
+	if err == nil {
+		err = bench(c)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func bench(c choice) (err error) {
+	r, err := loadResults(c.file)
+	if err != nil {
+		return err
+	}
+	if c.report {
+		return writeReport(r, "docs")
+	}
+	if os.Getuid() != 0 {
+		return errors.New("network namespaces need root")
+	}
+	dir, err := os.MkdirTemp(c.dir, "duet-bench-")
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	binary := filepath.Join(dir, "duet")
+	if out, err := exec.Command("go", "build", "-o", binary, "./cmd/duet").CombinedOutput(); err != nil {
+		return fmt.Errorf("build duet: %w\n%s", err, out)
+	}
+	l, err := newLab(dir, binary)
+	defer func() { err = errors.Join(err, l.close()) }()
+	if err != nil {
+		return err
+	}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-interrupted
+		_ = l.close()
+		os.Exit(1)
+	}()
+	r.Machine = machine()
+	if err := (&suite{c: c, l: l, r: r}).run(); err != nil {
+		return err
+	}
+	return writeReport(r, "docs")
+}
+
+// suite measures what was chosen and writes each result down as it comes.
+type suite struct {
+	c choice
+	l *lab
+	r *results
+}
+
+func (s *suite) run() error {
+	for range s.c.repeat {
+		for _, delay := range s.c.delays {
+			if err := s.l.lengthen(delay); err != nil {
+				return err
+			}
+			wanted := map[string]bool{}
+			for _, name := range s.c.works {
+				w, _ := workNamed(name)
+				wanted[name] = delay == 0 || w.long || len(s.c.delays) == 1
+			}
+			if err := s.pipes(wanted, delay); err != nil {
+				return err
+			}
+			if err := s.tools(wanted, delay); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// note keeps one result, and shows it.
+func (s *suite) note(tool, work string, delay time.Duration, u used, extra map[string]float64, err error) {
+	one := result{Tool: tool, Work: work, Delay: int(delay.Milliseconds()), used: u, Extra: extra, Day: time.Now().Format(time.DateOnly)}
+	if work == "scale" || work == "first" && s.c.size.files != fullSize.files {
+		one.Files = s.c.size.files
+	}
+	if err != nil {
+		one.Error = strings.TrimSpace(err.Error())
+	}
+	one.Seconds = math.Round(one.Seconds*1e6) / 1e6
+	fmt.Printf("%-10s %-8s %3dms  %9.3f s  %10s wire  %7.2f s CPU  %8s resident  %8s anon  %v %s\n", tool, work, one.Delay, u.Seconds,
+		bytesText(float64(u.Wire)), u.CPU, bytesText(float64(u.Resident)), bytesText(float64(u.Anon)), extraText(extra), one.Error)
+	s.r.add(one)
+	if err := s.r.save(s.c.file); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+	}
+}
+
+func (s *suite) pipes(wanted map[string]bool, delay time.Duration) error {
+	for _, p := range pipes {
+		if !slices.Contains(s.c.tools, p.label) || !installed(p.needs) {
+			continue
+		}
+		for _, part := range []struct {
+			work   string
+			script func(*lab) string
+			plant  func(root string) error
+		}{
+			{"first", p.tree, bulk{files: s.c.size.files}.plant},
+			{"big", p.file, func(root string) error {
+				return writeBlob(filepath.Join(root, "big"), nil, s.c.size.big, bigSeed)
+			}},
+		} {
+			if part.script == nil || !wanted[part.work] {
+				continue
+			}
+			if err := s.l.clear(); err != nil {
+				return err
+			}
+			if err := part.plant(s.l.root(s.l.a)); err != nil {
+				return err
+			}
+			settleDisk()
+			u, err := s.l.once(part.script(s.l))
+			s.note(p.label, part.work, delay, u, nil, err)
+		}
+		if v, err := firstLine(p.needs, "--version"); err == nil {
+			s.r.Versions[p.label] = v
+		}
+	}
+	return nil
+}
+
+func (s *suite) tools(wanted map[string]bool, delay time.Duration) error {
+	for _, t := range tools {
+		if !slices.Contains(s.c.tools, t.name()) {
+			continue
+		}
+		v, err := t.version()
+		if err != nil {
+			v = "left out: not installed"
+			fmt.Printf("%-10s left out: %v\n", t.name(), err)
+		}
+		s.r.Versions[t.name()] = v
+		if err != nil {
+			continue
+		}
+		for _, part := range []func(*session) error{(*session).small, (*session).bigFile, (*session).scale} {
+			ses := &session{running: &running{l: s.l, t: t}, wanted: wanted, size: s.c.size,
+				tell: func(name string, u used, extra map[string]float64, err error) { s.note(t.name(), name, delay, u, extra, err) }}
+			err := part(ses)
+			if err := errors.Join(ses.stop()); err != nil {
+				return err
+			}
+			if err != nil {
+				fmt.Printf("%-10s stops here: %v\n", t.name(), err)
+			}
+		}
+	}
+	return s.l.clear()
+}
+
+func (s *session) small() error {
+	if !s.wants(liveWorks...) {
+		return nil
+	}
+	return s.live()
+}
+
+func (s *session) bigFile() error {
+	if !s.wants("big", "edit", "insert") {
+		return nil
+	}
+	return s.large()
+}
