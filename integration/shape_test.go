@@ -49,6 +49,7 @@ var owned = map[string]string{
 	"golang.org/x/crypto/":   "replicate/link",
 	"github.com/klauspost/":  "replicate/transfer",
 	"github.com/spf13/viper": "cmd/duet/config",
+	"gonum.org/":             "integration/bench",
 }
 
 // pure packages know no clock, no context, no log and no file.

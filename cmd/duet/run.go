@@ -23,22 +23,30 @@ type logging struct {
 	verbose bool
 }
 
+// serving is what run is told on the command line.
+type serving struct {
+	logging
+	pprof bool
+}
+
 func (a *app) runCmd() *cobra.Command {
-	var l logging
+	var l serving
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the service",
 		Long: `Run the service in the foreground until SIGTERM or SIGINT, which let what is under way
 end first; a second one stops at once. Logs go to standard error, one line per change
 of state: text on a terminal, JSON otherwise.`,
-		Example: "  duet run\n  duet run --config ./duet.yaml --state ./state --verbose",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), l) },
+		Example: "  duet run\n  duet run --config ./duet.yaml --state ./state --verbose\n" +
+			"  duet run --pprof    # then: curl --unix-socket STATE/control.sock http://duet/debug/pprof/profile?seconds=10 > cpu.pprof",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), l) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&l.level, "log-level", envOr("DUET_LOG_LEVEL", "info"), "debug, info, warn or error (DUET_LOG_LEVEL)")
 	f.StringVar(&l.format, "log-format", envOr("DUET_LOG_FORMAT", "auto"), "text, json or auto (DUET_LOG_FORMAT)")
 	f.BoolVar(&l.verbose, "verbose", false, "also log each file")
+	f.BoolVar(&l.pprof, "pprof", false, "serve profiles of this process on the control socket")
 	return cmd
 }
 
@@ -64,7 +72,7 @@ func (l logging) logger(w io.Writer) (*slog.Logger, error) {
 	return nil, exit.Errorf(exit.Usage, "--log-format %q: write text, json or auto", l.format)
 }
 
-func (a *app) serve(ctx context.Context, l logging) error {
+func (a *app) serve(ctx context.Context, l serving) error {
 	log, err := l.logger(a.err)
 	if err != nil {
 		return err
@@ -78,7 +86,7 @@ func (a *app) serve(ctx context.Context, l logging) error {
 		log.Info("stopping; once more to stop at once", "signal", sig.String())
 	})
 	defer stop()
-	n, err := node.Open(cfg, node.Options{Log: log, Verbose: l.verbose, Version: versionText(), Ready: func() { notify("READY=1") }})
+	n, err := node.Open(cfg, node.Options{Log: log, Verbose: l.verbose, Version: versionText(), Pprof: l.pprof, Ready: func() { notify("READY=1") }})
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // duetTool is Duet with its defaults: a dials, b listens.
-type duetTool struct{}
+type duetTool struct{ more []string }
 
 func (duetTool) name() string { return "duet" }
 
@@ -47,7 +47,9 @@ func (duetTool) configure(l *lab) error {
 	return nil
 }
 
-func (duetTool) commands(l *lab) (a, b []string) {
-	of := func(h *host) []string { return []string{l.duet, "--config", filepath.Join(h.dir, "duet.yaml"), "run"} }
+func (d duetTool) commands(l *lab) (a, b []string) {
+	of := func(h *host) []string {
+		return append([]string{l.duet, "--config", filepath.Join(h.dir, "duet.yaml"), "run"}, d.more...)
+	}
 	return of(l.a), of(l.b)
 }

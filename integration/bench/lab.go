@@ -122,7 +122,9 @@ func (l *lab) writeSSHConfig() error {
 
 func (l *lab) sshConfig() string { return filepath.Join(l.dir, "ssh_config") }
 
-func (l *lab) ssh(more ...string) []string { return append([]string{"ssh", "-F", l.sshConfig()}, more...) }
+func (l *lab) ssh(more ...string) []string {
+	return append([]string{"ssh", "-F", l.sshConfig()}, more...)
+}
 
 // Ports that are delayed when the link is long.
 var ports = []int{22, 7722, 22000}

@@ -22,21 +22,23 @@ type choice struct {
 	delays       []time.Duration
 	dir, file    string
 	report       bool
+	profiles     string
 	size         sizes
 }
 
 func parse() (choice, error) {
 	c := choice{size: fullSize}
 	toolList := flag.String("tools", "", "some of: "+strings.Join(order, ",")+" (default: all that are installed)")
-	workList := flag.String("works", "", "some of those in docs/benchmarks.md (default: all but scale and sparse)")
+	workList := flag.String("works", "", "some of those in docs/benchmarks.md (default: all)")
 	delay := flag.String("delay", "", "only with this round-trip time; default: 0, and 40ms for the works that are measured so")
 	flag.IntVar(&c.repeat, "repeat", 3, "how often to measure each")
 	flag.StringVar(&c.dir, "dir", os.TempDir(), "where the trees are made; a real disk, for fsync to count")
 	flag.StringVar(&c.file, "results", "integration/bench/results.json", "raw results, read and written")
 	flag.BoolVar(&c.report, "report", false, "only write docs/benchmarks.md and its plots again")
-	flag.IntVar(&c.size.files, "files", c.size.files, "files of the first sync, or of -works scale")
+	flag.IntVar(&c.size.files, "files", c.size.files, "files of the first sync")
 	flag.DurationVar(&c.size.idle, "idle", c.size.idle, "how long to watch an idle pair")
 	flag.IntVar(&c.size.saves, "saves", c.size.saves, "how many saves to time")
+	flag.StringVar(&c.profiles, "profile", "", "also take CPU profiles of duet, one per work and host, into this directory")
 	flag.Parse()
 	c.works = split(*workList)
 	for _, name := range c.works {
@@ -46,9 +48,7 @@ func parse() (choice, error) {
 	}
 	if len(c.works) == 0 {
 		for _, w := range works {
-			if w.name != "scale" && w.name != "sparse" {
-				c.works = append(c.works, w.name)
-			}
+			c.works = append(c.works, w.name)
 		}
 	}
 	for _, name := range split(*toolList) {
@@ -156,16 +156,17 @@ func (s *suite) run() error {
 }
 
 // note keeps one result, and shows it.
-func (s *suite) note(tool, work string, delay time.Duration, u used, extra map[string]float64, err error) {
-	one := result{Tool: tool, Work: work, Delay: int(delay.Milliseconds()), used: u, Extra: extra, Day: time.Now().Format(time.DateOnly)}
-	if work == "scale" || work == "first" && s.c.size.files != fullSize.files {
+func (s *suite) note(tool, name string, delay time.Duration, u used, extra map[string]float64, err error) {
+	work, phase, _ := strings.Cut(name, ":")
+	one := result{Tool: tool, Work: work, Phase: phase, Delay: int(delay.Milliseconds()), used: u, Extra: extra, Day: time.Now().Format(time.DateOnly)}
+	if s.c.size.files != fullSize.files {
 		one.Files = s.c.size.files
 	}
 	if err != nil {
 		one.Error = strings.TrimSpace(err.Error())
 	}
 	one.Seconds = math.Round(one.Seconds*1e6) / 1e6
-	fmt.Printf("%-10s %-8s %3dms  %9.3f s  %10s wire  %7.2f s CPU  %8s resident  %8s anon  %v %s\n", tool, work, one.Delay, u.Seconds,
+	fmt.Printf("%-10s %-14s %3dms  %9.3f s  %10s wire  %7.2f s CPU  %8s resident  %8s anon  %v %s\n", tool, name, one.Delay, u.Seconds,
 		bytesText(float64(u.Wire)), u.CPU, bytesText(float64(u.Resident)), bytesText(float64(u.Anon)), extraText(extra), one.Error)
 	s.r.add(one)
 	if err := s.r.save(s.c.file); err != nil {
@@ -210,6 +211,9 @@ func (s *suite) pipes(wanted map[string]bool, delay time.Duration) error {
 
 func (s *suite) tools(wanted map[string]bool, delay time.Duration) error {
 	for _, t := range tools {
+		if t.name() == "duet" && s.c.profiles != "" {
+			t = duetTool{more: []string{"--pprof"}}
+		}
 		if !slices.Contains(s.c.tools, t.name()) {
 			continue
 		}
@@ -222,9 +226,11 @@ func (s *suite) tools(wanted map[string]bool, delay time.Duration) error {
 		if err != nil {
 			continue
 		}
-		for _, part := range []func(*session) error{(*session).small, (*session).bigFile, (*session).scale} {
-			ses := &session{running: &running{l: s.l, t: t}, wanted: wanted, size: s.c.size,
-				tell: func(name string, u used, extra map[string]float64, err error) { s.note(t.name(), name, delay, u, extra, err) }}
+		for _, part := range []func(*session) error{(*session).small, (*session).bigFile} {
+			ses := &session{running: &running{l: s.l, t: t}, wanted: wanted, size: s.c.size, profiles: s.c.profiles,
+				tell: func(name string, u used, extra map[string]float64, err error) {
+					s.note(t.name(), name, delay, u, extra, err)
+				}}
 			err := part(ses)
 			if err := errors.Join(ses.stop()); err != nil {
 				return err

@@ -15,19 +15,21 @@ type result struct {
 	Work  string `json:"work"`
 	Delay int    `json:"delay_ms"` // of a round trip
 	Files int    `json:"files,omitempty"`
+	Phase string `json:"phase,omitempty"`
 	used
 	Extra map[string]float64 `json:"extra,omitempty"`
 	Error string             `json:"error,omitempty"`
 	Day   string             `json:"day"`
 }
 
-func (r result) key() key { return key{r.Tool, r.Work, r.Delay, r.Files} }
+func (r result) key() key { return key{r.Tool, r.Work, r.Delay, r.Files, r.Phase} }
 
 // key tells results of different things from repeats of the same.
 type key struct {
 	tool, work string
 	delay      int
 	files      int
+	phase      string
 }
 
 // results is all that was measured, and with what.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -29,8 +30,6 @@ var works = []work{
 	{name: "big", title: "one file of 1 GiB", long: true},
 	{name: "edit", title: "1 MiB changed inside that file", goal: 2},
 	{name: "insert", title: "1,000 bytes inserted at its front", goal: 2.5},
-	{name: "scale", title: "many files"},
-	{name: "sparse", title: "a sparse file of 100 GB"},
 }
 
 func workNamed(name string) (work, bool) {
@@ -49,7 +48,9 @@ type session struct {
 	root   [2]string
 	wanted map[string]bool
 	size   sizes
-	tell   func(name string, u used, extra map[string]float64, err error)
+
+	profiles string // directory for them; "": none
+	tell     func(name string, u used, extra map[string]float64, err error)
 }
 
 // sizes are what a smaller machine, or a quick look, may want less of.
@@ -57,7 +58,6 @@ type sizes struct {
 	files, burst, changes, saves int
 	big                          int64
 	idle                         time.Duration
-	scale                        int
 }
 
 var fullSize = sizes{files: 20000, burst: 5000, changes: 1200, saves: 60, big: 1 << 30, idle: 10 * time.Second}
@@ -70,6 +70,8 @@ func (s *session) measure(name string, f func(begin func()) (done time.Time, ext
 		return err
 	}
 	began := m.began
+	wait := s.profile(name)
+	defer wait()
 	done, extra, err := f(func() { began = time.Now() })
 	u, merr := m.read(done.Sub(began).Seconds())
 	if merr != nil {
@@ -79,7 +81,7 @@ func (s *session) measure(name string, f func(begin func()) (done time.Time, ext
 		u.Seconds = math.Max(u.Seconds, 0)
 		err = fmt.Errorf("%s: %w", name, err)
 	}
-	if s.wanted[name] {
+	if work, _, _ := strings.Cut(name, ":"); s.wanted[work] {
 		s.tell(name, u, extra, err)
 	}
 	return err

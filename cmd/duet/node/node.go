@@ -30,6 +30,7 @@ type Options struct {
 	Hold    bool   // every share holds back until it is released, whatever its on_reconnect says
 	Only    string // this share only; "": all
 	Version string
+	Pprof   bool   // profiles of the process are served on the control socket
 	Ready   func() // called when everything runs
 }
 

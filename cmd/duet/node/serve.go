@@ -84,6 +84,9 @@ func (n *Node) serve() (stop func() error) {
 			return struct{}{}, f(r.Context(), u.share, r)
 		})
 	}
+	if n.opt.Pprof {
+		profiles(mux)
+	}
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(n.socket) }()

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// profiling is how long a profile of one work is; -profile asks for them.
+const profiling = 4 * time.Second
+
+// profile takes a CPU profile of both of Duet's daemons while a work goes on.
+// The returned function waits for the end.
+func (s *session) profile(work string) (wait func()) {
+	var g sync.WaitGroup
+	if s.profiles == "" || s.t.name() != "duet" || !s.wanted[work] {
+		return g.Wait
+	}
+	for _, h := range s.l.hosts() {
+		g.Go(func() {
+			file := filepath.Join(s.profiles, work+"-"+h.name+".pprof")
+			if err := fetchProfile(filepath.Join(h.dir, "state", "control.sock"), file); err != nil {
+				fmt.Fprintf(os.Stderr, "bench: profile of %s on %s: %v\n", work, h.name, err)
+			}
+		})
+	}
+	return g.Wait
+}
+
+func fetchProfile(socket, file string) error {
+	for deadline := time.Now().Add(2 * time.Second); missing(socket) && time.Now().Before(deadline); {
+		pause(2)
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}}
+	answer, err := client.Get(fmt.Sprintf("http://duet/debug/pprof/profile?seconds=%.0f", profiling.Seconds()))
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	_, err = io.Copy(out, answer.Body)
+	return err
+}
