@@ -74,7 +74,7 @@ func (l *loop) released() {
 	if l.talk.held {
 		l.remember(func(m *store.Meta) { m.Connected = l.s.now().UnixNano() })
 	}
-	l.talk.held = false
+	l.talk.held, l.talk.theirStuck = false, wire.Stuck{}
 	l.rounds.Kick()
 }
 
@@ -118,6 +118,7 @@ func (s *Share) setPaused(ctx context.Context, paused bool) error {
 				if err == nil {
 					l.published.paused = paused
 					l.rounds.Kick()
+					l.talk.wake() // there is a line in the journal
 					l.publishNow(time.Now())
 				}
 				done <- err

@@ -69,6 +69,7 @@ func (l *loop) say(id string, reject bool, done chan<- error) {
 		return func() {
 			if err == nil {
 				l.rounds.Leave(said...)
+				l.talk.wake() // there is a line in the journal
 				l.publishNow(time.Now())
 			}
 			done <- err

@@ -50,9 +50,10 @@ type loop struct {
 	open       map[index.Path]bool // directories to shut when all is done, see shut.go
 	verify     verifying
 
-	waiters   []waiter
-	lags      gauge.Lags
-	published published
+	waiters    []waiter
+	stuckSince time.Time // for them; zero if the share is not
+	lags       gauge.Lags
+	published  published
 }
 
 // root is the life of the share's directory: opened, watched, lost, found again.

@@ -236,7 +236,7 @@ func (l *loop) ackJob(now time.Time) func() func() {
 func (l *loop) heard(out book.Heard) {
 	t := &l.talk
 	t.heard = max(t.heard, out.Through)
-	t.owes = true
+	t.owes, t.stuck = true, wire.Stuck{} // there is something to do again
 	l.sayAck()
 	now := time.Now()
 	for _, p := range out.Agreed {
@@ -255,7 +255,7 @@ func (l *loop) sayAck() {
 	if !t.owes || t.sess == nil || !t.greeted {
 		return
 	}
-	t.owes = !t.sess.Say(&wire.Ack{Heard: t.heard})
+	t.owes = !t.sess.Say(&wire.Ack{Heard: t.heard, Stuck: t.stuck})
 }
 
 // misheard ends a session in which the peer said something impossible, or in

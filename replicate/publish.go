@@ -54,6 +54,7 @@ func (l *loop) publishNow(now time.Time) {
 		}
 	}
 	st := l.describe(now)
+	l.sayStuck(st.Stuck)
 	if st.State != p.state {
 		l.log.Log(l.ctx, levelOf(p.state, st.State), "state", "is", string(st.State), "was", string(p.state))
 		p.state, p.since = st.State, now
@@ -64,7 +65,7 @@ func (l *loop) publishNow(now time.Time) {
 	} else if l.verify.look != nil {
 		p.due = now.Add(time.Second)
 	}
-	l.answer(st)
+	l.answer(st, now)
 }
 
 // describe makes the status.
@@ -111,6 +112,7 @@ func (l *loop) describe(now time.Time) report.Status {
 	}
 	st.Progress = l.progress(now)
 	st.Verify = l.describeVerify(now)
+	st.Stuck, st.PeerStuck = l.stuckOn(st), fromWire(t.theirStuck)
 	return st
 }
 
@@ -191,20 +193,33 @@ func (l *loop) progress(now time.Time) *report.Progress {
 	return p
 }
 
+// stuckFor is how long a share has to be stuck before Flush believes it: that the
+// peer is not stuck any more, since a person has just approved something there,
+// takes a moment to get here.
+const stuckFor = 500 * time.Millisecond
+
 // answer tells those who wait in Flush.
-func (l *loop) answer(st report.Status) {
+func (l *loop) answer(st report.Status, now time.Time) {
+	stuck := st.Blocked()
+	if len(l.waiters) == 0 || stuck == nil {
+		l.stuckSince = time.Time{}
+	} else if l.stuckSince.IsZero() {
+		l.stuckSince = now
+	}
 	rest := l.waiters[:0]
 	for _, w := range l.waiters {
 		switch {
 		case w.ctx.Err() != nil:
 			w.done <- w.ctx.Err()
-		case st.State.Halted():
-			w.done <- fmt.Errorf("share %q is halted: %s", st.Name, st.Reason)
-		case st.InSync():
+		case stuck != nil && now.Sub(l.stuckSince) >= stuckFor:
+			w.done <- stuck
+		case st.HasAll():
 			w.done <- nil
 		default:
 			rest = append(rest, w)
 		}
 	}
-	l.waiters = rest
+	if l.waiters = rest; stuck != nil && len(rest) > 0 && l.published.due.IsZero() {
+		l.published.due = l.stuckSince.Add(stuckFor)
+	}
 }

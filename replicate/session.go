@@ -53,6 +53,8 @@ type conversation struct {
 	saved index.Seq       // of acked, committed
 	inbox []*wire.Changes // bounded by the session
 	owes  bool            // an ack has to be sent
+
+	stuck, theirStuck wire.Stuck // what either waits for, as last said
 }
 
 func (t *conversation) wake() {
@@ -154,6 +156,7 @@ func (l *loop) parted(sess *talk.Session, err error) {
 	}
 	t.sess, t.greeted, t.said, t.held = nil, false, false, false
 	t.inbox, t.since = nil, time.Now()
+	t.stuck, t.theirStuck = wire.Stuck{}, wire.Stuck{}
 	l.rounds.Parted()
 }
 
@@ -260,15 +263,15 @@ func (l *loop) ear(sess *talk.Session) talk.Ear {
 	}
 	return talk.Ear{
 		Changes:  func(m *wire.Changes) { post(func() { l.changes(m) }) },
-		Ack:      func(heard index.Seq) { post(func() { l.heardUs(heard) }) },
+		Ack:      func(m *wire.Ack) { post(func() { l.heardUs(m) }) },
 		Held:     func() { post(func() { l.talk.held = true }) },
 		Released: func() { post(l.released) },
 	}
 }
 
 // heardUs takes note of how far the peer has heard us.
-func (l *loop) heardUs(upto index.Seq) {
-	l.talk.acked = max(l.talk.acked, upto)
+func (l *loop) heardUs(m *wire.Ack) {
+	l.talk.acked, l.talk.theirStuck = max(l.talk.acked, m.Heard), m.Stuck
 	l.rounds.Told()
 }
 

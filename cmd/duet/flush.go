@@ -14,9 +14,15 @@ import (
 func (a *app) flushCmd() *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
-		Use:               "flush [SHARE]",
-		Short:             "Wait until both sides have everything",
-		Long:              "Wait until both sides have everything that is there now, in one share or in all: for\nscripts, after a deployment. Exit status 4 if that takes longer than --timeout.",
+		Use:   "flush [SHARE]",
+		Short: "Wait until both sides have everything",
+		Long: `Wait until both sides have everything that is there now, in one share or in all: for
+scripts, after a deployment. It does not wait for a person: when all that can be done is
+done, on both hosts, and the rest waits for somebody, it says for what.
+
+Exit status: 0 both sides have everything; 25 deletes, or a plan, wait for approval; 3
+conflicts are held; 7 the share is halted or paused; 1 some paths fail again and again; 4
+it took longer than --timeout.`,
 		Example:           "  cp -r build/. /srv/www/ && duet flush --timeout 1m",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completeShare,

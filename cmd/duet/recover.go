@@ -253,7 +253,7 @@ func (r *recovering) finish(ctx context.Context, name string) error {
 		select {
 		case err := <-flushed:
 			line.end()
-			if err != nil {
+			if code := exit.Code(err); code == exit.Halted || code == exit.Unreachable || errors.Is(err, context.Canceled) {
 				return err
 			}
 			return r.outcome(ctx, name)

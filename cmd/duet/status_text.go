@@ -76,6 +76,9 @@ func shareNotes(b *strings.Builder, sh report.Status, running bool, now time.Tim
 				plural(g.Deletes, "delete"), g.Total, where, g.Limit, sh.Name, g.ID, sh.Name, g.ID)
 		}
 	}
+	if s := sh.PeerStuck; s != nil {
+		note("on the other host this waits for a person: %s", s.Reason)
+	}
 	if running && !sh.Connected && sh.LastError != "" {
 		note("not connected: %s", sh.LastError)
 	}

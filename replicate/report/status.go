@@ -4,7 +4,10 @@
 // prints them imports nothing else of a share.
 package report
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // State is the one word that says how a share is.
 type State string
@@ -72,7 +75,11 @@ type Status struct {
 	Problems []Problem `json:"problems"`
 	Waiting  *Waiting  `json:"waiting,omitempty"`
 	Progress *Progress `json:"progress,omitempty"`
-	Verify   *Verify   `json:"verify,omitempty"`
+
+	Stuck     *Stuck `json:"stuck,omitempty"`      // all that can be done is done; what is left waits for a person
+	PeerStuck *Stuck `json:"peer_stuck,omitempty"` // the same of the peer
+
+	Verify *Verify `json:"verify,omitempty"`
 
 	LagMS    float64 `json:"lag_ms"`     // of the last own change: noticed here until confirmed by the peer
 	MaxLagMS float64 `json:"max_lag_ms"` // largest of the last hundred
@@ -85,6 +92,20 @@ type Status struct {
 func (s Status) InSync() bool {
 	return s.Connected && s.State == Watching && s.PendingIn == 0 && s.PendingOut == 0 &&
 		s.Dirty == 0 && s.Behind == 0 && s.Acked >= s.Head
+}
+
+// HasAll reports whether both sides have everything, as far as this node knows;
+// it may be paused, and so not in sync for long.
+func (s Status) HasAll() bool {
+	paused := s.State == Paused
+	if paused {
+		s.State = Watching
+	}
+	return s.InSync() && (!paused || s.Stuck == nil && s.Held == 0 && !s.failing())
+}
+
+func (s Status) failing() bool {
+	return slices.ContainsFunc(s.Problems, func(p Problem) bool { return !p.Skipped })
 }
 
 // Problem is one path that could not be scanned or installed. Skipped ones are

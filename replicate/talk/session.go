@@ -174,7 +174,7 @@ func (sess *Session) Accept(serve func(link.Stream)) {
 // Ear is who listens. Its funcs are called by the goroutine in Read.
 type Ear struct {
 	Changes  func(*wire.Changes) // what the peer said of its index; room is made by Committed
-	Ack      func(index.Seq)     // how far the peer has heard us
+	Ack      func(*wire.Ack)     // how far the peer has heard us
 	Held     func()              // the peer's person wants to look first
 	Released func()              // and has
 }
@@ -199,7 +199,7 @@ func (sess *Session) Read(ear Ear) error {
 			if told := sess.told.Load(); uint64(m.Heard) > told {
 				return wire.Impossible("peer acknowledges position %d, it was told up to %d", m.Heard, told)
 			}
-			ear.Ack(m.Heard)
+			ear.Ack(m)
 		case *wire.Control:
 			switch m.Kind {
 			case wire.Hold:

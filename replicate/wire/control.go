@@ -13,6 +13,43 @@ import (
 // a position.
 type Ack struct {
 	Heard index.Seq
+	Stuck Stuck // what of that is left to be done waits for this; zero if nothing does
+}
+
+// Stuck is what keeps a node from doing what is left to be done before a person
+// has done something.
+type Stuck struct {
+	For  StuckFor
+	Text string // for people; printable, at most MaxText bytes
+}
+
+// StuckFor is what a node waits for.
+type StuckFor uint8
+
+// What a node can wait for.
+const (
+	ForApproval  StuckFor = iota + 1 // of deletes, or of a plan
+	ForConflicts                     // that are held
+	ForResume                        // it is paused
+	ForProblems                      // of paths, in spite of several tries
+)
+
+func (m *Ack) proto() *wirepb.Ack {
+	p := &wirepb.Ack{Heard: uint64(m.Heard)}
+	if m.Stuck.For != 0 {
+		p.Stuck = &wirepb.Stuck{For: wirepb.Stuck_For(m.Stuck.For), Text: Text(m.Stuck.Text)}
+	}
+	return p
+}
+
+// ackFrom reads what an older version does not say, and skips what only a newer
+// one knows.
+func ackFrom(p *wirepb.Ack) *Ack {
+	m := &Ack{Heard: index.Seq(p.Heard)}
+	if s := p.Stuck; s != nil && s.For > 0 && s.For <= wirepb.Stuck_For(ForProblems) {
+		m.Stuck = Stuck{StuckFor(s.For), Text(s.Text)}
+	}
+	return m
 }
 
 // Control steers the session.
@@ -39,7 +76,12 @@ func (k ControlKind) String() string {
 	return [...]string{"hold", "release", "bye", "refuse"}[k-1]
 }
 
-func (m *Ack) check() error { return nil }
+func (m *Ack) check() error {
+	if m.Stuck.For > ForProblems {
+		return fmt.Errorf("unknown stuck %d", m.Stuck.For)
+	}
+	return nil
+}
 
 func (m *Control) check() error {
 	if m.Kind < Hold || m.Kind > Refuse {

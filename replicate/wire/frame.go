@@ -9,7 +9,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"duet/replicate/wire/wirepb"
-	"duet/store/index"
 )
 
 // Msg is a message: *Hello, *Changes, *Ack, *Control, *Fetch, *Piece, *Compare,
@@ -116,7 +115,7 @@ func encode(m Msg) (wirepb.Kind, proto.Message) {
 	case *Changes:
 		return wirepb.Kind_CHANGES, m.proto()
 	case *Ack:
-		return wirepb.Kind_ACK, &wirepb.Ack{Heard: uint64(m.Heard)}
+		return wirepb.Kind_ACK, m.proto()
 	case *Control:
 		return wirepb.Kind_CONTROL, m.proto()
 	case *Fetch:
@@ -156,7 +155,7 @@ func decode(kind wirepb.Kind, b []byte) (Msg, error) {
 		if err := proto.Unmarshal(b, &p); err != nil {
 			return nil, err
 		}
-		return &Ack{index.Seq(p.Heard)}, nil
+		return ackFrom(&p), nil
 	case wirepb.Kind_CONTROL:
 		var p wirepb.Control
 		if err := proto.Unmarshal(b, &p); err != nil {

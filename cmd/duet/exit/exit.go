@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"duet/cmd/duet/config"
+	"duet/replicate/report"
 	"duet/store"
 )
 
@@ -20,6 +21,12 @@ const (
 	Halted      = 7  // halted, or not running at all: a person must look
 	MaxDelete   = 25 // max_delete reached, nothing deleted
 )
+
+// stuckCodes are of what a share waits for.
+var stuckCodes = map[report.For]int{
+	report.ForHalt: Halted, report.ForApproval: MaxDelete, report.ForResume: Halted,
+	report.ForConflicts: Conflicts, report.ForProblems: Partial,
+}
 
 // Error is an error with the status it ends the program with. A nil Err says
 // nothing: what has to be said was printed.
@@ -57,11 +64,14 @@ func Silent(code int) error {
 func Code(err error) int {
 	var coded *Error
 	var probs config.Problems
+	var stuck *report.StuckError
 	switch {
 	case err == nil:
 		return OK
 	case errors.As(err, &coded):
 		return coded.Code
+	case errors.As(err, &stuck):
+		return stuckCodes[stuck.For]
 	case errors.As(err, &probs):
 		return Usage
 	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrFormat):

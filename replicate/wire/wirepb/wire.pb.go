@@ -162,6 +162,61 @@ func (Refusal) EnumDescriptor() ([]byte, []int) {
 	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{1}
 }
 
+type Stuck_For int32
+
+const (
+	Stuck_NOTHING   Stuck_For = 0
+	Stuck_APPROVAL  Stuck_For = 1 // of deletes, or of a plan
+	Stuck_CONFLICTS Stuck_For = 2 // that are held
+	Stuck_PAUSED    Stuck_For = 3 // by a person
+	Stuck_PROBLEMS  Stuck_For = 4 // of paths, in spite of several tries
+)
+
+// Enum value maps for Stuck_For.
+var (
+	Stuck_For_name = map[int32]string{
+		0: "NOTHING",
+		1: "APPROVAL",
+		2: "CONFLICTS",
+		3: "PAUSED",
+		4: "PROBLEMS",
+	}
+	Stuck_For_value = map[string]int32{
+		"NOTHING":   0,
+		"APPROVAL":  1,
+		"CONFLICTS": 2,
+		"PAUSED":    3,
+		"PROBLEMS":  4,
+	}
+)
+
+func (x Stuck_For) Enum() *Stuck_For {
+	p := new(Stuck_For)
+	*p = x
+	return p
+}
+
+func (x Stuck_For) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Stuck_For) Descriptor() protoreflect.EnumDescriptor {
+	return file_replicate_wire_wirepb_wire_proto_enumTypes[2].Descriptor()
+}
+
+func (Stuck_For) Type() protoreflect.EnumType {
+	return &file_replicate_wire_wirepb_wire_proto_enumTypes[2]
+}
+
+func (x Stuck_For) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Stuck_For.Descriptor instead.
+func (Stuck_For) EnumDescriptor() ([]byte, []int) {
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{4, 0}
+}
+
 type Control_Kind int32
 
 const (
@@ -201,11 +256,11 @@ func (x Control_Kind) String() string {
 }
 
 func (Control_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_replicate_wire_wirepb_wire_proto_enumTypes[2].Descriptor()
+	return file_replicate_wire_wirepb_wire_proto_enumTypes[3].Descriptor()
 }
 
 func (Control_Kind) Type() protoreflect.EnumType {
-	return &file_replicate_wire_wirepb_wire_proto_enumTypes[2]
+	return &file_replicate_wire_wirepb_wire_proto_enumTypes[3]
 }
 
 func (x Control_Kind) Number() protoreflect.EnumNumber {
@@ -214,7 +269,7 @@ func (x Control_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Control_Kind.Descriptor instead.
 func (Control_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{4, 0}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{5, 0}
 }
 
 // Hello is the first message of a session, in both directions.
@@ -592,8 +647,11 @@ func (x *Change) GetOther() []byte {
 
 // Ack says how far the sender has the receiver's journal on stable storage.
 type Ack struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Heard         uint64                 `protobuf:"varint,1,opt,name=heard,proto3" json:"heard,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Heard uint64                 `protobuf:"varint,1,opt,name=heard,proto3" json:"heard,omitempty"`
+	// All that can be done about that is done, and what is left waits for a person.
+	// Absent while the sender is at work, or if nothing is left.
+	Stuck         *Stuck `protobuf:"bytes,2,opt,name=stuck,proto3" json:"stuck,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -635,6 +693,66 @@ func (x *Ack) GetHeard() uint64 {
 	return 0
 }
 
+func (x *Ack) GetStuck() *Stuck {
+	if x != nil {
+		return x.Stuck
+	}
+	return nil
+}
+
+// Stuck is what a person has to do something about.
+type Stuck struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	For           Stuck_For              `protobuf:"varint,1,opt,name=for,proto3,enum=duet.wire.Stuck_For" json:"for,omitempty"`
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"` // for people, at most 1 KiB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stuck) Reset() {
+	*x = Stuck{}
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stuck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stuck) ProtoMessage() {}
+
+func (x *Stuck) ProtoReflect() protoreflect.Message {
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stuck.ProtoReflect.Descriptor instead.
+func (*Stuck) Descriptor() ([]byte, []int) {
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Stuck) GetFor() Stuck_For {
+	if x != nil {
+		return x.For
+	}
+	return Stuck_NOTHING
+}
+
+func (x *Stuck) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 type Control struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          Control_Kind           `protobuf:"varint,1,opt,name=kind,proto3,enum=duet.wire.Control_Kind" json:"kind,omitempty"`
@@ -645,7 +763,7 @@ type Control struct {
 
 func (x *Control) Reset() {
 	*x = Control{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[4]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -657,7 +775,7 @@ func (x *Control) String() string {
 func (*Control) ProtoMessage() {}
 
 func (x *Control) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[4]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -670,7 +788,7 @@ func (x *Control) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Control.ProtoReflect.Descriptor instead.
 func (*Control) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{4}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Control) GetKind() Control_Kind {
@@ -697,7 +815,7 @@ type Fetch struct {
 
 func (x *Fetch) Reset() {
 	*x = Fetch{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[5]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +827,7 @@ func (x *Fetch) String() string {
 func (*Fetch) ProtoMessage() {}
 
 func (x *Fetch) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[5]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +840,7 @@ func (x *Fetch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fetch.ProtoReflect.Descriptor instead.
 func (*Fetch) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{5}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Fetch) GetWants() []*Want {
@@ -745,7 +863,7 @@ type Want struct {
 
 func (x *Want) Reset() {
 	*x = Want{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[6]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +875,7 @@ func (x *Want) String() string {
 func (*Want) ProtoMessage() {}
 
 func (x *Want) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[6]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +888,7 @@ func (x *Want) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Want.ProtoReflect.Descriptor instead.
 func (*Want) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{6}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Want) GetId() uint64 {
@@ -823,7 +941,7 @@ type Piece struct {
 
 func (x *Piece) Reset() {
 	*x = Piece{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[7]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -835,7 +953,7 @@ func (x *Piece) String() string {
 func (*Piece) ProtoMessage() {}
 
 func (x *Piece) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[7]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -848,7 +966,7 @@ func (x *Piece) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Piece.ProtoReflect.Descriptor instead.
 func (*Piece) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{7}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Piece) GetId() uint64 {
@@ -910,7 +1028,7 @@ type Compare struct {
 
 func (x *Compare) Reset() {
 	*x = Compare{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[8]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -922,7 +1040,7 @@ func (x *Compare) String() string {
 func (*Compare) ProtoMessage() {}
 
 func (x *Compare) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[8]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -935,7 +1053,7 @@ func (x *Compare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compare.ProtoReflect.Descriptor instead.
 func (*Compare) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{8}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Compare) GetUnder() []byte {
@@ -992,7 +1110,7 @@ type Digests struct {
 
 func (x *Digests) Reset() {
 	*x = Digests{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[9]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1122,7 @@ func (x *Digests) String() string {
 func (*Digests) ProtoMessage() {}
 
 func (x *Digests) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[9]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1135,7 @@ func (x *Digests) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Digests.ProtoReflect.Descriptor instead.
 func (*Digests) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{9}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Digests) GetDigests() []*Digest {
@@ -1052,7 +1170,7 @@ type Digest struct {
 
 func (x *Digest) Reset() {
 	*x = Digest{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[10]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1064,7 +1182,7 @@ func (x *Digest) String() string {
 func (*Digest) ProtoMessage() {}
 
 func (x *Digest) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[10]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1077,7 +1195,7 @@ func (x *Digest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Digest.ProtoReflect.Descriptor instead.
 func (*Digest) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{10}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Digest) GetSum() []byte {
@@ -1107,7 +1225,7 @@ type Listing struct {
 
 func (x *Listing) Reset() {
 	*x = Listing{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[11]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1119,7 +1237,7 @@ func (x *Listing) String() string {
 func (*Listing) ProtoMessage() {}
 
 func (x *Listing) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[11]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1132,7 +1250,7 @@ func (x *Listing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listing.ProtoReflect.Descriptor instead.
 func (*Listing) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{11}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Listing) GetItems() []*Item {
@@ -1176,7 +1294,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[12]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1306,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[12]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1319,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{12}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Item) GetPath() []byte {
@@ -1245,7 +1363,7 @@ type Verify struct {
 
 func (x *Verify) Reset() {
 	*x = Verify{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[13]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1257,7 +1375,7 @@ func (x *Verify) String() string {
 func (*Verify) ProtoMessage() {}
 
 func (x *Verify) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[13]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1270,7 +1388,7 @@ func (x *Verify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verify.ProtoReflect.Descriptor instead.
 func (*Verify) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{13}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Verify) GetUnder() []byte {
@@ -1311,7 +1429,7 @@ type Verified struct {
 
 func (x *Verified) Reset() {
 	*x = Verified{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[14]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1323,7 +1441,7 @@ func (x *Verified) String() string {
 func (*Verified) ProtoMessage() {}
 
 func (x *Verified) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[14]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1336,7 +1454,7 @@ func (x *Verified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verified.ProtoReflect.Descriptor instead.
 func (*Verified) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{14}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Verified) GetFindings() []*Finding {
@@ -1409,7 +1527,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[15]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1421,7 +1539,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[15]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1434,7 +1552,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{15}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Finding) GetPath() []byte {
@@ -1514,9 +1632,20 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\x06agreed\x18\x05 \x01(\x04R\x06agreed\x12\x10\n" +
 	"\x03how\x18\x06 \x01(\rR\x03how\x12\x12\n" +
 	"\x04time\x18\a \x01(\x10R\x04time\x12\x14\n" +
-	"\x05other\x18\b \x01(\fR\x05other\"\x1b\n" +
+	"\x05other\x18\b \x01(\fR\x05other\"C\n" +
 	"\x03Ack\x12\x14\n" +
-	"\x05heard\x18\x01 \x01(\x04R\x05heard\"\x88\x01\n" +
+	"\x05heard\x18\x01 \x01(\x04R\x05heard\x12&\n" +
+	"\x05stuck\x18\x02 \x01(\v2\x10.duet.wire.StuckR\x05stuck\"\x8e\x01\n" +
+	"\x05Stuck\x12&\n" +
+	"\x03for\x18\x01 \x01(\x0e2\x14.duet.wire.Stuck.ForR\x03for\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"I\n" +
+	"\x03For\x12\v\n" +
+	"\aNOTHING\x10\x00\x12\f\n" +
+	"\bAPPROVAL\x10\x01\x12\r\n" +
+	"\tCONFLICTS\x10\x02\x12\n" +
+	"\n" +
+	"\x06PAUSED\x10\x03\x12\f\n" +
+	"\bPROBLEMS\x10\x04\"\x88\x01\n" +
 	"\aControl\x12+\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x17.duet.wire.Control.KindR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"<\n" +
@@ -1620,45 +1749,49 @@ func file_replicate_wire_wirepb_wire_proto_rawDescGZIP() []byte {
 	return file_replicate_wire_wirepb_wire_proto_rawDescData
 }
 
-var file_replicate_wire_wirepb_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_replicate_wire_wirepb_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_replicate_wire_wirepb_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_replicate_wire_wirepb_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_replicate_wire_wirepb_wire_proto_goTypes = []any{
 	(Kind)(0),             // 0: duet.wire.Kind
 	(Refusal)(0),          // 1: duet.wire.Refusal
-	(Control_Kind)(0),     // 2: duet.wire.Control.Kind
-	(*Hello)(nil),         // 3: duet.wire.Hello
-	(*Changes)(nil),       // 4: duet.wire.Changes
-	(*Change)(nil),        // 5: duet.wire.Change
-	(*Ack)(nil),           // 6: duet.wire.Ack
-	(*Control)(nil),       // 7: duet.wire.Control
-	(*Fetch)(nil),         // 8: duet.wire.Fetch
-	(*Want)(nil),          // 9: duet.wire.Want
-	(*Piece)(nil),         // 10: duet.wire.Piece
-	(*Compare)(nil),       // 11: duet.wire.Compare
-	(*Digests)(nil),       // 12: duet.wire.Digests
-	(*Digest)(nil),        // 13: duet.wire.Digest
-	(*Listing)(nil),       // 14: duet.wire.Listing
-	(*Item)(nil),          // 15: duet.wire.Item
-	(*Verify)(nil),        // 16: duet.wire.Verify
-	(*Verified)(nil),      // 17: duet.wire.Verified
-	(*Finding)(nil),       // 18: duet.wire.Finding
-	(*indexpb.Entry)(nil), // 19: duet.index.Entry
+	(Stuck_For)(0),        // 2: duet.wire.Stuck.For
+	(Control_Kind)(0),     // 3: duet.wire.Control.Kind
+	(*Hello)(nil),         // 4: duet.wire.Hello
+	(*Changes)(nil),       // 5: duet.wire.Changes
+	(*Change)(nil),        // 6: duet.wire.Change
+	(*Ack)(nil),           // 7: duet.wire.Ack
+	(*Stuck)(nil),         // 8: duet.wire.Stuck
+	(*Control)(nil),       // 9: duet.wire.Control
+	(*Fetch)(nil),         // 10: duet.wire.Fetch
+	(*Want)(nil),          // 11: duet.wire.Want
+	(*Piece)(nil),         // 12: duet.wire.Piece
+	(*Compare)(nil),       // 13: duet.wire.Compare
+	(*Digests)(nil),       // 14: duet.wire.Digests
+	(*Digest)(nil),        // 15: duet.wire.Digest
+	(*Listing)(nil),       // 16: duet.wire.Listing
+	(*Item)(nil),          // 17: duet.wire.Item
+	(*Verify)(nil),        // 18: duet.wire.Verify
+	(*Verified)(nil),      // 19: duet.wire.Verified
+	(*Finding)(nil),       // 20: duet.wire.Finding
+	(*indexpb.Entry)(nil), // 21: duet.index.Entry
 }
 var file_replicate_wire_wirepb_wire_proto_depIdxs = []int32{
-	5,  // 0: duet.wire.Changes.changes:type_name -> duet.wire.Change
-	19, // 1: duet.wire.Change.entry:type_name -> duet.index.Entry
-	2,  // 2: duet.wire.Control.kind:type_name -> duet.wire.Control.Kind
-	9,  // 3: duet.wire.Fetch.wants:type_name -> duet.wire.Want
-	1,  // 4: duet.wire.Piece.refusal:type_name -> duet.wire.Refusal
-	13, // 5: duet.wire.Digests.digests:type_name -> duet.wire.Digest
-	15, // 6: duet.wire.Listing.items:type_name -> duet.wire.Item
-	19, // 7: duet.wire.Item.entry:type_name -> duet.index.Entry
-	18, // 8: duet.wire.Verified.findings:type_name -> duet.wire.Finding
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	6,  // 0: duet.wire.Changes.changes:type_name -> duet.wire.Change
+	21, // 1: duet.wire.Change.entry:type_name -> duet.index.Entry
+	8,  // 2: duet.wire.Ack.stuck:type_name -> duet.wire.Stuck
+	2,  // 3: duet.wire.Stuck.for:type_name -> duet.wire.Stuck.For
+	3,  // 4: duet.wire.Control.kind:type_name -> duet.wire.Control.Kind
+	11, // 5: duet.wire.Fetch.wants:type_name -> duet.wire.Want
+	1,  // 6: duet.wire.Piece.refusal:type_name -> duet.wire.Refusal
+	15, // 7: duet.wire.Digests.digests:type_name -> duet.wire.Digest
+	17, // 8: duet.wire.Listing.items:type_name -> duet.wire.Item
+	21, // 9: duet.wire.Item.entry:type_name -> duet.index.Entry
+	20, // 10: duet.wire.Verified.findings:type_name -> duet.wire.Finding
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_replicate_wire_wirepb_wire_proto_init() }
@@ -1671,8 +1804,8 @@ func file_replicate_wire_wirepb_wire_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_replicate_wire_wirepb_wire_proto_rawDesc), len(file_replicate_wire_wirepb_wire_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   16,
+			NumEnums:      4,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,100 @@
+package replicate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"duet/replicate"
+	"duet/replicate/report"
+)
+
+// flushes asks a node whether both sides have everything, and what it waits for
+// if not.
+func (n *node) flushes(want report.For, says string) {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(n.t.Context(), 20*time.Second)
+	defer cancel()
+	err := n.share.Flush(ctx)
+	var stuck *report.StuckError
+	switch {
+	case want == "" && err == nil:
+	case !errors.As(err, &stuck) || stuck.For != want || !strings.Contains(err.Error(), says):
+		n.t.Errorf("%s: flush: %v, want it to wait for %s, %q", n.cfg.NodeName, err, want, says)
+	}
+}
+
+// Flush does not wait for a person: on either host it says what one has to do,
+// when all that can be done is done.
+func TestFlushWhileDeletesWait(t *testing.T) {
+	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "5" })
+	for i := range 20 {
+		p.a.write(fmt.Sprint("f", i), "x")
+	}
+	p.start()
+	p.settle()
+	for i := range 10 {
+		p.a.remove(fmt.Sprint("f", i))
+	}
+	p.a.write("news", "news")
+	p.a.flushes(report.ForApproval, "on the other host: a deleted")
+	if got := p.b.read("news"); got != "news" {
+		t.Errorf("it was not waited for what can be done: news is %q", got)
+	}
+	p.b.flushes(report.ForApproval, "duet approve s")
+	if err := p.b.share.Approve(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	p.a.flushes("", "")
+	p.b.flushes("", "")
+}
+
+func TestFlushWhileConflictsAreHeld(t *testing.T) {
+	p := newPair(t, func(c *replicate.Config) { c.Conflict = "hold" })
+	p.a.write("x", "a's")
+	p.b.write("x", "b's, longer")
+	p.start()
+	p.a.write("news", "news")
+	for _, n := range []*node{p.a, p.b} {
+		n.flushes(report.ForConflicts, "duet conflicts")
+	}
+	if got := p.b.read("news"); got != "news" {
+		t.Errorf("it was not waited for what can be done: news is %q", got)
+	}
+}
+
+func TestFlushWhilePaused(t *testing.T) {
+	p := newPair(t, nil)
+	p.start()
+	p.settle()
+	if err := p.b.share.Pause(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.b.write("up", "b's")
+	p.b.flushes("", "") // which only stops writing there
+	p.a.write("x", "a's")
+	p.a.flushes(report.ForResume, "on the other host: paused")
+	p.b.flushes(report.ForResume, "duet resume")
+}
+
+func TestFlushWithProblems(t *testing.T) {
+	p := newPair(t, nil)
+	shut, _ := p.b.faulty()
+	p.a.write("bad/x", "1")
+	p.start()
+	p.settle()
+	shut.Store(true)
+	if err := p.b.share.Rescan(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.b.until("the problem", func(st report.Status) bool { return len(st.Problems) == 1 })
+	p.a.write("bad/x", "22")
+	p.b.flushes(report.ForProblems, "cannot be synced")
+	p.a.flushes(report.ForProblems, "on the other host: 1 paths cannot")
+	shut.Store(false)
+	p.until("the end of the problem", func() bool { return p.b.read("bad/x") == "22" })
+	p.settle()
+}
