@@ -14,6 +14,7 @@ import (
 // An approval is for the deletes that waited, and outlives whatever else is
 // heard before they are done: on a busy share there is always something.
 func TestApprovalOutlivesOtherNews(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "10" })
 	for i := range 30 {
 		p.a.write(fmt.Sprint("f", i), "x")
@@ -46,6 +47,7 @@ func TestApprovalOutlivesOtherNews(t *testing.T) {
 // An approval is for what was shown, also if the peer goes on deleting while a
 // person looks: it cannot slip something in.
 func TestApprovalIsForWhatWasShown(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "10" })
 	for i := range 40 {
 		p.a.write(fmt.Sprintf("f%02d", i), "x")
@@ -85,6 +87,7 @@ func TestApprovalIsForWhatWasShown(t *testing.T) {
 // What was ignored while a person approved was not shown: when the peer takes
 // its rule back, it has to be.
 func TestApprovalIsNotForWhatWasIgnored(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "10" })
 	for i := range 40 {
 		p.a.write(fmt.Sprintf("f%02d", i), "x")

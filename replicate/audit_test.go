@@ -78,6 +78,7 @@ func (n *node) wantJournal(p index.Path, want ...string) []index.Event {
 // A delete can be explained on the node that only followed it: who deleted,
 // when, how that was noticed there, and which rule decided.
 func TestJournalExplainsDelete(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("page", "1")
 	p.start()
@@ -104,6 +105,7 @@ func TestJournalExplainsDelete(t *testing.T) {
 // A rename is told as one on both nodes, under both names, whether it was seen
 // as it happened or found by a scan.
 func TestJournalExplainsRename(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("d/old", "content")
 	p.a.write("d/slept", "other content")
@@ -139,6 +141,7 @@ func TestJournalExplainsRename(t *testing.T) {
 
 // What is decided without a change of the tree is journalled, too.
 func TestJournalExplainsDecisions(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.Conflict = "hold" })
 	p.a.write("same", "1")
 	p.b.write("same", "1")
@@ -170,6 +173,7 @@ func TestJournalExplainsDecisions(t *testing.T) {
 // Deletes that wait, and their approval, are journalled with their numbers, and
 // once, however often the connection is cut; a restore says what it restored.
 func TestJournalExplainsApprovalAndRestore(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "2" })
 	for i := range 6 {
 		p.a.write(fmt.Sprint("f", i), "x")

@@ -45,6 +45,7 @@ func isState(want report.State) func(report.Status) bool {
 }
 
 func TestRenameOfADirectoryIsMoves(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	for i := range 300 {
 		p.a.write(fmt.Sprintf("d/sub%d/f%d", i%3, i), strings.Repeat(fmt.Sprint("content ", i), 10000))
@@ -108,6 +109,7 @@ func inodes(t *testing.T, root string) map[string]uint64 {
 }
 
 func TestTypeSwaps(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("releases/7/index.php", "seven")
 	p.a.write("current/index.php", "a directory")
@@ -134,6 +136,7 @@ func TestTypeSwaps(t *testing.T) {
 }
 
 func TestDeleteOfADirectoryAgainstACreationInside(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("d/old", "1")
 	p.a.write("d/sub/older", "2")
@@ -152,6 +155,7 @@ func TestDeleteOfADirectoryAgainstACreationInside(t *testing.T) {
 }
 
 func TestMaxDelete(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "10" })
 	for i := range 30 {
 		p.a.write(fmt.Sprint("f", i), "x")
@@ -183,6 +187,7 @@ func TestMaxDelete(t *testing.T) {
 }
 
 func TestEmptiedRoot(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("d/x", "1")
 	p.a.write("y", "2")
@@ -211,6 +216,7 @@ func TestEmptiedRoot(t *testing.T) {
 }
 
 func TestRootReplacedAndMissing(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("x", "1")
 	p.start()
@@ -246,6 +252,7 @@ func TestRootReplacedAndMissing(t *testing.T) {
 }
 
 func TestIndexLost(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	for i := range 20 {
 		p.a.write(fmt.Sprint("f", i), fmt.Sprint("content ", i))
@@ -294,6 +301,7 @@ func (p *pair) rejoin() {
 }
 
 func TestRolledBack(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("x", "1")
 	p.a.write("deleted later", "1")
@@ -355,6 +363,7 @@ func copyFile(t *testing.T, from, to string) {
 }
 
 func TestConflictOnHold(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.Conflict = "hold" })
 	p.a.write("x", "base")
 	p.start()
@@ -374,6 +383,7 @@ func TestConflictOnHold(t *testing.T) {
 }
 
 func TestToggling(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("f", "A")
 	if err := os.Symlink("A", filepath.Join(p.a.root, "l")); err != nil {
@@ -405,6 +415,7 @@ func TestToggling(t *testing.T) {
 }
 
 func TestRestore(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("d/x", "precious")
 	p.start()
@@ -429,6 +440,7 @@ func TestRestore(t *testing.T) {
 }
 
 func TestIgnoredHereIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.b.cfg.Ignore = []string{"*.cache"}
 	p.a.write("x.cache", "a's")

@@ -40,6 +40,7 @@ func (n *node) differ(want ...string) {
 }
 
 func TestCompare(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) {
 		if c.NodeName == "b" {
 			c.Ignore = []string{"*.tmp"}
@@ -96,6 +97,7 @@ func (n *node) awaitPending(paths int64) {
 // An index that is not what it was when both agreed is found out: nothing else
 // would ever notice.
 func TestCompareFindsDrift(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("d/file", "content")
 	p.a.write("lost", "content")
@@ -151,6 +153,7 @@ func (n *node) damage(f func(*store.Tx) error) {
 }
 
 func TestCompareNeedsThePeer(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.start()
 	if _, _, err := p.a.differences(compare.Options{}); !errors.Is(err, replicate.ErrApart) {
@@ -187,6 +190,7 @@ func (n *node) compareOnceConnected() ([]string, compare.Summary, error) {
 
 // The peer may ask on few streams at a time, and hears why not on more.
 func TestTooManyQuestions(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("x", "1")
 	pp := p.puppetOf(nil)

@@ -48,6 +48,7 @@ func (n *node) faulty() (shut, strange *atomic.Bool) {
 // An error on one path stays on that path: it is shown, nothing is decided at
 // and below it, the others go on, and when it is over it is over.
 func TestErrorStaysOnItsPath(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	shut, _ := p.b.faulty()
 	for _, name := range []string{"bad/x", "bad/y", "good/x", "good/y"} {
@@ -84,6 +85,7 @@ func TestErrorStaysOnItsPath(t *testing.T) {
 // The root is looked at before every batch: nobody may wait for the next look
 // of the clock's.
 func TestRootReplacedWhileRunning(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	_, strange := p.b.faulty()
 	p.a.write("x", "1")
@@ -99,6 +101,7 @@ func TestRootReplacedWhileRunning(t *testing.T) {
 
 // Deletes that come a few at a time are counted together.
 func TestMaxDeleteInParts(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "10" })
 	for i := range 30 {
 		p.a.write(fmt.Sprint("f", i), "x")
@@ -124,6 +127,7 @@ func TestMaxDeleteInParts(t *testing.T) {
 
 // What was in a directory that gives way to a symlink is deleted too.
 func TestMaxDeleteByReplacedDirectory(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "10" })
 	for i := range 30 {
 		p.a.write(fmt.Sprint("d/f", i), "x")

@@ -14,6 +14,7 @@ import (
 // After a long time apart a reconnect waits for a person, and says why; after a
 // short one it goes on by itself, also if a node crashed in between.
 func TestHoldAfter(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.HoldAfter = time.Hour })
 	p.start()
 	p.a.write("x", "1")

@@ -81,6 +81,7 @@ func (n *node) next(path string) (next index.Next) {
 
 // A rule on one node holds for both, whoever changes what it names.
 func TestIgnoredOnOneSide(t *testing.T) {
+	t.Parallel()
 	for _, side := range []string{"a", "b"} {
 		t.Run(side, func(t *testing.T) {
 			p := newPair(t, func(c *replicate.Config) {
@@ -122,6 +123,7 @@ func TestIgnoredOnOneSide(t *testing.T) {
 
 // When a rule goes, what happened meanwhile is decided as anything else.
 func TestRuleGoes(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) {
 		if c.NodeName == "b" {
 			c.Ignore = []string{"*.cache"}
@@ -145,6 +147,7 @@ func TestRuleGoes(t *testing.T) {
 // A synced path becomes ignored; what happens to it then is left alone on the
 // ignoring node, and followed when the rule goes.
 func TestRuleComesAndGoes(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	for _, name := range []string{"edited", "deleted", "both", "quiet", "d/deleted", "d/sub/deleted"} {
 		p.a.write(name+".cache", "1")
@@ -190,6 +193,7 @@ func TestRuleComesAndGoes(t *testing.T) {
 // What the peer has and this node ignores was never here: a tree without it is
 // not one that was emptied.
 func TestAllIsIgnored(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) {
 		if c.NodeName == "b" {
 			c.Ignore = []string{"*.cache"}
@@ -206,6 +210,7 @@ func TestAllIsIgnored(t *testing.T) {
 
 // A rule that comes while something is pending ends the waiting, on both sides.
 func TestRuleComesWhilePending(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("x.cache", "1")
 	p.a.write("y", "1")
@@ -238,6 +243,7 @@ func TestRuleComesWhilePending(t *testing.T) {
 // What the peer ignores is known before it is back, and rules that are the same
 // as before cost no pass over the index.
 func TestRulesAreRemembered(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) {
 		if c.NodeName == "b" {
 			c.Ignore = []string{"*.cache"}
@@ -273,6 +279,7 @@ func TestRulesAreRemembered(t *testing.T) {
 
 // A directory that the peer deleted stays while something ignored is in it.
 func TestIgnoredKeepsItsDirectory(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("d/x.cache", "1")
 	p.a.write("d/y", "1")
@@ -293,6 +300,7 @@ func TestIgnoredKeepsItsDirectory(t *testing.T) {
 
 // Rules are the peer's input: what cannot be read ends the session, and says so.
 func TestRulesOfThePeerThatCannotBeRead(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.start()
 	theirs, ours := linktest.Pipe()
@@ -319,6 +327,7 @@ func TestRulesOfThePeerThatCannotBeRead(t *testing.T) {
 
 // Rules that no hello could carry are refused at once.
 func TestTooManyRules(t *testing.T) {
+	t.Parallel()
 	cfg := newPair(t, func(c *replicate.Config) { c.Ignore = make([]string, wire.MaxIgnores+1) }).a.cfg
 	share, err := replicate.Open(cfg)
 	if err == nil {
@@ -331,6 +340,7 @@ func TestTooManyRules(t *testing.T) {
 
 // More paths than one transaction settles become ignored, and cease to be.
 func TestRuleForManyPaths(t *testing.T) {
+	t.Parallel()
 	const many = 2100
 	p := newPair(t, func(c *replicate.Config) {
 		if c.NodeName == "b" {
@@ -352,6 +362,7 @@ func TestRuleForManyPaths(t *testing.T) {
 
 // The same when a file takes the directory's place there.
 func TestIgnoredKeepsItsDirectoryAgainstAFile(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("d/x.cache", "1")
 	p.a.write("d/y", "1")
@@ -375,6 +386,7 @@ func TestIgnoredKeepsItsDirectoryAgainstAFile(t *testing.T) {
 // A rule that goes brings back a conflict; a held session settles it only when
 // it is released.
 func TestRuleGoesWhileHeld(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("x.cache", "1")
 	p.a.write("y", "1")

@@ -13,6 +13,7 @@ import (
 // A peer that says what cannot be is hung up on, and nothing that it said in
 // the same breath is believed.
 func TestImpossiblePeer(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		say  func(pp *puppet) []wire.Msg
@@ -71,6 +72,7 @@ func goneAt(pos index.Seq) *index.Entry {
 // Two nodes that would decide differently, or that are not who they should be,
 // do not begin.
 func TestNodesThatWouldNotAgree(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		change func(*wire.Hello)
@@ -98,6 +100,7 @@ func TestNodesThatWouldNotAgree(t *testing.T) {
 // Content that came along with its change, and is not what the change says, is
 // never installed: it is asked for instead.
 func TestWrongInlineContent(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	pp := p.puppetOf(nil)
 	pp.serve(map[index.Path]string{"x": "right"})
@@ -116,6 +119,7 @@ func TestWrongInlineContent(t *testing.T) {
 // The peer may have what was announced to it, and nothing else that is in the
 // root or near it.
 func TestOffersOnlyWhatItAnnounced(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.cfg.Ignore = []string{"*.secret"}
 	p.a.write("x", "public")

@@ -58,6 +58,7 @@ func (p *pair) overwrite(name string, times int) {
 // Only the newest versions of a path are kept, by itself, and the nodes are in
 // sync afterwards.
 func TestHousekeeping(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) {
 		c.Keep, c.Housekeeping = expiry.Limits{Versions: 3}, 20*time.Millisecond
 	})
@@ -80,6 +81,7 @@ func TestHousekeeping(t *testing.T) {
 
 // A person who holds things up to look into something loses nothing meanwhile.
 func TestNoHousekeepingWhilePaused(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) {
 		c.Keep, c.Housekeeping = expiry.Limits{Versions: 1}, time.Hour
 	})
@@ -104,6 +106,7 @@ func TestNoHousekeepingWhilePaused(t *testing.T) {
 }
 
 func TestPrune(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.start()
 	p.overwrite("d/page", 4)
@@ -142,6 +145,7 @@ func TestPrune(t *testing.T) {
 
 // A conflict goes with its loser.
 func TestPruneLoser(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("x", "base")
 	p.start()
@@ -173,6 +177,7 @@ func TestPruneLoser(t *testing.T) {
 // The nodes stay in sync, and meet again, while their journals lose what no
 // record needs.
 func TestJournalIsBounded(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) {
 		c.Journal, c.Housekeeping = expiry.Journal{Age: 1}, 10*time.Millisecond
 	})

@@ -16,6 +16,7 @@ import (
 // a hears of a delete by somebody who had beaten what a has. The delete
 // stands, and a's file is kept as the loser.
 func TestLoserIsDeletedBeforeItIsReplaced(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("x", "base")
 	p.start()

@@ -17,6 +17,7 @@ import (
 // The peer is told that it was heard when that is committed, and not before:
 // an acknowledgement is a promise.
 func TestAckAfterCommit(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	var armed atomic.Bool
 	acked := make(chan struct{})
@@ -51,6 +52,7 @@ func TestAckAfterCommit(t *testing.T) {
 
 // A tombstone stays until both have it and the peer has heard that we do.
 func TestTombstoneWaitsForAck(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("y", "")
 	pp := p.puppetOf(nil)
@@ -75,6 +77,7 @@ func TestTombstoneWaitsForAck(t *testing.T) {
 
 // What a crash left half done is settled at the next start.
 func TestReplayAtStart(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	var armed atomic.Bool
 	p.a.cfg.Doors.Commit = func(stage string) error {
@@ -113,6 +116,7 @@ func TestReplayAtStart(t *testing.T) {
 // acknowledged and which was dropped then, would never hear of it again: it
 // would wait for ever for news of the path. So all begins anew.
 func TestPeerForgot(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("x", "1")
 	p.a.write("y", "2")

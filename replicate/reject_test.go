@@ -16,6 +16,7 @@ import (
 // directories, modes and times; also if the node stops in the middle of it, and
 // whatever was deleted since is asked about anew.
 func TestReject(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "100" })
 	p.a.write("stays", "here")
 	for i := range 620 { // more than one commit keeps alive
@@ -71,6 +72,7 @@ func TestReject(t *testing.T) {
 // A root that was found empty is filled again from the peer, and nothing counts
 // as deleted on either side.
 func TestRejectEmptied(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	for i := range 300 {
 		p.a.write(fmt.Sprintf("d%d/f%d", i%7, i), fmt.Sprint("content ", i))

@@ -146,6 +146,7 @@ func (p *pair) has(name, a, b string) {
 // A held conflict leaves both sides alone, whatever comes: a further edit, a
 // reconnect, a restart. A person settles it on either node.
 func TestHeldUntilSettled(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, holding)
 	p.a.write("x", "base")
 	p.start()
@@ -167,6 +168,10 @@ func TestHeldUntilSettled(t *testing.T) {
 	}
 	p.bothOpen("new*", "x*")
 	p.has("x", "a's second", "b's x")
+	p.until("b to hear of the edit", func() bool {
+		theirs := p.b.record("x").Theirs
+		return theirs != nil && theirs.Size == int64(len("a's second"))
+	})
 
 	p.b.resolve("ours", only("x"))
 	p.bothOpen("new*")
@@ -189,6 +194,7 @@ func TestHeldUntilSettled(t *testing.T) {
 // What a rule has settled is listed on both nodes; a person may have it as it
 // is, or the other way round, from either node, wherever the loser is kept.
 func TestLoserSwappedIn(t *testing.T) {
+	t.Parallel()
 	for _, at := range []string{"a", "b"} {
 		t.Run("on "+at, func(t *testing.T) {
 			p := newPair(t, nil)
@@ -220,6 +226,7 @@ func TestLoserSwappedIn(t *testing.T) {
 // soon as they meet, also when both were restarted in between, and when the path
 // was edited again by then; an edit alone closes nothing.
 func TestSettledWhileApart(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.start()
 	p.settle()
@@ -251,6 +258,7 @@ func TestSettledWhileApart(t *testing.T) {
 // A content that only the peer has: it is asked for, and without the peer the
 // order is refused as a whole.
 func TestPeerAway(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.start()
 	p.settle()
@@ -278,6 +286,7 @@ func TestPeerAway(t *testing.T) {
 // Whoever chooses the directory has it with all that was in it, whoever chooses
 // the file has nothing left below it, on either node.
 func TestHeldDirectory(t *testing.T) {
+	t.Parallel()
 	for _, at := range []string{"a", "b"} {
 		for _, take := range []string{"a", "b"} {
 			t.Run("on "+at+" take "+take, func(t *testing.T) {

@@ -55,6 +55,7 @@ func (n *node) gate() *gate {
 // TestOwnEditsAreSynced: whatever a user did is on stable storage before the
 // index says so, and so before the peer is told.
 func TestOwnEditsAreSynced(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	g := p.a.gate()
 	g.before = func(seen []vfs.Seen) {
@@ -144,6 +145,7 @@ func (p *pair) eventually(what string, done func() bool) {
 // TestSyncError: what cannot be put on stable storage is not announced, shown,
 // and tried again, and keeps nothing else from being announced.
 func TestSyncError(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	g := p.a.gate()
 	p.start()
@@ -173,6 +175,7 @@ func TestSyncError(t *testing.T) {
 // TestReplacedBeforeSync: what is not there any more when it is to be synced is
 // not announced as it was seen.
 func TestReplacedBeforeSync(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	g := p.a.gate()
 	once := false

@@ -14,6 +14,7 @@ import (
 func nodeID(n uint64) index.NodeID { return index.NodeID(n) }
 
 func TestFirstSync(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	for i := range 50 {
 		p.a.write(fmt.Sprintf("dir%d/file%d", i%5, i), fmt.Sprint("content ", i))
@@ -28,6 +29,7 @@ func TestFirstSync(t *testing.T) {
 }
 
 func TestLive(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.start()
 	p.settle()
@@ -46,6 +48,7 @@ func TestLive(t *testing.T) {
 }
 
 func TestOutage(t *testing.T) {
+	t.Parallel()
 	for _, deletes := range []string{"track", "running"} {
 		t.Run(deletes, func(t *testing.T) {
 			p := newPair(t, func(c *replicate.Config) { c.Deletes = deletes })

@@ -17,6 +17,7 @@ import (
 // Hundreds of conflicts are settled with one order and put back with another;
 // then all is as it was, on both nodes: trees and lists.
 func TestManySettledAndTakenBack(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.start()
 	p.settle()
@@ -68,6 +69,7 @@ func TestManySettledAndTakenBack(t *testing.T) {
 // node gave way, and where the peer has not followed. Where it has, both have
 // what this node had, and the conflict is open.
 func TestHeldTakenBack(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, holding)
 	p.start()
 	p.settle()
@@ -104,6 +106,7 @@ func TestHeldTakenBack(t *testing.T) {
 
 // A directory that gave way comes back with all that was in it.
 func TestDirectoryTakenBack(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.start()
 	p.settle()
@@ -140,6 +143,7 @@ func TestDirectoryTakenBack(t *testing.T) {
 // What is done since an order is not overwritten by taking it back; what was
 // deleted since stays deleted. An order that is forgotten cannot be taken back.
 func TestNothingToTakeBack(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.start()
 	p.settle()
@@ -172,6 +176,7 @@ func TestNothingToTakeBack(t *testing.T) {
 // The loser's node says what it had before it takes the winner's: else the
 // winner would never list the conflict.
 func TestLoserIsAnnouncedFirst(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.writeAt("x", "a's, older", time.Unix(900_000_000, 0))
 	pp := p.puppetOf(nil)

@@ -68,6 +68,7 @@ func groupID(t *testing.T, st report.Status, under string) string {
 // More deletes than a directory may have wait, although the share may have more;
 // all else goes on, also what is deleted elsewhere.
 func TestMaxDeleteUnder(t *testing.T) {
+	t.Parallel()
 	p := underPair(t, recovery.Under{Dir: "/up", Limit: "10"})
 	p.removeApart(append(some("up", 0, 11), some("more", 0, 11)...)...)
 	p.a.write("up/news", "news")
@@ -89,6 +90,7 @@ func TestMaxDeleteUnder(t *testing.T) {
 
 // Deletes in a directory that come a few at a time are counted together.
 func TestMaxDeleteUnderInParts(t *testing.T) {
+	t.Parallel()
 	p := underPair(t, recovery.Under{Dir: "/up", Limit: "10"})
 	for i := range 8 {
 		p.a.remove(fmt.Sprintf("up/f%02d", i))
@@ -102,6 +104,7 @@ func TestMaxDeleteUnderInParts(t *testing.T) {
 
 // Each group is approved, or rejected, by itself.
 func TestApproveGroup(t *testing.T) {
+	t.Parallel()
 	p := underPair(t, recovery.Under{Dir: "/up", Limit: "10"}, recovery.Under{Dir: "/logs", Limit: "5"})
 	p.removeApart(some("logs", 0, 8)...)
 	p.b.until("approval", func(st report.Status) bool {
@@ -134,6 +137,7 @@ func TestApproveGroup(t *testing.T) {
 
 // If the share's own limit is exceeded too, all of it is one group.
 func TestOuterGroup(t *testing.T) {
+	t.Parallel()
 	p := underPair(t, recovery.Under{Dir: "/up", Limit: "10"})
 	p.removeApart(append(some("up", 0, 25), some("more", 0, 25)...)...)
 	st := p.b.until("approval", func(st report.Status) bool { return slices.Equal(groupsOf(st), []string{" 50 of 93, 40"}) })

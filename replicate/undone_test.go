@@ -57,6 +57,7 @@ func (h halfway) SyncSeen(seen []vfs.Seen) []error {
 // looked at the tree in that instant. Else what the peer saved would come back
 // as this node's edit, and what was there before as the next, newer one.
 func TestUndoneInstallIsNoEdit(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	h := &half{seen: make(chan struct{}, 1)}
 	p.b.cfg.Doors.Files = func() (vfs.Files, error) {

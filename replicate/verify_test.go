@@ -118,6 +118,7 @@ func spoilt(t *testing.T, spoil func(p *pair)) *pair {
 }
 
 func TestVerifyAllIsWell(t *testing.T) {
+	t.Parallel()
 	p := spoilt(t, func(*pair) {})
 	out := p.a.verified(replicate.VerifyOrder{Content: true})
 	if out.Here.Files != 21 || out.Here.Bytes != 600_190 || out.Peer == nil || out.Peer.Files != 21 || out.Compared == nil || !out.Compared.Agreed() || !out.Here.Compared {
@@ -148,6 +149,7 @@ func (n *node) eventually(what string, ok func() bool) {
 // Damage is found and told, on both nodes; it is no edit and goes nowhere. A
 // repair brings back what was, under the same version.
 func TestVerifyRepairs(t *testing.T) {
+	t.Parallel()
 	p := spoilt(t, func(p *pair) {
 		p.a.spoil("d/f03", "contenT 3")
 		p.a.spoil("big", strings.Repeat("bIg", 200_000))
@@ -207,6 +209,7 @@ func (n *node) history(p index.Path) (out []string) {
 
 // Where there is no good copy, nothing is touched, and it says why.
 func TestVerifyCannotRepair(t *testing.T) {
+	t.Parallel()
 	p := spoilt(t, func(p *pair) {
 		p.a.spoil("d/f03", "contenT 3")
 		p.b.spoil("d/f03", "cOntent 3")
@@ -229,6 +232,7 @@ func TestVerifyCannotRepair(t *testing.T) {
 
 // A copy that is here is as good as the peer's, and nearer.
 func TestVerifyRepairsFromACopy(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.write("one", "the same")
 	p.a.write("two", "the same")
@@ -254,6 +258,7 @@ func (d deaf) Close() error              { return nil }
 
 // What the kernel did not report is found, and becomes an edit.
 func TestVerifyFindsMissedChanges(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) {
 		c.Doors.Watch = func(*scan.Rules) (scan.Watcher, error) { return deaf{make(chan scan.Event)}, nil }
 	})
@@ -275,6 +280,7 @@ func TestVerifyFindsMissedChanges(t *testing.T) {
 
 // What both nodes take for agreement, and is none, is put right: on both.
 func TestVerifyMendsDrift(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	for _, name := range []string{"d/mode", "lost-on-b", "lost-on-a", "same"} {
 		p.a.write(name, "content")
@@ -318,6 +324,7 @@ func TestVerifyMendsDrift(t *testing.T) {
 // One verification at a time: a person's does not wait for one that nobody
 // watches, and is told of another person's.
 func TestVerifyOneAtATime(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.VerifyRate = 1 })
 	p.a.write("big", strings.Repeat("x", 2<<20)) // eight reads, at days each
 	p.start()
@@ -348,6 +355,7 @@ func TestVerifyOneAtATime(t *testing.T) {
 }
 
 func TestVerifyEvery(t *testing.T) {
+	t.Parallel()
 	p := spoilt(t, func(p *pair) {
 		p.a.spoil("d/f03", "contenT 3")
 		p.a.cfg.VerifyEvery = 20 * time.Millisecond
@@ -362,6 +370,7 @@ func TestVerifyEvery(t *testing.T) {
 }
 
 func TestVerifyOfRuleMakesRoom(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.VerifyRate, c.VerifyEvery = 1, time.Millisecond })
 	p.a.write("big", strings.Repeat("x", 2<<20))
 	p.a.start()

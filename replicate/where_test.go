@@ -14,6 +14,7 @@ import (
 
 // What a share has to do with a path just now is known of each path by itself.
 func TestMoment(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "1" })
 	for i := range 4 {
 		p.a.write(fmt.Sprint("f", i), "x")

@@ -42,6 +42,7 @@ func (p *pair) grove() {
 
 // A mistaken rm -rf on one host is undone on the other: all is as it was, on both.
 func TestRestoreWindow(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "100%" })
 	p.grove()
 	p.start()
@@ -80,6 +81,7 @@ func TestRestoreWindow(t *testing.T) {
 // What is in the place of a version now stays, unless a person insists; then
 // it is kept. Of several versions the newest comes back.
 func TestRestoreOver(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.start()
 	p.overwrite("page", 3)

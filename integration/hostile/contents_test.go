@@ -19,6 +19,7 @@ import (
 // TestLyingContents sends, one by one, contents that are not what was
 // announced: nothing of them gets into the tree.
 func TestLyingContents(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
 	for _, at := range lyingContents(t) {
@@ -108,6 +109,7 @@ func bomb(t testing.TB, n int) []byte {
 // TestLyingWants asks, one by one, for what the victim did not announce: it is
 // refused, whatever it names.
 func TestLyingWants(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, setup{lines: map[string]string{"ignore": `["*.tmp"]`}})
 	a := newAttacker(v)
 	for _, at := range lyingWants() {

@@ -12,6 +12,7 @@ import (
 // allows: not at once, and not directory by directory in place of which it
 // wants a file.
 func TestDeletesEverything(t *testing.T) {
+	t.Parallel()
 	const dirs, files = 20, 12
 	tests := map[string]func(s *session, d int) []*wirepb.Change{
 		"tombstones": func(s *session, d int) []*wirepb.Change {

@@ -18,6 +18,7 @@ import (
 // missing, the contents come along but are of no use, or are asked for and
 // never come.
 func TestFlood(t *testing.T) {
+	t.Parallel()
 	paths := rig.Size(50_000, 500_000)
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
@@ -50,6 +51,7 @@ func TestFlood(t *testing.T) {
 // TestTinyChanges changes a few paths again and again, each time a little: a
 // hundred thousand times, in full size one and a half million.
 func TestTinyChanges(t *testing.T) {
+	t.Parallel()
 	changes := rig.Size(100_000, 1_500_000)
 	v := newVictim(t, setup{lines: rig.Lines{"keep": "{age: off, versions: 3, size: off}", "journal": "{age: off, size: 16MiB}", "min_free": "off"}})
 	a := newAttacker(v)
@@ -74,6 +76,7 @@ func TestTinyChanges(t *testing.T) {
 // TestTombstones tells of deletes of paths that never were, acknowledges nothing
 // that the victim says of them, and then everything at once.
 func TestTombstones(t *testing.T) {
+	t.Parallel()
 	paths := rig.Size(50_000, 300_000)
 	v := newVictim(t, setup{})
 	a := newAttacker(v)

@@ -14,6 +14,7 @@ import (
 
 // What a peer says of itself, and of what it remembers.
 func TestHellos(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		change func(h *wire.Hello)
@@ -85,6 +86,7 @@ func says(t *testing.T, v *victim, a *attacker, change func(*wire.Hello), what s
 
 // Rules of the peer are matched with every path: they must not cost the earth.
 func TestRulesThatTakeLong(t *testing.T) {
+	t.Parallel()
 	deep := strings.TrimSuffix(strings.Repeat("a/", 2000), "/")
 	for name, lines := range map[string][]string{
 		"stars":   {strings.Repeat("*a", 30000) + "b"},
@@ -112,6 +114,7 @@ func TestRulesThatTakeLong(t *testing.T) {
 // A peer that comes with a new past each time costs a pass over the index each
 // time. That may take a part of the victim's time, not all of it.
 func TestNewPastEachTime(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
 	was := v.status("bad").Epoch
@@ -140,6 +143,7 @@ func TestNewPastEachTime(t *testing.T) {
 
 // Nor may one that has new ignore rules each time: those, too, cost a pass.
 func TestNewRulesEachTime(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
 	a.connect().close()
@@ -167,6 +171,7 @@ func TestNewRulesEachTime(t *testing.T) {
 
 // A peer that does nothing but connect does not fill the log.
 func TestConnectsAgainAndAgain(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
 	for range 200 {

@@ -24,6 +24,7 @@ func (s *session) ask() link.Stream {
 
 // Questions about the index that break a rule are answered with nothing.
 func TestBadQuestions(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
 	s := a.connect()
@@ -76,6 +77,7 @@ func TestBadQuestions(t *testing.T) {
 
 // Who asks on many streams, and reads no answer, is refused the rest.
 func TestManyQuestions(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
 	s := a.connect()

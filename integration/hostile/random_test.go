@@ -19,6 +19,7 @@ import (
 // again: every single attack of the other tests, in no order and several in one
 // session, between changes that are each a little wrong or not at all.
 func TestRandom(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("DUET_SEED"); s != "" {
 		var err error

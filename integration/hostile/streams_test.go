@@ -15,6 +15,7 @@ import (
 // TestStreams opens streams by the thousand, of kinds that nobody knows, with
 // half a frame each.
 func TestStreams(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
 	s := a.connect()
@@ -37,6 +38,7 @@ func TestStreams(t *testing.T) {
 // and on streams on which it was asked for some. Nobody is held up by that but
 // itself, and the victim ends when it is told to.
 func TestSilence(t *testing.T) {
+	t.Parallel()
 	half := append([]byte{0, 0, 16, 0, 2}, make([]byte, 100)...)
 	tests := map[string]func(t *testing.T, s *session){
 		"changes": func(t *testing.T, s *session) {
@@ -97,6 +99,7 @@ func TestSilence(t *testing.T) {
 // TestWants asks for as much at a time as can be asked for, on as many streams
 // as there can be, and reads no answer.
 func TestWants(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
 	s := a.connect()
@@ -128,6 +131,7 @@ func TestWants(t *testing.T) {
 // TestConnections makes many connections at a time, of which each takes the
 // place of the one before, and many that never join.
 func TestConnections(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
 	var hubs sync.WaitGroup

@@ -59,6 +59,7 @@ func (at attack) run(t *testing.T, a *attacker) {
 // TestImpossible sends, one by one, messages that no honest peer would send:
 // each ends the session.
 func TestImpossible(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
 	for _, at := range impossible() {

@@ -26,6 +26,7 @@ func (in intrusion) attack() attack {
 // TestIntrusions tries, one by one, what the protocol allows to say and nobody
 // may do: to get out of the root, into the holding area, at ignored paths.
 func TestIntrusions(t *testing.T) {
+	t.Parallel()
 	t.Run("holding area inside", func(t *testing.T) {
 		testIntrusions(t, "64m", append(intrusions(), intoHolding()...))
 	})

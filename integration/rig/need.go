@@ -85,6 +85,13 @@ func Main(m *testing.M) {
 		<-interrupted
 		os.Exit(1)
 	}()
+	// The daemons of several tests share the processors: they wait most of the time.
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", "6")
+	}
 	code := m.Run()
 	if buildDir != "" {
 		_ = os.RemoveAll(buildDir)
