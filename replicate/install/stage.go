@@ -73,7 +73,8 @@ func (b *batch) stageOne(t *task, n int) error {
 	return nil
 }
 
-// adopt takes a file that was staged before.
+// adopt takes a file that was staged before, and gives it the metadata that its
+// entry has by now.
 func (b *batch) adopt(t *task) error {
 	if t.job.Staged.Area != vfs.Stage {
 		return errors.New("is not in the stage")
@@ -86,7 +87,22 @@ func (b *batch) adopt(t *task) error {
 		return ErrContent
 	}
 	t.staged, t.stamp = t.job.Staged, info.Stamp
-	return nil
+	m := b.env.Meta(t.entry, t.rec)
+	if dressed(info.Stamp, m) {
+		return nil
+	}
+	d, err := b.files.Append(t.staged)
+	if err != nil {
+		return err
+	}
+	t.stamp, err = d.Finish(m)
+	return errors.Join(err, d.Close())
+}
+
+// dressed reports whether a stamp is of something that has this metadata.
+func dressed(s index.Stamp, m vfs.Meta) bool {
+	return s.Mode&07777 == m.Mode&07777 && (m.ModTime == 0 || s.ModTime == m.ModTime) &&
+		(m.UID < 0 || int64(s.UID) == m.UID) && (m.GID < 0 || int64(s.GID) == m.GID)
 }
 
 // unname gives what was to be swapped in and was not its first name back: see

@@ -57,7 +57,8 @@ type node struct {
 	mtime    int64
 	ctime    int64
 	arrived  int64 // among the kept versions, by the host's clock
-	shelved  int64 // the same in truth
+	shelved  int64 // the same in truth, or when it was last looked at in the stage before that
+	looked   int64 // when that was
 	data     []byte
 	synced   []byte    // what of data is on stable storage; nil if nothing is
 	drafts   []version // what data was since then, the last is data
@@ -208,8 +209,15 @@ func (d *Disk) detach(n *node) {
 }
 
 func (d *Disk) arrive(n *node) {
-	if n.parent == d.areas["kept"] {
+	switch n.parent {
+	case d.areas["kept"]:
 		n.arrived, n.shelved = d.now(), time.Now().UnixNano()
+		if n.looked > 0 { // whoever has it open may have written to it since
+			n.shelved = n.looked
+		}
+	case d.areas["stage"]:
+	default:
+		n.looked = 0
 	}
 }
 
