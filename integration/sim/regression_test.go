@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -18,6 +19,7 @@ import (
 type regression struct {
 	Story   string `json:"story"`
 	Found   string `json:"found"`
+	Open    string `json:"open,omitempty"` // how it still fails, until somebody mends it
 	Seed    uint64 `json:"seed"`
 	Swarm   Swarm  `json:"swarm"`
 	Crashes string `json:"crashes,omitempty"`
@@ -59,6 +61,12 @@ func TestRegressions(t *testing.T) {
 			w := Run(t, r.plan(t))
 			if testing.Verbose() && len(files) == 1 {
 				w.Trace.WriteTo(os.Stdout)
+			}
+			if r.Open != "" {
+				if !slices.ContainsFunc(w.Faults(), func(f string) bool { return kindOf(f) == r.Open }) {
+					t.Errorf("it is said to be open, and fails no more as it did: take that out of the file")
+				}
+				t.Skipf("not mended yet: %s", r.Story)
 			}
 			if len(w.Faults()) > 0 {
 				var story strings.Builder
