@@ -47,9 +47,11 @@ func TestImpossiblePeer(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPair(t, nil)
 			p.a.write("mine", "mine")
-			pp := p.puppetOf(nil)
+			p.a.start()
+			p.a.until("the first scan", isState(report.Disconnected)) // else what is to come is no future
+			pp := p.puppetAgain(nil)
 			p.a.until("meeting", connected)
-			pp.say(c.say(pp)...)
+			pp.breathe(c.say(pp)...)
 			st := p.a.until("the end of the session", func(st report.Status) bool { return !st.Connected })
 			if !strings.Contains(st.LastError, c.want) {
 				t.Errorf("it ended with %q, want %q", st.LastError, c.want)

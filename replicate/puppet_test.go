@@ -1,6 +1,7 @@
 package replicate_test
 
 import (
+	"bytes"
 	"context"
 	"testing"
 	"time"
@@ -82,6 +83,19 @@ func (pp *puppet) say(msgs ...wire.Msg) {
 			pp.t.Fatal(err)
 		}
 	}
+}
+
+// breathe says several things in one breath. The other may hang up before it has
+// heard it all.
+func (pp *puppet) breathe(msgs ...wire.Msg) {
+	pp.t.Helper()
+	var b bytes.Buffer
+	for _, m := range msgs {
+		if err := wire.WriteMsg(&b, m); err != nil {
+			pp.t.Fatal(err)
+		}
+	}
+	_, _ = pp.stream.Write(b.Bytes())
 }
 
 // changes is a message of changes, up to the last of them.

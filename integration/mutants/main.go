@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 )
@@ -26,7 +27,7 @@ import (
 func main() {
 	pattern := flag.String("run", "", "only mutants whose name matches this expression")
 	at := flag.String("at", "", "test this commit instead of the working tree")
-	workers := flag.Int("j", 2, "mutants at a time")
+	workers := flag.Int("j", 4, "mutants at a time: their tests mostly wait")
 	write := flag.Bool("table", false, "only write the table in docs/safety.md")
 	verbose := flag.Bool("v", false, "show what the killing tests say")
 	flag.Parse()
@@ -97,6 +98,18 @@ func healthy(ctx context.Context, labs []*lab, all []mutant) error {
 	return errors.Join(errs...)
 }
 
+// longestFirst begins with the tests that take long, so that no worker is left
+// with one of them at the end.
+func longestFirst(all []mutant) []mutant {
+	long := []string{"./integration/hostile", "./integration", "./integration/sim", "./replicate", "./replicate/link"}
+	out := slices.Clone(all)
+	slices.SortStableFunc(out, func(a, b mutant) int {
+		rank := func(m mutant) int { return (slices.Index(long, m.test.pkg) + len(long) + 1) % (len(long) + 1) }
+		return rank(a) - rank(b)
+	})
+	return out
+}
+
 // feed returns a channel of all things, which ends early with ctx.
 func feed[T any](ctx context.Context, things []T) <-chan T {
 	next := make(chan T)
@@ -115,7 +128,7 @@ func feed[T any](ctx context.Context, things []T) <-chan T {
 
 // try tries all mutants, one at a time in each lab.
 func try(ctx context.Context, labs []*lab, all []mutant, verbose bool) map[verdict]int {
-	next := feed(ctx, all)
+	next := feed(ctx, longestFirst(all))
 	var mu sync.Mutex // guards counts, and keeps what is printed together
 	counts := make(map[verdict]int)
 	var wg sync.WaitGroup
