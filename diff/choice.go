@@ -126,3 +126,9 @@ func TakenBack(before, now *index.Entry, forget bool, self index.NodeID, epoch i
 	out.Origin = self
 	return out
 }
+
+// Newest reports which of two sides that nobody has settled has the later
+// modification time: ours if true.
+func Newest(ours, theirs *index.Entry) (bool, error) {
+	return newest(Dispute{Ours: ours, Theirs: theirs, Held: true})
+}

@@ -36,36 +36,6 @@ func (s *Share) do(ctx context.Context, f func(l *loop, done chan<- error)) erro
 	}
 }
 
-// Apply releases a held session on both nodes, if the plan is still the one
-// with this id.
-func (s *Share) Apply(ctx context.Context, id string) error {
-	plan, err := s.Plan(ctx)
-	if err != nil {
-		return err
-	}
-	if plan.ID != id {
-		return fmt.Errorf("plan %s is out of date, things have moved since: it is %s now; look at it again with `duet recover %s`", id, plan.ID, s.cfg.Name)
-	}
-	return s.do(ctx, func(l *loop, done chan<- error) {
-		t := &l.talk
-		if t.sess == nil || !t.greeted {
-			done <- fmt.Errorf("%s is not connected: a plan needs both sides", s.cfg.PeerName)
-			return
-		}
-		if !t.held {
-			done <- nil
-			return
-		}
-		if !t.sess.Say(&wire.Control{Kind: wire.Release, Text: "released on " + s.cfg.NodeName}) {
-			done <- errors.New("too much is being said to the peer: try again")
-			return
-		}
-		l.released()
-		l.journal(index.Applied, index.ByUser, s.cfg.Node, "plan "+id)
-		done <- nil
-	})
-}
-
 // released lets a held session go on.
 func (l *loop) released() {
 	if l.talk.held {

@@ -31,6 +31,7 @@ type Config struct {
 	Hashers   int           // 0: one per core
 
 	OnReconnect string        // auto or hold; "": auto
+	HoldWhy     string        // why OnReconnect is hold, if the configuration does not say so
 	HoldAfter   time.Duration // hold after a longer time apart; 0: never
 
 	Keep         expiry.Limits // of displaced versions; zero: for ever

@@ -18,6 +18,7 @@
 //	what people see, and decide     publish.go  report
 //	                                ask.go
 //	                                resolve.go  ruling
+//	                                apply.go    plan
 //	what was displaced              keep.go     expiry
 //	                                restore.go  restore
 //	the root: opened, lost, back    home.go

@@ -41,6 +41,9 @@ func (s *Share) recheck(r *index.Record, j *install.Job) bool {
 	if v.Act != diff.Take && v.Act != diff.TakeOver || s.book.Ignores(r) {
 		return false
 	}
+	if s.book.Reserved(r, v) && !(j.Entry.Kind == index.Dir && !r.Ours.Live()) {
+		return false // left out of a plan meanwhile
+	}
 	return index.Same(v.Entry, j.Entry) && v.Entry.Version.Compare(j.Entry.Version) == index.Equal
 }
 

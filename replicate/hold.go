@@ -13,6 +13,9 @@ import (
 // person has looked; "" if it does not.
 func (s *Share) holds() (why string, err error) {
 	if s.cfg.OnReconnect == "hold" {
+		if s.cfg.HoldWhy != "" {
+			return s.cfg.HoldWhy, nil
+		}
 		return "on_reconnect: hold", nil
 	}
 	if s.cfg.HoldAfter <= 0 {
@@ -36,7 +39,7 @@ func (s *Share) holds() (why string, err error) {
 // whyHeld says why the session is held.
 func (l *loop) whyHeld(ours *wire.Hello) string {
 	if !ours.Hold {
-		return l.s.cfg.PeerName + " asks for it: its on_reconnect, or its hold_after"
+		return l.s.cfg.PeerName + " asks for it: its on_reconnect or hold_after, or a `duet recover` that runs there"
 	}
 	why, err := l.s.holds()
 	if err != nil || why == "" {

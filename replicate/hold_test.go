@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"duet/replicate"
+	planning "duet/replicate/plan"
 	"duet/replicate/report"
 	"duet/store"
 )
@@ -67,11 +68,11 @@ func TestHoldAfter(t *testing.T) {
 	p.part()
 	p.join() // a look, and another one: it is still the same outage
 	p.b.until("a hold", func(st report.Status) bool { return st.Connected && st.State == report.WaitingApproval })
-	plan, err := p.b.share.Plan(context.Background())
+	plan, _, err := p.b.share.Plan(context.Background(), nil, planning.Emit{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.b.share.Apply(context.Background(), plan.ID); err != nil {
+	if _, err := p.b.share.Apply(context.Background(), replicate.Applying{ID: plan.ID}, nil); err != nil {
 		t.Fatal(err)
 	}
 	p.has("x", "3", "3")

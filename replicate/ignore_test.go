@@ -11,6 +11,7 @@ import (
 
 	"duet/replicate"
 	"duet/replicate/link/linktest"
+	planning "duet/replicate/plan"
 	"duet/replicate/report"
 	"duet/replicate/wire"
 	"duet/store"
@@ -417,11 +418,11 @@ func TestRuleGoesWhileHeld(t *testing.T) {
 	}
 	p.a.wants("x.cache", "a's")
 	p.b.wants("x.cache", "b's")
-	plan, err := p.b.share.Plan(context.Background())
+	plan, _, err := p.b.share.Plan(context.Background(), nil, planning.Emit{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.b.share.Apply(context.Background(), plan.ID); err != nil {
+	if _, err := p.b.share.Apply(context.Background(), replicate.Applying{ID: plan.ID}, nil); err != nil {
 		t.Fatal(err)
 	}
 	p.settle()

@@ -54,6 +54,7 @@ type loop struct {
 	stuckSince time.Time // for them; zero if the share is not
 	lags       gauge.Lags
 	published  published
+	plans      plans
 }
 
 // root is the life of the share's directory: opened, watched, lost, found again.
@@ -128,7 +129,7 @@ func (s *Share) Run(ctx context.Context, peer Peer) error {
 }
 
 func newLoop(s *Share) *loop {
-	l := &loop{s: s, log: s.log, ctx: context.Background()}
+	l := &loop{s: s, log: s.log, ctx: context.Background(), plans: newPlans()}
 	l.talk.mending.What, l.talk.ruling.What = talk.Misfits, talk.NewRules
 	l.timer = time.AfterFunc(time.Hour, func() {
 		s.doors.Turn("timer", 0)
@@ -147,6 +148,8 @@ func newLoop(s *Share) *loop {
 	err := s.st.View(func(tx *store.Tx) error {
 		m, err := tx.Meta()
 		l.published.paused = m.Paused
+		l.talk.reserve = m.Reserve
+		l.published.crash = crashed(tx, m)
 		leaves = book.LeavesIn(m)
 		return err
 	})
@@ -154,6 +157,7 @@ func newLoop(s *Share) *loop {
 		l.root.halt, l.root.reason, l.root.final = report.IndexError, err.Error(), true
 		return l
 	}
+	s.book.Reserve(l.talk.reserve)
 	l.recallVerified()
 	return l
 }

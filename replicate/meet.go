@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"duet/replicate/book"
@@ -25,8 +26,13 @@ func (s *Share) hello() (*wire.Hello, error) {
 	if err := s.book.Introduce(h); err != nil {
 		return h, err
 	}
+	var err error
+	if h.Reserve, err = s.book.LeftOut(); err != nil {
+		return h, err
+	}
 	why, err := s.holds()
 	h.Hold = why != ""
+	h.Reserves = true
 	return h, err
 }
 
@@ -99,8 +105,13 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 		return
 	}
 	theirs := t.theirs
+	if !t.reserve.Empty() && !theirs.Reserves {
+		l.unfit(sess, fmt.Errorf("a plan was applied in part, and %s runs duet %s, which does not know what that is: upgrade duet there", l.s.cfg.PeerName, theirs.Version))
+		return
+	}
 	t.greeted = true
 	t.why = ""
+	l.leaveOut(t.reserve, theirs.Reserve)
 	t.held, t.heldWhy = ours.Hold || theirs.Hold, ""
 	if t.held {
 		t.heldWhy = l.whyHeld(ours)

@@ -20,6 +20,7 @@ type published struct {
 	head   uint64
 	paused bool
 	rate   gauge.Rate
+	crash  *report.Outage // with which the run before ended; nil if it did not
 }
 
 // publishEvery bounds how often a status is made.
@@ -97,12 +98,7 @@ func (l *loop) describe(now time.Time) report.Status {
 	}); ok {
 		st.Holding, st.HoldingInside = f.Holding(), f.HoldingInside()
 	}
-	if m := p.meta; m.Parted != 0 {
-		st.Outage = &report.Outage{From: time.Unix(0, m.Parted), Why: m.PartedWhy}
-		if m.Connected > m.Parted {
-			st.Outage.To = time.Unix(0, m.Connected)
-		}
-	}
+	st.Outage, st.LeftOut = outage(p.meta, p.crash), l.leftOut()
 	lag, longest := l.lags.Report()
 	st.LagMS, st.MaxLagMS = float64(lag.Microseconds())/1000, float64(longest.Microseconds())/1000
 	st.State, st.Reason = l.word(st, failed)
@@ -150,6 +146,8 @@ func (l *loop) word(st report.Status, failed int64) (report.State, string) {
 		return report.Degraded, fmt.Sprintf("%d conflicts wait for a person: `duet conflicts %s`", st.Held, l.s.cfg.Name)
 	case failed > 0:
 		return report.Degraded, fmt.Sprintf("%d paths cannot be synced, see problems; they are tried again", failed)
+	case st.LeftOut != nil && st.PendingIn+st.PendingOut > 0:
+		return report.WaitingApproval, leftOutText(st)
 	case st.PendingIn > 0:
 		return report.Reconciling, ""
 	case l.root.unsettled > 0:

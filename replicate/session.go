@@ -30,22 +30,24 @@ const maxSessions = 120
 
 // conversation is what is said with the peer, as the loop sees it.
 type conversation struct {
-	sess     *talk.Session
-	theirs   *wire.Hello // what the peer said first; nil until then
-	serving  int         // streams on which the peer fetches, at most maxServed
-	asked    int         // streams on which the peer asks about our index, at most maxAsked
-	greeted  bool        // both hellos are exchanged and fit
-	said     bool        // our hello is on its way
-	held     bool        // nothing is applied until a person releases it
-	heldWhy  string
-	together time.Time // when to write down next that we are connected
-	since    time.Time // of the last change of connectedness
-	why      string    // why there is no session
-	skew     time.Duration
-	met      gauge.Lately // sessions
-	weary    bool         // there were too many lately
-	mending  talk.Mending // of histories
-	ruling   talk.Mending // of ignore rules
+	sess         *talk.Session
+	theirs       *wire.Hello // what the peer said first; nil until then
+	serving      int         // streams on which the peer fetches, at most maxServed
+	asked        int         // streams on which the peer asks about our index, at most maxAsked
+	greeted      bool        // both hellos are exchanged and fit
+	said         bool        // our hello is on its way
+	held         bool        // nothing is applied until a person releases it
+	heldWhy      string
+	reserve      *index.Reserve // what a person here has left out of a plan; nil: nothing
+	theirReserve *index.Reserve // and there, as last heard
+	together     time.Time      // when to write down next that we are connected
+	since        time.Time      // of the last change of connectedness
+	why          string         // why there is no session
+	skew         time.Duration
+	met          gauge.Lately // sessions
+	weary        bool         // there were too many lately
+	mending      talk.Mending // of histories
+	ruling       talk.Mending // of ignore rules
 
 	head  index.Seq       // the peer's last position, as last told
 	heard index.Seq       // committed
@@ -265,7 +267,7 @@ func (l *loop) ear(sess *talk.Session) talk.Ear {
 		Changes:  func(m *wire.Changes) { post(func() { l.changes(m) }) },
 		Ack:      func(m *wire.Ack) { post(func() { l.heardUs(m) }) },
 		Held:     func() { post(func() { l.talk.held = true }) },
-		Released: func() { post(l.released) },
+		Released: func(but *index.Reserve) { post(func() { l.releasedBy(but) }) },
 	}
 }
 

@@ -48,12 +48,14 @@ func (l *loop) stuckOn(st report.Status) *report.Stuck {
 		return on(report.ForApproval, st.Reason)
 	case l.published.paused && st.Dirty == 0 && (st.PendingIn > 0 || !l.drained()):
 		return on(report.ForResume, st.Reason)
-	case st.State == report.WaitingApproval && st.Waiting == nil: // it is held
+	case st.State == report.WaitingApproval && l.talk.held:
 		return on(report.ForApproval, st.Reason)
 	case l.atWork(st):
 		return nil
 	case st.Waiting != nil:
 		return on(report.ForApproval, st.Waiting.Reason)
+	case st.State == report.WaitingApproval && st.LeftOut != nil:
+		return on(report.ForApproval, st.Reason)
 	case st.Held > 0:
 		return on(report.ForConflicts, fmt.Sprintf("%d conflicts are held: `duet conflicts %s` lists them, `duet conflicts resolve` settles them", st.Held, st.Name))
 	case st.State == report.Degraded && tried(st.Problems):

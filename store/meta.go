@@ -39,6 +39,9 @@ type Meta struct {
 	Rules index.Hash
 
 	Leaves []Leave // what people said of deletes that waited, oldest first
+
+	// Reserve is what a person on this node has left out of a plan; nil: nothing.
+	Reserve *index.Reserve
 }
 
 // Leave is what a person said of deletes that waited: those at and below a path
@@ -149,6 +152,7 @@ func (v *metaValue) marshal() ([]byte, error) {
 	for _, l := range v.Leaves {
 		m.Leaves = append(m.Leaves, &indexpb.Leave{Under: []byte(l.Under), Upto: uint64(l.Upto), Reject: l.Reject})
 	}
+	m.Reserve = index.ReserveProto(v.Reserve)
 	for _, r := range v.Runs {
 		m.Runs = append(m.Runs, &indexpb.Run{From: uint64(r.From), Id: r.ID})
 	}
@@ -181,6 +185,10 @@ func unmarshalMeta(raw []byte) (*metaValue, error) {
 	}
 	for _, l := range m.Leaves {
 		v.Leaves = append(v.Leaves, Leave{index.Path(l.Under), index.Seq(l.Upto), l.Reject})
+	}
+	var err error
+	if v.Reserve, err = index.ReserveFrom(m.Reserve); err != nil {
+		return nil, err
 	}
 	want, err := v.marshal()
 	if err := index.Canonical(raw, want, err); err != nil {

@@ -11,8 +11,8 @@ import (
 	"duet/cmd/duet/explain"
 	"duet/cmd/duet/inspect"
 	"duet/cmd/duet/node"
+	"duet/replicate"
 	"duet/replicate/expiry"
-	"duet/replicate/report"
 	"duet/replicate/restore"
 	"duet/replicate/ruling"
 )
@@ -50,7 +50,7 @@ func TestJSONPage(t *testing.T) {
 		}
 	}
 	for _, typ := range []reflect.Type{
-		reflect.TypeFor[node.Status](), reflect.TypeFor[explain.Answer](), reflect.TypeFor[report.Plan](), reflect.TypeFor[inspect.Listed](),
+		reflect.TypeFor[node.Status](), reflect.TypeFor[explain.Answer](), reflect.TypeFor[node.PlanRow](), reflect.TypeFor[replicate.Application](), reflect.TypeFor[inspect.Listed](),
 		reflect.TypeFor[inspect.Record](), reflect.TypeFor[inspect.Event](), reflect.TypeFor[inspect.Tombstone](),
 		reflect.TypeFor[inspect.Stats](), reflect.TypeFor[inspect.Checked](), reflect.TypeFor[inspect.Dumped](),
 		reflect.TypeFor[inspect.Kept](), reflect.TypeFor[inspect.KeptDetail](), reflect.TypeFor[expiry.Pruned](), reflect.TypeFor[inspect.Event](), reflect.TypeFor[restore.Result](), reflect.TypeFor[inspect.Conflict](), reflect.TypeFor[inspect.Differing](), reflect.TypeFor[inspect.Compared](), reflect.TypeFor[inspect.Found](), reflect.TypeFor[inspect.Verifying](), reflect.TypeFor[inspect.Verification](), reflect.TypeFor[initDone](), reflect.TypeFor[repaired](), reflect.TypeFor[demo.Result](),

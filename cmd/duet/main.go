@@ -8,6 +8,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -26,10 +27,11 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 type app struct {
 	in       io.Reader
 	out, err io.Writer
-	config   string // --config
-	state    string // --state
-	json     bool   // --json
-	started  bool   // a command's own code has begun: from here on errors are not of usage
+	config   string        // --config
+	state    string        // --state
+	json     bool          // --json
+	typed    *bufio.Reader // of in, for questions
+	started  bool          // a command's own code has begun: from here on errors are not of usage
 }
 
 func run(args []string, in io.Reader, out, errs io.Writer) int {

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -15,9 +12,9 @@ import (
 
 	"duet/cmd/duet/config"
 	"duet/cmd/duet/exit"
-	"duet/cmd/duet/inspect"
 	"duet/cmd/duet/node"
 	"duet/replicate/report"
+	"duet/store/index"
 )
 
 // recovering is one 'duet recover' at work.
@@ -25,10 +22,44 @@ type recovering struct {
 	*app
 	cfg    *config.Config
 	client *node.Client
-	dryRun bool
-	yes    bool
-	wait   time.Duration
+
+	dryRun, yes, all       bool
+	acceptRoot, acceptGone bool
+	wait                   time.Duration
+	planFile, apply        string
+	conflict, deletes      string
+	paths, choose          []string
 }
+
+const recoverLong = `After an outage, show what each side did meanwhile and the plan to bring both together,
+ask, apply it, show the progress, and verify the result.
+
+With a running daemon it is asked; without one this command runs the node itself, holding
+everything back until you agree, and stops it when both sides are in sync. The other host
+must be running. With 'on_reconnect: hold' a daemon, too, waits for this command after
+each outage, and with 'hold_after: 24h' after one that was longer; otherwise it goes ahead
+by itself, and this command shows it.
+
+A plan has an id, which covers both journals' positions, the rules, and what you want
+otherwise. --apply does exactly that plan; if anything has moved since, it is refused, and
+says what. --plan writes it to a file, in which 'rule' at the beginning of a line may be
+changed to ours, theirs, newest, both or skip before it is applied.
+
+A step is written as rsync --itemize-changes does, after the node on which it happens:
+  >f+++++++++  a file comes here          <f+++++++++  a file goes to the other host
+  >f.cst.....  its content, size and time change there
+  cd+++++++++  a directory is made        cL+++++++++  a symlink is made
+  .f...p.....  only metadata is set       *deleting    it is deleted (and kept)
+Letters: c content, s size, t time, p permissions, o owner, g group.
+
+For this plan only: --conflict settles conflicts by another policy, --deletes hold leaves
+out all deletes, --path all that it does not select, --choose takes a side for one path.
+'both' keeps the loser under a second name, which the plan shows. What is left out waits
+on both hosts, also through restarts, and is shown in 'duet status', until a person
+applies another plan.
+
+Exit status: 0 in sync; 1 something was left out or failed; 3 conflicts wait; 4 the other
+host is not there; 7 halted; 25 deletes wait for approval.`
 
 func (a *app) recoverCmd() *cobra.Command {
 	r := &recovering{app: a}
@@ -36,15 +67,13 @@ func (a *app) recoverCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "recover [SHARE]",
 		Short: "After an outage: see what each side did, and bring both together",
-		Long: `After an outage, show what each side did meanwhile and the plan to bring both together,
-ask, apply it, show the progress, and verify the result.
-
-With a running daemon it is asked; without one this command runs the node itself, holding
-everything back until you agree, and stops it when both sides are in sync. The other host
-must be running. With 'on_reconnect: hold' a daemon, too, waits for this command after
-each outage, and with 'hold_after: 24h' after one that was longer; otherwise it goes ahead
-by itself, and this command shows it.`,
-		Example:           "  duet recover --dry-run\n  duet recover images --yes",
+		Long:  recoverLong,
+		Example: `  duet recover --dry-run
+  duet recover images --yes
+  duet recover images --dry-run --plan /tmp/images.plan
+  duet recover images --apply /tmp/images.plan
+  duet recover images --path '2026/**' --deletes hold --conflict tgt-b
+  duet recover images --choose logo.png=both`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completeShare,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -54,8 +83,20 @@ by itself, and this command shows it.`,
 	f := cmd.Flags()
 	f.BoolVar(&r.dryRun, "dry-run", false, "show the plan, apply nothing")
 	f.BoolVarP(&r.yes, "yes", "y", false, "do not ask")
+	f.BoolVar(&r.all, "all", false, "show every path that a side changed, and every step")
+	f.StringVar(&r.planFile, "plan", "", "write the plan to this `file`, too")
+	f.StringVar(&r.apply, "apply", "", "apply the plan of this `ID|FILE`, and nothing else")
+	f.StringVar(&r.conflict, "conflict", "", "settle conflicts by this `policy`: newer, older, larger, smaller, a node's name, or hold")
+	f.StringVar(&r.deletes, "deletes", "", "'hold' leaves out what would be deleted")
+	f.StringArrayVar(&r.paths, "path", nil, "only this `path`, what is below it, or what matches this glob. It may be repeated")
+	f.StringArrayVar(&r.choose, "choose", nil, "`PATH=SIDE`: ours, theirs, newest, both, skip, or a node's name. It may be repeated")
+	f.BoolVar(&r.acceptRoot, "accept-root", false, "if the share is halted because its root is another directory: take that one")
+	f.BoolVar(&r.acceptGone, "accept-empty", false, "if the root was found empty: let everything be deleted on the other host, too")
 	f.DurationVar(&r.wait, "wait", 30*time.Second, "how long to wait for the other host")
 	f.BoolVar(&verbose, "verbose", false, "also log what the node does, if this command runs it")
+	fixed(cmd, "deletes", "hold")
+	fixed(cmd, "conflict", "newer", "older", "larger", "smaller", "hold")
+	a.completePathFlag(cmd, "")
 	return cmd
 }
 
@@ -63,12 +104,16 @@ func (r *recovering) run(ctx context.Context, share string, verbose bool) (err e
 	if r.cfg, err = r.load(); err != nil {
 		return err
 	}
+	file, err := r.arguments(&share)
+	if err != nil {
+		return err
+	}
 	list, err := shares(r.cfg, share)
 	if err != nil {
 		return err
 	}
-	if !r.yes && !r.dryRun && !terminal(r.in) {
-		return exit.Errorf(exit.Usage, "there is no terminal to ask on: look with --dry-run, then apply with --yes")
+	if !r.yes && !r.dryRun && r.apply == "" && !terminal(r.in) {
+		return exit.Errorf(exit.Usage, "there is no terminal to ask on: look with --dry-run, then apply with --yes, or --apply and the plan's id")
 	}
 	ctx, stop := stopping(ctx, func(os.Signal) {})
 	defer stop()
@@ -86,13 +131,93 @@ func (r *recovering) run(ctx context.Context, share string, verbose bool) (err e
 	}
 	errs := make([]error, 0, len(list))
 	for _, s := range list {
-		err := r.share(ctx, s.Name)
+		err := r.share(ctx, s.Name, file)
 		if ctx.Err() != nil {
 			return exit.Errorf(exit.Partial, "interrupted: nothing is lost, run it again to go on")
 		}
 		errs = append(errs, err)
 	}
 	return gravest(errs)
+}
+
+// arguments reads what does not go together, and finds out which share is meant.
+// It returns the plan to apply if that is in a file.
+func (r *recovering) arguments(share *string) (*planFile, error) {
+	if r.apply != "" && r.dryRun {
+		return nil, exit.Errorf(exit.Usage, "--apply and --dry-run: which of the two?")
+	}
+	asked := r.conflict != "" || r.deletes != "" || len(r.paths)+len(r.choose) > 0
+	for i, text := range r.paths {
+		name, pattern, err := locate(r.cfg, *share, text)
+		if err != nil {
+			return nil, err
+		}
+		if *share, err = only(r.cfg, name); err != nil {
+			return nil, err
+		}
+		r.paths[i] = pattern
+	}
+	for i, text := range r.choose {
+		path, side, ok := cutLast(text, "=")
+		if !ok {
+			return nil, exit.Errorf(exit.Usage, "--choose %s: want PATH=SIDE, as in logo.png=both", text)
+		}
+		name, path, err := locate(r.cfg, *share, path)
+		if err != nil {
+			return nil, err
+		}
+		if *share, err = only(r.cfg, name); err != nil {
+			return nil, err
+		}
+		r.choose[i] = index.Quote(path) + "=" + side
+	}
+	if r.apply == "" {
+		if r.planFile != "" || asked {
+			name, err := only(r.cfg, *share)
+			*share = name
+			return nil, err
+		}
+		return nil, nil
+	}
+	if _, err := os.Stat(r.apply); err != nil {
+		name, err := only(r.cfg, *share)
+		*share = name
+		return nil, err
+	}
+	if asked {
+		return nil, exit.Errorf(exit.Usage, "--apply FILE: the file says what is wanted; change it there")
+	}
+	file, err := readPlanFile(r.apply)
+	if err != nil {
+		return nil, err
+	}
+	if *share != "" && *share != file.head.Share {
+		return nil, exit.Errorf(exit.Usage, "%s is a plan of share %q, not %q", r.apply, file.head.Share, *share)
+	}
+	*share = file.head.Share
+	return file, nil
+}
+
+// cutLast is strings.Cut at the last sep.
+func cutLast(s, sep string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// orders is what is wanted otherwise than by the rules; nil if nothing is.
+func (r *recovering) orders() *report.Orders {
+	o := &report.Orders{Conflict: r.conflict, Deletes: r.deletes, Paths: r.paths}
+	for _, text := range r.choose {
+		path, side, _ := cutLast(text, "=")
+		o.Choices = append(o.Choices, report.Choice{Path: path, Take: side})
+	}
+	if o.Conflict == "" && o.Deletes == "" && len(o.Paths)+len(o.Choices) == 0 {
+		return nil
+	}
+	return o
 }
 
 // foreground runs the node in this process, holding back, until end is called.
@@ -119,223 +244,4 @@ func (r *recovering) foreground(ctx context.Context, share string, verbose bool)
 		return nil, err
 	}
 	return func() error { cancel(); return <-ended }, nil
-}
-
-// share recovers one share.
-func (r *recovering) share(ctx context.Context, name string) error {
-	st, err := r.settled(ctx, name)
-	if err != nil {
-		return err
-	}
-	// What is planned may change while a person reads it; Apply then refuses.
-	const tries = 5
-	for try := range tries {
-		plan, err := r.client.Plan(ctx, name)
-		if err != nil {
-			return err
-		}
-		if err := r.showPlan(plan, st); err != nil {
-			return err
-		}
-		switch {
-		case !plan.Connected:
-			return exit.Errorf(exit.Unreachable, "share %q: the other host cannot be reached%s: start duet there, or see 'duet status'", name, because(st.LastError))
-		case r.dryRun, plan.Empty() && !plan.Held:
-			return r.outcome(ctx, name)
-		case !plan.Held:
-			return r.finish(ctx, name) // it is being applied already
-		case !r.agreed(plan):
-			return exit.Errorf(exit.Partial, "share %q: nothing was applied", name)
-		}
-		err = r.client.Order(ctx, node.Apply, name, url.Values{"id": {plan.ID}})
-		if err == nil {
-			return r.finish(ctx, name)
-		}
-		if now, perr := r.client.Plan(ctx, name); perr != nil || now.ID == plan.ID || try == tries-1 {
-			return err
-		}
-		fmt.Fprintf(r.err, "the plan changed meanwhile: %v\n", err)
-	}
-	return nil
-}
-
-func because(why string) string {
-	if why == "" {
-		return ""
-	}
-	return " (" + why + ")"
-}
-
-// settled waits until the share has scanned, is connected and has heard all
-// that the peer has to say, or until waiting is over.
-func (r *recovering) settled(ctx context.Context, name string) (report.Status, error) {
-	var st report.Status
-	line := newProgressLine(r.err)
-	defer line.end()
-	// A scan takes as long as it takes; only waiting for the peer is bounded.
-	since := time.Now()
-	for {
-		var err error
-		if st, err = r.status(ctx, name); err != nil {
-			return st, err
-		}
-		switch {
-		case st.State.Halted():
-			return st, exit.Errorf(exit.Halted, "share %q is %s: %s", name, st.State, st.Reason)
-		case st.State == report.Starting, st.State == report.Scanning:
-			since = time.Now()
-			line.show(name, st)
-		case st.Connected && st.Behind == 0 && st.Dirty == 0 && st.State != report.Connecting:
-			return st, nil
-		case time.Since(since) > r.wait:
-			return st, nil // the plan says that it is not connected
-		default:
-			line.show(name, st)
-		}
-		if err := pause(ctx); err != nil {
-			return st, err
-		}
-	}
-}
-
-// status is one share's.
-func (r *recovering) status(ctx context.Context, name string) (report.Status, error) {
-	s, err := r.client.Status(ctx)
-	if err != nil {
-		return report.Status{}, err
-	}
-	for _, sh := range s.Shares {
-		if sh.Name == name {
-			return sh, nil
-		}
-	}
-	return report.Status{}, exit.Errorf(exit.Usage, "the running daemon has no share %q: restart it if the config changed", name)
-}
-
-// pause is the pace at which a daemon is asked how it is.
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(100 * time.Millisecond):
-		return nil
-	}
-}
-
-// agreed asks the person, unless --yes did.
-func (r *recovering) agreed(p *report.Plan) bool {
-	if r.yes {
-		return true
-	}
-	return r.confirmed(fmt.Sprintf("apply plan %s to share %q?", p.ID, p.Share))
-}
-
-// confirmed asks the person at the terminal.
-func (a *app) confirmed(question string) bool {
-	fmt.Fprintf(a.err, "%s [y/N] ", question)
-	answer, err := bufio.NewReader(a.in).ReadString('\n')
-	if err != nil {
-		return false
-	}
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes"
-}
-
-// finish waits until both sides are in sync, and verifies.
-func (r *recovering) finish(ctx context.Context, name string) error {
-	line := newProgressLine(r.err)
-	defer line.end()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	flushed := make(chan error, 1)
-	go func() { flushed <- r.client.Order(ctx, node.Flush, name, nil) }()
-	for {
-		select {
-		case err := <-flushed:
-			line.end()
-			if code := exit.Code(err); code == exit.Halted || code == exit.Unreachable || errors.Is(err, context.Canceled) {
-				return err
-			}
-			return r.outcome(ctx, name)
-		case <-time.After(100 * time.Millisecond):
-		}
-		st, err := r.status(ctx, name)
-		if err != nil {
-			return err
-		}
-		line.show(name, st)
-		// Flush would wait for ever for what needs a person.
-		if code := shareCode(st); code == exit.Halted || code == exit.MaxDelete || code == exit.Unreachable {
-			line.end()
-			return r.outcome(ctx, name)
-		}
-	}
-}
-
-// outcome says how the share is now, having checked its index.
-func (r *recovering) outcome(ctx context.Context, name string) error {
-	st, err := r.status(ctx, name)
-	if err != nil {
-		return err
-	}
-	if r.dryRun {
-		return nil
-	}
-	answer, err := ask(ctx, r.cfg, inspect.Query{Kind: inspect.Check, Share: name})
-	if err != nil {
-		return err
-	}
-	defer answer.Close()
-	p := inspect.NewPrinter(r.err, inspect.Check, inspect.Style{})
-	if err := p.Print(answer); err != nil {
-		return err
-	}
-	if p.Broken > 0 {
-		return exit.Errorf(exit.Halted, "share %q: the index is not sound", name)
-	}
-	sum, err := r.compared(ctx, name, st)
-	if err != nil {
-		return err
-	}
-	code := shareCode(st)
-	if code == exit.OK && sum != nil && sum.Drift() > 0 {
-		code = exit.Partial
-	}
-	if r.json {
-		err := r.printJSON(st)
-		if sum != nil {
-			err = errors.Join(err, r.printJSON(sum))
-		}
-		return errors.Join(err, exit.Silent(code))
-	}
-	switch {
-	case sum != nil && sum.Drift() > 0:
-		r.printf("%s%s: see 'duet index diff %s:'\n", sum.Text(), name, name)
-	case code == exit.OK && st.InSync():
-		r.printf("%s: in sync, %s, %s%s\n", name, plural(st.Files, "file"), sizeText(st.Bytes), sum.Agreed())
-	case code == exit.OK:
-		r.printf("%s: %s\n", name, st.State)
-	default:
-		var notes strings.Builder
-		shareNotes(&notes, st, true, time.Now())
-		r.printf("%s: %s\n%s", name, st.State, notes.String())
-	}
-	return exit.Silent(code)
-}
-
-// compared checks by digest that both sides have the same; nil if that cannot be
-// told now.
-func (r *recovering) compared(ctx context.Context, name string, st report.Status) (*inspect.Compared, error) {
-	if !st.Connected {
-		return nil, nil
-	}
-	sum, err := r.client.Agree(ctx, name)
-	if err == nil {
-		return sum, nil
-	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	fmt.Fprintf(r.err, "not compared with the other side: %v\n", err)
-	return nil, nil
 }

@@ -121,6 +121,8 @@ func shareCode(sh report.Status) int {
 	switch {
 	case sh.State.Halted():
 		return exit.Halted
+	case sh.Waiting == nil && sh.LeftOut != nil && sh.State == report.WaitingApproval:
+		return exit.Partial
 	case sh.Waiting != nil, sh.State == report.WaitingApproval:
 		return exit.MaxDelete
 	case !sh.Connected:

@@ -44,6 +44,7 @@ type Book struct {
 	Undone Undone // what an install put back as it was
 
 	peerRules atomic.Pointer[scan.Rules] // what the peer ignores, as last heard; written in the writer lane
+	reserves  atomic.Pointer[Reserves]   // what people have left out of a plan; written by the loop
 }
 
 // Decide is diff.Decide with this share's policy.
@@ -69,8 +70,12 @@ func (b *Book) Next(r *index.Record) index.Next {
 func (b *Book) Doomed(r *index.Record) bool { return b.Decide(r).Removes() && !b.Ignores(r) }
 
 // Movable reports whether what is live here is to be deleted, and may be moved
-// away instead: the loser of a conflict is kept as such.
-func (b *Book) Movable(r *index.Record) bool { return b.Doomed(r) && !b.Decide(r).Conflict }
+// away instead: the loser of a conflict is kept as such, and what a person has left
+// out of a plan stays.
+func (b *Book) Movable(r *index.Record) bool {
+	v := b.Decide(r)
+	return b.Doomed(r) && !v.Conflict && !b.Reserved(r, v)
+}
 
 // Get returns the record of a path, nil if there is none.
 func (b *Book) Get(p index.Path) (r *index.Record, err error) {

@@ -56,6 +56,7 @@ func (w *writing) settle(r *index.Record) error {
 	was := r.Next
 	r.Next = diff.Next(v)
 	left := w.book.Ignores(r)
+	hold := w.hold || w.book.Reserved(r, v)
 	switch v.Act {
 	case diff.Nothing:
 		w.agree(r)
@@ -70,7 +71,7 @@ func (w *writing) settle(r *index.Record) error {
 			}
 		}
 	case diff.Win:
-		if w.hold || left {
+		if hold || left {
 			r.Next = index.Take
 			break
 		}
@@ -85,7 +86,7 @@ func (w *writing) settle(r *index.Record) error {
 			return err
 		}
 	case diff.Revive:
-		if w.hold || left {
+		if hold || left {
 			r.Next = index.Take
 			break
 		}

@@ -1,47 +1,148 @@
 package report
 
-import (
-	"time"
+import "time"
 
-	"duet/diff"
-	"duet/store/index"
+// didFirst is how many of the paths that a side changed are named, and of the
+// largest of them.
+const (
+	didFirst   = 10
+	didLargest = 5
 )
 
-// maxSteps bounds the steps that a plan lists; totals count all of them.
-const maxSteps = 1000
-
-// didFirst is how many of the paths that a side changed a plan names.
-const didFirst = 10
-
-// Plan is what a share would do, on both sides, to become identical. Its ID
-// covers both journals' positions: if either side moves, the ID changes.
+// Plan is what a share would do, on both sides, to become identical: what comes
+// before its steps. Its ID covers both journals' positions, the rules, and what
+// the person wants otherwise: if anything of that changes, so does the ID.
 type Plan struct {
-	ID        string     `json:"id"`
-	Share     string     `json:"share"`
-	Made      time.Time  `json:"made"`
-	Connected bool       `json:"connected"`
-	Held      bool       `json:"held"` // nothing is done until Apply
-	Outage    *Outage    `json:"outage,omitempty"`
-	Ours      Did        `json:"ours"`   // what this side did since both agreed
-	Theirs    Did        `json:"theirs"` // what the peer did
-	Steps     []PlanStep `json:"steps"`
-	More      int64      `json:"more"` // steps beyond those listed
-	Here      Totals     `json:"here"` // what will be done on this node
-	Peer      Totals     `json:"peer"` // what will be done on the peer
-	Waiting   *Waiting   `json:"waiting,omitempty"`
+	ID          string    `json:"id"`
+	Share       string    `json:"share"`
+	Made        time.Time `json:"made"`
+	Node        string    `json:"node"`
+	Peer        string    `json:"peer"`
+	Connected   bool      `json:"connected"`
+	Held        bool      `json:"held"` // nothing, or not all of it, is done until it is applied
+	HeldWhy     string    `json:"held_why,omitempty"`
+	Outage      *Outage   `json:"outage,omitempty"`
+	ClockSkewMS int64     `json:"clock_skew_ms"` // the peer's clock less ours
+	Behind      uint64    `json:"behind"`        // positions that the peer has and we have not heard
+	Dirty       int64     `json:"dirty"`         // paths touched here, not yet looked at
+
+	Conflict string     `json:"conflict"` // the rules that it goes by
+	Deletes  string     `json:"deletes"`
+	Changes  *Orders    `json:"orders,omitempty"`   // what the person wants otherwise
+	Pin      Pin        `json:"pin"`                // what the ID covers
+	LeftOut  *LeftOut   `json:"left_out,omitempty"` // what an earlier plan left out
+	Waiting  *Waiting   `json:"waiting,omitempty"`
+	Ours     Did        `json:"ours"`   // what this side did since both agreed
+	Theirs   Did        `json:"theirs"` // what the peer did
+	Foreseen []Foreseen `json:"withheld,omitempty"`
 }
 
-// Empty reports whether there is nothing to do.
-func (p *Plan) Empty() bool { return len(p.Steps) == 0 && p.More == 0 }
+// Orders is what a person wants otherwise than the rules of the share.
+type Orders struct {
+	Conflict string   `json:"conflict,omitempty"` // a conflict policy, for this plan only
+	Deletes  string   `json:"deletes,omitempty"`  // hold
+	Paths    []string `json:"paths,omitempty"`    // patterns; what none selects waits
+	Choices  []Choice `json:"choices,omitempty"`
+}
+
+// Choice is what a person wants one path to be.
+type Choice struct {
+	Path string `json:"path"` // escaped
+	Take string `json:"take"` // ours, theirs, newest, both, skip
+}
+
+// Pin is the state that a plan is of.
+type Pin struct {
+	Epoch     string `json:"epoch"`
+	Head      uint64 `json:"head"` // our journal
+	PeerEpoch string `json:"peer_epoch"`
+	Heard     uint64 `json:"heard"`  // the peer's, as far as we have heard it
+	Rules     string `json:"rules"`  // a digest of the share's rules
+	Orders    string `json:"orders"` // a digest of what the person wants otherwise
+}
+
+// LeftOut is what a person has left out of a plan, and what waits therefore.
+type LeftOut struct {
+	Plan      string    `json:"plan"`
+	On        string    `json:"on"` // the node on which the person was
+	Since     time.Time `json:"since"`
+	Paths     []string  `json:"paths,omitempty"` // patterns of what does not wait
+	Deletes   bool      `json:"deletes,omitempty"`
+	Conflicts bool      `json:"conflicts,omitempty"`
+	Skipped   int64     `json:"skipped,omitempty"` // paths that were left out one by one
+}
+
+// Foreseen is what will wait for approval when the plan is applied.
+type Foreseen struct {
+	Under   string `json:"under,omitempty"` // the directory whose limit it is; of the whole share if empty
+	Deletes int64  `json:"deletes"`
+	Total   int64  `json:"total"`
+	Limit   string `json:"limit"`
+}
 
 // Did is what one side did since both last agreed.
 type Did struct {
-	Created int64    `json:"created"`
+	Created int64    `json:"created"` // never synced
 	Changed int64    `json:"changed"`
 	Touched int64    `json:"touched"`
 	Deleted int64    `json:"deleted"`
-	Bytes   int64    `json:"bytes"` // of what was created and changed
-	First   []string `json:"first"` // the first few paths, escaped
+	Renamed int64    `json:"renamed"`
+	Bytes   int64    `json:"bytes"`   // of what was created and changed
+	First   []string `json:"first"`   // the first few paths, escaped
+	Largest []Sized  `json:"largest"` // of what was created and changed
+}
+
+// Sized is a path with its size.
+type Sized struct {
+	Path string `json:"path"` // escaped
+	Size int64  `json:"size"`
+}
+
+// DidPath is one path that a side changed.
+type DidPath struct {
+	Path string `json:"path"` // escaped
+	Node string `json:"node"`
+	Did  string `json:"did"` // created, changed, touched, deleted, renamed
+	Kind string `json:"kind"`
+	Size int64  `json:"size"`
+	From string `json:"from,omitempty"` // of a rename
+}
+
+// Empty reports whether the side did nothing.
+func (d *Did) Empty() bool {
+	return d.Created+d.Changed+d.Touched+d.Deleted+d.Renamed == 0
+}
+
+// Add counts what one side did at a path.
+func (d *Did) Add(p DidPath) {
+	switch p.Did {
+	case "created":
+		d.Created++
+	case "changed":
+		d.Changed++
+	case "touched":
+		d.Touched++
+	case "deleted":
+		d.Deleted++
+	case "renamed":
+		d.Renamed++
+	}
+	if len(d.First) < didFirst {
+		d.First = append(d.First, p.Path)
+	}
+	if p.Did != "created" && p.Did != "changed" {
+		return
+	}
+	d.Bytes += p.Size
+	at := len(d.Largest)
+	for at > 0 && d.Largest[at-1].Size < p.Size {
+		at--
+	}
+	if at == didLargest || p.Size == 0 {
+		return
+	}
+	d.Largest = append(d.Largest[:at], append([]Sized{{p.Path, p.Size}}, d.Largest[at:]...)...)
+	d.Largest = d.Largest[:min(len(d.Largest), didLargest)]
 }
 
 // Totals counts the steps of one side.
@@ -52,121 +153,73 @@ type Totals struct {
 	Meta      int64 `json:"meta"`
 	Conflicts int64 `json:"conflicts"`
 	Bytes     int64 `json:"bytes"`
+	Waits     int64 `json:"waits"` // steps that are left out, or wait for something else
 }
 
-// PlanStep is one decision for one path.
-type PlanStep struct {
+// Sum is what the steps of a plan come to; it comes after them.
+type Sum struct {
+	ID    string `json:"id"`
+	Done  bool   `json:"done"`
+	Steps int64  `json:"steps"` // that are done when it is applied
+	Waits int64  `json:"waits"` // that are not
+	Here  Totals `json:"here"`  // what will be done on this node
+	Peer  Totals `json:"there"` // what will be done on the peer
+}
+
+// Empty reports whether there is nothing to do.
+func (s *Sum) Empty() bool { return s.Steps == 0 }
+
+// Step is one decision for one path, on one node.
+type Step struct {
 	Path     string `json:"path"` // escaped
-	Here     bool   `json:"here"` // this node acts; else the peer does
-	Do       string `json:"do"`   // place, replace, delete, set metadata, keep alive, merge, hold
+	Node     string `json:"node"` // that acts
+	Here     bool   `json:"here"` // it is this one
+	Item     string `json:"item"` // in the manner of rsync --itemize-changes
+	Do       string `json:"do"`   // place, replace, delete, set metadata, hold
 	Kind     string `json:"kind"`
 	Size     int64  `json:"size"`
 	Rule     string `json:"rule"` // line of the decision table
 	Conflict bool   `json:"conflict,omitempty"`
+	Take     string `json:"take,omitempty"`  // ours, theirs, both: what a person wants, or the policy of this plan
+	By       string `json:"by,omitempty"`    // choice, --conflict
+	Waits    string `json:"waits,omitempty"` // why it is not done
 	Detail   string `json:"detail,omitempty"`
+	Of       string `json:"of,omitempty"`     // escaped: this is the second name of what loses there
+	Ours     *Side  `json:"ours,omitempty"`   // of a conflict: what each side has
+	Theirs   *Side  `json:"theirs,omitempty"` //
 }
 
-// Add counts one record on which the two sides differ.
-func (p *Plan) Add(r *index.Record, v diff.Verdict, policy diff.Policy) {
-	p.Ours.count(r.Path, r.Base, r.Ours)
-	p.Theirs.count(r.Path, r.Base, r.Theirs)
-	if step, ok := planStep(r, v, policy); ok {
-		t := &p.Peer
-		if step.Here {
-			t = &p.Here
-		}
-		t.count(step)
-		if len(p.Steps) < maxSteps {
-			p.Steps = append(p.Steps, step)
-		} else {
-			p.More++
-		}
-	}
+// Side is what one node has at a path.
+type Side struct {
+	Kind   string `json:"kind"` // gone: deleted; none: never there
+	Size   int64  `json:"size"`
+	MTime  int64  `json:"mtime_ns,omitempty"`
+	Mode   string `json:"mode,omitempty"` // octal
+	Origin string `json:"origin,omitempty"`
 }
 
-func (d *Did) count(path index.Path, base, now *index.Entry) {
-	switch diff.Since(base, now) {
-	case diff.Unchanged:
-		return
-	case diff.Created:
-		d.Created++
-		d.Bytes += now.Size
-	case diff.Changed:
-		d.Changed++
-		d.Bytes += now.Size
-	case diff.Touched:
-		d.Touched++
-	case diff.Deleted:
-		d.Deleted++
+// Add counts a step.
+func (s *Sum) Add(step *Step) {
+	t := &s.Peer
+	if step.Here {
+		t = &s.Here
 	}
-	if len(d.First) < didFirst {
-		d.First = append(d.First, path.String())
-	}
-}
-
-// planStep says in words what a verdict comes to. What the peer does is the
-// verdict that it comes to from the same two entries.
-func planStep(r *index.Record, v diff.Verdict, policy diff.Policy) (PlanStep, bool) {
-	ours, theirs := r.Ours, r.Theirs
-	step := PlanStep{Path: r.Path.String(), Here: true, Rule: v.Line, Conflict: v.Conflict}
-	switch v.Act {
-	case diff.Nothing, diff.Agree:
-		return step, false
-	case diff.Hold:
-		step.Do, step.Kind, step.Size = "hold", ours.Kind.String(), ours.Size
-		step.Detail = "waits for a person"
-		return step, true
-	case diff.Wait, diff.Win, diff.Revive:
-		step.Here = false
-		// The peer has yet to hear of this; then it decides as we do here.
-		won := ours
-		if v.Entry != nil {
-			won = v.Entry
-		}
-		mirror := diff.Decide(theirs, won, policy.Mirror())
-		step.Conflict = step.Conflict || mirror.Conflict
-		step.describe(theirs, won)
-		if v.Act == diff.Revive {
-			step.Detail = "deleted there; it is put back"
-		}
-		return step, step.Do != ""
-	}
-	step.describe(ours, v.Entry)
-	return step, step.Do != ""
-}
-
-// describe fills in what turns was into is.
-func (s *PlanStep) describe(was, is *index.Entry) {
-	s.Kind, s.Size = is.Kind.String(), is.Size
-	switch {
-	case !is.Live() && !was.Live():
-		s.Do = "" // only the index changes
-	case !is.Live():
-		s.Do, s.Kind, s.Size = "delete", was.Kind.String(), was.Size
-	case !was.Live():
-		s.Do = "place"
-	case index.SameContent(was, is):
-		s.Do = "set metadata"
-	default:
-		s.Do = "replace"
-		s.Detail = "what is there is kept"
-	}
-	if s.Conflict {
-		s.Detail = "both sides changed it; the loser is kept"
-	}
-}
-
-func (t *Totals) count(s PlanStep) {
-	if s.Conflict {
+	if step.Conflict && step.Of == "" {
 		t.Conflicts++
 	}
-	switch s.Do {
+	if step.Waits != "" {
+		s.Waits++
+		t.Waits++
+		return
+	}
+	s.Steps++
+	switch step.Do {
 	case "place":
 		t.Place++
-		t.Bytes += s.Size
+		t.Bytes += step.Size
 	case "replace":
 		t.Replace++
-		t.Bytes += s.Size
+		t.Bytes += step.Size
 	case "delete":
 		t.Delete++
 	case "set metadata":

@@ -84,7 +84,8 @@ type Status struct {
 	LagMS    float64 `json:"lag_ms"`     // of the last own change: noticed here until confirmed by the peer
 	MaxLagMS float64 `json:"max_lag_ms"` // largest of the last hundred
 
-	Outage *Outage `json:"outage,omitempty"` // the last time apart
+	Outage  *Outage  `json:"outage,omitempty"`   // the last time apart
+	LeftOut *LeftOut `json:"left_out,omitempty"` // what a person left out of a plan, and what waits therefore
 }
 
 // InSync reports whether the share has nothing left to do on either side, as
@@ -158,6 +159,7 @@ type Outage struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to,omitzero"`
 	Why  string    `json:"why"`
+	Kind string    `json:"kind"` // cut, stopped, crashed, halted
 }
 
 // Moment is what a share has to do with one path just now.

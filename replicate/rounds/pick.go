@@ -85,7 +85,9 @@ func (k *picking) consider(r *index.Record) error {
 	switch v.Act {
 	case diff.Take, diff.TakeOver:
 	default:
-		k.b.Settle = append(k.b.Settle, p)
+		if !k.rounds.Book.Reserved(r, v) {
+			k.b.Settle = append(k.b.Settle, p)
+		}
 		return nil
 	}
 	if v.Entry.Kind == index.Gone {
@@ -95,6 +97,9 @@ func (k *picking) consider(r *index.Record) error {
 		return err
 	}
 	if ok, err := k.parent(p.Parent()); err != nil || !ok {
+		return err
+	}
+	if ok, err := k.mayBe(r, v); err != nil || !ok {
 		return err
 	}
 	was := r.Ours.LiveKind()
@@ -110,6 +115,15 @@ func (k *picking) consider(r *index.Record) error {
 		}
 	}
 	return k.add(r, v)
+}
+
+// mayBe reports whether a person lets it happen: it has not been left out of a
+// plan, or is a directory for something that has not.
+func (k *picking) mayBe(r *index.Record, v diff.Verdict) (bool, error) {
+	if !k.rounds.Book.Reserved(r, v) {
+		return true, nil
+	}
+	return k.rounds.Book.Needed(k.tx, r, v)
 }
 
 // busy reports whether p is to be left alone for now.
@@ -193,7 +207,7 @@ func (k *picking) below(dir index.Path) (stays, waits bool, err error) {
 		case !c.Ours.Live():
 		case !k.rounds.Book.Doomed(c), k.rounds.rejects(c):
 			return true, false, nil
-		case k.rounds.busy(c.Path, k.m.Now), k.withholds(c):
+		case k.rounds.busy(c.Path, k.m.Now), k.withholds(c), k.rounds.reserved(c):
 			waits = true
 		}
 	}

@@ -70,7 +70,7 @@ func (k *picking) remove(r *index.Record) error {
 	if held, err := book.UnderHeld(k.tx, r.Path); err != nil || held {
 		return err
 	}
-	if !v.Removes() || k.rounds.rejects(r) || k.withholds(r) || k.rounds.busy(r.Path, k.m.Now) {
+	if !v.Removes() || k.rounds.Book.Reserved(r, v) || k.rounds.rejects(r) || k.withholds(r) || k.rounds.busy(r.Path, k.m.Now) {
 		return nil
 	}
 	if r.Ours.LiveKind() == index.Dir {
@@ -131,7 +131,7 @@ func (r *Rounds) removalsIn(tx *store.Tx) (removals, error) {
 		if err != nil {
 			return removals{}, err
 		}
-		if held || !r.Book.Doomed(rec) {
+		if held || !r.Book.Doomed(rec) || r.reserved(rec) {
 			continue
 		}
 		approved, rejected := r.leaves.Of(rec)
@@ -153,6 +153,12 @@ func (r *Rounds) removalsIn(tx *store.Tx) (removals, error) {
 		}
 	}
 	return out, nil
+}
+
+// reserved reports whether a person has left what is to be done at rec out of a
+// plan.
+func (r *Rounds) reserved(rec *index.Record) bool {
+	return r.Book.Reserved(rec, r.Book.Decide(rec))
 }
 
 // approves reports whether a person has approved that rec is deleted: an approval

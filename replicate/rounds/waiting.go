@@ -234,3 +234,13 @@ func (r *Rounds) Leave(leaves ...store.Leave) {
 	r.leaves = append(slices.Clip(r.leaves), leaves...)
 	r.waiting, r.kick = nil, true
 }
+
+// Lately returns how many removals of each bound were done lately: they count
+// for it.
+func (r *Rounds) Lately(now time.Time) []int64 {
+	var n []int64
+	for i := range r.Bounds {
+		n = append(n, r.deleted[i].Sum(now))
+	}
+	return n
+}

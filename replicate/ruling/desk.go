@@ -74,8 +74,12 @@ func (d *Desk) Bring(ctx context.Context, fetch *transfer.Fetcher, errands []*Er
 		e.staged = d.Stage()
 		m := d.Env.Meta(e.want, e.rec)
 		if e.local.IsZero() {
-			wants = append(wants, transfer.Want{Path: e.Path, Hash: e.want.Hash, Size: e.want.Size, Meta: m, Staged: e.staged.Name})
-			byPath[e.Path] = e
+			at := e.Path
+			if e.from != index.Root {
+				at = e.from
+			}
+			wants = append(wants, transfer.Want{Path: at, Hash: e.want.Hash, Size: e.want.Size, Meta: m, Staged: e.staged.Name})
+			byPath[at] = e
 			continue
 		}
 		group.Go(func() error {

@@ -18,6 +18,9 @@ type Errand struct {
 
 	child bool // it comes back with its directory
 
+	from index.Path // where the peer has the content; Root: at Path
+	key  index.Path // of a wish: the path that it was made for
+
 	want  *index.Entry // what the path is to be; only its content and metadata count
 	entry *index.Entry // ours once it is done
 	rec   *index.Record

@@ -173,10 +173,10 @@ func (sess *Session) Accept(serve func(link.Stream)) {
 
 // Ear is who listens. Its funcs are called by the goroutine in Read.
 type Ear struct {
-	Changes  func(*wire.Changes) // what the peer said of its index; room is made by Committed
-	Ack      func(*wire.Ack)     // how far the peer has heard us
-	Held     func()              // the peer's person wants to look first
-	Released func()              // and has
+	Changes  func(*wire.Changes)  // what the peer said of its index; room is made by Committed
+	Ack      func(*wire.Ack)      // how far the peer has heard us
+	Held     func()               // the peer's person wants to look first
+	Released func(*index.Reserve) // and has, but for what is left out of the plan; nil: nothing is
 }
 
 // Read hears the peer until the session ends. An error that wire.IsImpossible
@@ -205,7 +205,7 @@ func (sess *Session) Read(ear Ear) error {
 			case wire.Hold:
 				ear.Held()
 			case wire.Release:
-				ear.Released()
+				ear.Released(m.Reserve)
 			case wire.Bye, wire.Refuse:
 				return fmt.Errorf("peer says: %s", m.Text)
 			}

@@ -56,6 +56,8 @@ func ackFrom(p *wirepb.Ack) *Ack {
 type Control struct {
 	Kind ControlKind
 	Text string // says why, for people; printable, at most MaxText bytes
+
+	Reserve *index.Reserve // Release: but for this; nil: of everything. Only to a peer whose Hello has Reserves
 }
 
 // ControlKind is what a Control says.
@@ -87,18 +89,25 @@ func (m *Control) check() error {
 	if m.Kind < Hold || m.Kind > Refuse {
 		return fmt.Errorf("unknown kind %d", m.Kind)
 	}
-	return nil
+	if m.Reserve != nil && m.Kind != Release {
+		return fmt.Errorf("a %v that leaves something out", m.Kind)
+	}
+	return m.Reserve.Check()
 }
 
 func (m *Control) proto() *wirepb.Control {
-	return &wirepb.Control{Kind: wirepb.Control_Kind(m.Kind), Text: Text(m.Text)}
+	return &wirepb.Control{Kind: wirepb.Control_Kind(m.Kind), Text: Text(m.Text), Reserve: index.ReserveProto(m.Reserve)}
 }
 
 func controlFrom(p *wirepb.Control) (*Control, error) {
 	if p.Kind < 0 || p.Kind > 255 {
 		return nil, fmt.Errorf("unknown kind %d", p.Kind)
 	}
-	return &Control{ControlKind(p.Kind), Text(p.Text)}, nil
+	left, err := index.ReserveFrom(p.Reserve)
+	if err != nil {
+		return nil, fmt.Errorf("left out of a plan: %w", err)
+	}
+	return &Control{ControlKind(p.Kind), Text(p.Text), left}, nil
 }
 
 // Text returns s as it may be sent and shown: one line, without anything that

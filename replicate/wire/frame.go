@@ -143,7 +143,7 @@ func decode(kind wirepb.Kind, b []byte) (Msg, error) {
 		if err := unmarshalShaped(b, &p, helloShape); err != nil {
 			return nil, err
 		}
-		return helloFrom(&p), nil
+		return helloFrom(&p)
 	case wirepb.Kind_CHANGES:
 		var p wirepb.Changes
 		if err := unmarshalShaped(b, &p, changesShape); err != nil {
@@ -158,7 +158,7 @@ func decode(kind wirepb.Kind, b []byte) (Msg, error) {
 		return ackFrom(&p), nil
 	case wirepb.Kind_CONTROL:
 		var p wirepb.Control
-		if err := proto.Unmarshal(b, &p); err != nil {
+		if err := unmarshalShaped(b, &p, controlShape); err != nil {
 			return nil, err
 		}
 		return controlFrom(&p)

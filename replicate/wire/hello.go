@@ -44,6 +44,9 @@ type Hello struct {
 	// Ignore are the lines of the sender's ignore rules. The receiver leaves
 	// alone what they name. Whether they can be parsed is not known here.
 	Ignore []string
+
+	Reserves bool           // the sender knows what a Reserve is
+	Reserve  *index.Reserve // what a person there has left out of a plan; nil: nothing
 }
 
 // Speak returns the protocol version that two nodes use, or an error that says
@@ -78,6 +81,9 @@ func (m *Hello) check() error {
 	}
 	if m.HeardEpoch == 0 && (m.Heard != 0 || m.HeardRun != 0) {
 		return fmt.Errorf("remembers position %d of no epoch", m.Heard)
+	}
+	if err := m.Reserve.Check(); err != nil {
+		return fmt.Errorf("left out of a plan: %w", err)
 	}
 	return CheckIgnore(m.Ignore)
 }
@@ -117,6 +123,7 @@ func (m *Hello) proto() *wirepb.Hello {
 		Conflict: m.Conflict, Deletes: m.Deletes,
 		SpecialBits: m.SpecialBits, SyncOwners: m.SyncOwners, Hold: m.Hold,
 		ClockNs: m.Clock, Records: m.Records,
+		Reserves: m.Reserves, Reserve: index.ReserveProto(m.Reserve),
 	}
 	for _, line := range m.Ignore {
 		p.Ignore = append(p.Ignore, []byte(line))
@@ -124,7 +131,7 @@ func (m *Hello) proto() *wirepb.Hello {
 	return p
 }
 
-func helloFrom(p *wirepb.Hello) *Hello {
+func helloFrom(p *wirepb.Hello) (*Hello, error) {
 	m := &Hello{
 		Protocol: p.Protocol, Oldest: p.Oldest, Version: p.Version,
 		Share: p.Share, NodeName: p.NodeName, Node: index.NodeID(p.Node),
@@ -132,10 +139,14 @@ func helloFrom(p *wirepb.Hello) *Hello {
 		HeardEpoch: index.Epoch(p.HeardEpoch), Heard: index.Seq(p.Heard), HeardRun: p.HeardRun,
 		Conflict: p.Conflict, Deletes: p.Deletes,
 		SpecialBits: p.SpecialBits, SyncOwners: p.SyncOwners, Hold: p.Hold,
-		Clock: p.ClockNs, Records: p.Records,
+		Clock: p.ClockNs, Records: p.Records, Reserves: p.Reserves,
 	}
 	for _, line := range p.Ignore {
 		m.Ignore = append(m.Ignore, string(line))
 	}
-	return m
+	var err error
+	if m.Reserve, err = index.ReserveFrom(p.Reserve); err != nil {
+		return nil, fmt.Errorf("left out of a plan: %w", err)
+	}
+	return m, nil
 }

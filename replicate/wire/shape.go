@@ -17,7 +17,9 @@ type shape map[protowire.Number]struct {
 }
 
 var (
-	helloShape    = shape{20: {max: MaxIgnores}}
+	helloShape    = shape{20: {max: MaxIgnores}, 27: {max: 1, in: reserveShape}}
+	controlShape  = shape{3: {max: 1, in: reserveShape}}
+	reserveShape  = shape{3: {max: index.MaxReservePatterns}, 6: {max: index.MaxReservePaths}}
 	fetchShape    = shape{1: {max: MaxWants}}
 	changesShape  = shape{1: {max: MaxChanges, in: changeShape}}
 	changeShape   = shape{3: {max: 1, in: entryShape}}

@@ -155,3 +155,16 @@ func Quote(raw string) string {
 	}
 	return strconv.Quote(raw)
 }
+
+// Unquote is the raw name that Quote wrote: no raw name begins with a quote in
+// what it returns.
+func Unquote(text string) (string, error) {
+	if !strings.HasPrefix(text, `"`) {
+		return text, nil
+	}
+	raw, err := strconv.Unquote(text)
+	if err != nil {
+		return "", fmt.Errorf("%s: a quoted path that is not written as Duet prints it", text)
+	}
+	return raw, nil
+}

@@ -15,7 +15,6 @@ import (
 
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/inspect"
-	"duet/replicate/report"
 )
 
 // Client talks to the running daemon of a state directory.
@@ -121,12 +120,6 @@ func (c *Client) Copy(ctx context.Context, share string) (io.ReadCloser, error) 
 		return nil, err
 	}
 	return resp.Body, nil
-}
-
-// Plan is what a share would do.
-func (c *Client) Plan(ctx context.Context, share string) (*report.Plan, error) {
-	var p report.Plan
-	return &p, c.get(ctx, "/v1/plan", url.Values{"share": {share}}, &p)
 }
 
 // Order has a share do something: see Orders.

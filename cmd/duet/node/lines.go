@@ -57,7 +57,7 @@ func (l *Lines) flush() error {
 // is held for them but f's own stack.
 func lines(f func(*http.Request, *Lines) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+		bound(w, r)
 		out := &Lines{w: w}
 		err := f(r, out)
 		switch {

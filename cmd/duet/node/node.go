@@ -143,7 +143,7 @@ func (n *Node) openShare(s config.Share) *unit {
 	cfg.Node, cfg.Peer = n.id, n.peer
 	cfg.Version, cfg.Verbose, cfg.Log = n.opt.Version, n.opt.Verbose, n.opt.Log
 	if n.opt.Hold {
-		cfg.OnReconnect = "hold"
+		cfg.OnReconnect, cfg.HoldWhy = "hold", "duet recover runs this node, and nothing is applied before you agree"
 	}
 	u.share, u.err = replicate.Open(cfg)
 	if errors.Is(u.err, store.ErrLocked) {

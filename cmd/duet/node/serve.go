@@ -23,7 +23,6 @@ type Order string
 
 // The orders, with their parameters.
 const (
-	Apply      Order = "apply"       // id: of the plan
 	Approve    Order = "approve"     // id: of what waits; none: whatever waits
 	Reject     Order = "reject"      // likewise
 	Pause      Order = "pause"       //
@@ -34,9 +33,6 @@ const (
 )
 
 var orders = map[Order]func(ctx context.Context, s *replicate.Share, r *http.Request) error{
-	Apply: func(ctx context.Context, s *replicate.Share, r *http.Request) error {
-		return s.Apply(ctx, r.FormValue("id"))
-	},
 	Approve: func(ctx context.Context, s *replicate.Share, r *http.Request) error {
 		return s.Approve(ctx, r.FormValue("id"))
 	},
@@ -64,7 +60,7 @@ func (n *Node) serve() (stop func() error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { n.answer(w, r, f) })
 	}
 	answer("GET /v1/status", func(*http.Request) (any, error) { return n.Status(), nil })
-	answer("GET /v1/plan", n.plan)
+	mux.HandleFunc("POST /v1/plan", upTo(maxAsked, func(w http.ResponseWriter, r *http.Request) { n.answer(w, r, n.plan) }))
 	answer("POST /v1/query", n.query)
 	answer("GET /v1/copy", n.copy)
 	answer("POST /v1/explain", n.explain)
@@ -72,6 +68,7 @@ func (n *Node) serve() (stop func() error) {
 	answer("POST /v1/kept/restore", n.restoreWindow)
 	mux.HandleFunc("POST /v1/diff", lines(n.diff))
 	mux.HandleFunc("POST /v1/verify", lines(n.verify))
+	mux.HandleFunc("POST /v1/apply", upTo(maxAsked, lines(n.apply)))
 	mux.HandleFunc("POST /v1/conflicts/resolve", lines(n.resolve))
 	mux.HandleFunc("POST /v1/conflicts/undo", lines(n.takeBack))
 	answer("POST /v1/conflicts/sides", n.sides)
@@ -103,9 +100,29 @@ func (n *Node) serve() (stop func() error) {
 	}
 }
 
+// maxBody bounds a request, but for those that say otherwise with upTo.
+const maxBody = 1 << 20
+
+type bounded struct{ io.ReadCloser }
+
+// bound bounds the body of a request that is not bounded yet.
+func bound(w http.ResponseWriter, r *http.Request) {
+	if _, ok := r.Body.(bounded); !ok {
+		r.Body = bounded{http.MaxBytesReader(w, r.Body, maxBody)}
+	}
+}
+
+// upTo serves requests that may be larger.
+func upTo(n int64, f http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = bounded{http.MaxBytesReader(w, r.Body, n)}
+		f(w, r)
+	}
+}
+
 // answer writes what f returns: an error, a stream, or a value as JSON.
 func (n *Node) answer(w http.ResponseWriter, r *http.Request, f func(*http.Request) (any, error)) {
-	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+	bound(w, r)
 	value, err := f(r)
 	if err != nil {
 		fail(w, err)
@@ -125,14 +142,6 @@ func fail(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusConflict)
 	json.NewEncoder(w).Encode(failure{err.Error(), exit.Code(err)}) //nolint:errcheck // the asker is gone
-}
-
-func (n *Node) plan(r *http.Request) (any, error) {
-	u, err := n.unit(r.FormValue("share"))
-	if err != nil {
-		return nil, err
-	}
-	return u.share.Plan(r.Context())
 }
 
 // query answers from a spool, not from the transaction: a reader that takes

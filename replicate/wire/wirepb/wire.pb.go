@@ -286,17 +286,19 @@ type Hello struct {
 	Head  uint64 `protobuf:"varint,8,opt,name=head,proto3" json:"head,omitempty"` // last position
 	Run   uint64 `protobuf:"fixed64,9,opt,name=run,proto3" json:"run,omitempty"`  // the run that writes it
 	// What the sender remembers of the receiver's journal.
-	HeardEpoch    uint64   `protobuf:"fixed64,10,opt,name=heard_epoch,json=heardEpoch,proto3" json:"heard_epoch,omitempty"`
-	Heard         uint64   `protobuf:"varint,11,opt,name=heard,proto3" json:"heard,omitempty"`
-	HeardRun      uint64   `protobuf:"fixed64,12,opt,name=heard_run,json=heardRun,proto3" json:"heard_run,omitempty"`
-	Conflict      string   `protobuf:"bytes,13,opt,name=conflict,proto3" json:"conflict,omitempty"` // policy
-	Deletes       string   `protobuf:"bytes,14,opt,name=deletes,proto3" json:"deletes,omitempty"`   // policy
-	SpecialBits   bool     `protobuf:"varint,15,opt,name=special_bits,json=specialBits,proto3" json:"special_bits,omitempty"`
-	SyncOwners    bool     `protobuf:"varint,16,opt,name=sync_owners,json=syncOwners,proto3" json:"sync_owners,omitempty"`
-	Hold          bool     `protobuf:"varint,17,opt,name=hold,proto3" json:"hold,omitempty"`                      // apply nothing until a person has looked
-	ClockNs       int64    `protobuf:"varint,18,opt,name=clock_ns,json=clockNs,proto3" json:"clock_ns,omitempty"` // since 1970, when this was sent
-	Records       uint64   `protobuf:"varint,19,opt,name=records,proto3" json:"records,omitempty"`                // paths in the sender's index
-	Ignore        [][]byte `protobuf:"bytes,20,rep,name=ignore,proto3" json:"ignore,omitempty"`                   // lines of the sender's ignore rules, at most 1000 and 64 KiB
+	HeardEpoch    uint64           `protobuf:"fixed64,10,opt,name=heard_epoch,json=heardEpoch,proto3" json:"heard_epoch,omitempty"`
+	Heard         uint64           `protobuf:"varint,11,opt,name=heard,proto3" json:"heard,omitempty"`
+	HeardRun      uint64           `protobuf:"fixed64,12,opt,name=heard_run,json=heardRun,proto3" json:"heard_run,omitempty"`
+	Conflict      string           `protobuf:"bytes,13,opt,name=conflict,proto3" json:"conflict,omitempty"` // policy
+	Deletes       string           `protobuf:"bytes,14,opt,name=deletes,proto3" json:"deletes,omitempty"`   // policy
+	SpecialBits   bool             `protobuf:"varint,15,opt,name=special_bits,json=specialBits,proto3" json:"special_bits,omitempty"`
+	SyncOwners    bool             `protobuf:"varint,16,opt,name=sync_owners,json=syncOwners,proto3" json:"sync_owners,omitempty"`
+	Hold          bool             `protobuf:"varint,17,opt,name=hold,proto3" json:"hold,omitempty"`                      // apply nothing until a person has looked
+	ClockNs       int64            `protobuf:"varint,18,opt,name=clock_ns,json=clockNs,proto3" json:"clock_ns,omitempty"` // since 1970, when this was sent
+	Records       uint64           `protobuf:"varint,19,opt,name=records,proto3" json:"records,omitempty"`                // paths in the sender's index
+	Ignore        [][]byte         `protobuf:"bytes,20,rep,name=ignore,proto3" json:"ignore,omitempty"`                   // lines of the sender's ignore rules, at most 1000 and 64 KiB
+	Reserves      bool             `protobuf:"varint,26,opt,name=reserves,proto3" json:"reserves,omitempty"`              // the sender knows what a Reserve is
+	Reserve       *indexpb.Reserve `protobuf:"bytes,27,opt,name=reserve,proto3" json:"reserve,omitempty"`                 // what a person on the sender's side has left out of a plan
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -467,6 +469,20 @@ func (x *Hello) GetRecords() uint64 {
 func (x *Hello) GetIgnore() [][]byte {
 	if x != nil {
 		return x.Ignore
+	}
+	return nil
+}
+
+func (x *Hello) GetReserves() bool {
+	if x != nil {
+		return x.Reserves
+	}
+	return false
+}
+
+func (x *Hello) GetReserve() *indexpb.Reserve {
+	if x != nil {
+		return x.Reserve
 	}
 	return nil
 }
@@ -756,7 +772,8 @@ func (x *Stuck) GetText() string {
 type Control struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          Control_Kind           `protobuf:"varint,1,opt,name=kind,proto3,enum=duet.wire.Control_Kind" json:"kind,omitempty"`
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"` // at most 1 KiB
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`       // at most 1 KiB
+	Reserve       *indexpb.Reserve       `protobuf:"bytes,3,opt,name=reserve,proto3" json:"reserve,omitempty"` // RELEASE: but for this; the receiver has said reserves
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -803,6 +820,13 @@ func (x *Control) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *Control) GetReserve() *indexpb.Reserve {
+	if x != nil {
+		return x.Reserve
+	}
+	return nil
 }
 
 // Fetch asks for contents; they are answered in the same order.
@@ -1594,7 +1618,7 @@ var File_replicate_wire_wirepb_wire_proto protoreflect.FileDescriptor
 
 const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\n" +
-	" replicate/wire/wirepb/wire.proto\x12\tduet.wire\x1a\x1fstore/index/indexpb/index.proto\"\x87\x04\n" +
+	" replicate/wire/wirepb/wire.proto\x12\tduet.wire\x1a\x1fstore/index/indexpb/index.proto\"\xd2\x04\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x16\n" +
 	"\x06oldest\x18\x02 \x01(\rR\x06oldest\x12\x18\n" +
@@ -1618,7 +1642,9 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\x04hold\x18\x11 \x01(\bR\x04hold\x12\x19\n" +
 	"\bclock_ns\x18\x12 \x01(\x03R\aclockNs\x12\x18\n" +
 	"\arecords\x18\x13 \x01(\x04R\arecords\x12\x16\n" +
-	"\x06ignore\x18\x14 \x03(\fR\x06ignore\"v\n" +
+	"\x06ignore\x18\x14 \x03(\fR\x06ignore\x12\x1a\n" +
+	"\breserves\x18\x1a \x01(\bR\breserves\x12-\n" +
+	"\areserve\x18\x1b \x01(\v2\x13.duet.index.ReserveR\areserve\"v\n" +
 	"\aChanges\x12+\n" +
 	"\achanges\x18\x01 \x03(\v2\x11.duet.wire.ChangeR\achanges\x12\x18\n" +
 	"\athrough\x18\x02 \x01(\x04R\athrough\x12\x12\n" +
@@ -1645,10 +1671,11 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\tCONFLICTS\x10\x02\x12\n" +
 	"\n" +
 	"\x06PAUSED\x10\x03\x12\f\n" +
-	"\bPROBLEMS\x10\x04\"\x88\x01\n" +
+	"\bPROBLEMS\x10\x04\"\xb7\x01\n" +
 	"\aControl\x12+\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x17.duet.wire.Control.KindR\x04kind\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"<\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12-\n" +
+	"\areserve\x18\x03 \x01(\v2\x13.duet.index.ReserveR\areserve\"<\n" +
 	"\x04Kind\x12\b\n" +
 	"\x04NONE\x10\x00\x12\b\n" +
 	"\x04HOLD\x10\x01\x12\v\n" +
@@ -1752,46 +1779,49 @@ func file_replicate_wire_wirepb_wire_proto_rawDescGZIP() []byte {
 var file_replicate_wire_wirepb_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_replicate_wire_wirepb_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_replicate_wire_wirepb_wire_proto_goTypes = []any{
-	(Kind)(0),             // 0: duet.wire.Kind
-	(Refusal)(0),          // 1: duet.wire.Refusal
-	(Stuck_For)(0),        // 2: duet.wire.Stuck.For
-	(Control_Kind)(0),     // 3: duet.wire.Control.Kind
-	(*Hello)(nil),         // 4: duet.wire.Hello
-	(*Changes)(nil),       // 5: duet.wire.Changes
-	(*Change)(nil),        // 6: duet.wire.Change
-	(*Ack)(nil),           // 7: duet.wire.Ack
-	(*Stuck)(nil),         // 8: duet.wire.Stuck
-	(*Control)(nil),       // 9: duet.wire.Control
-	(*Fetch)(nil),         // 10: duet.wire.Fetch
-	(*Want)(nil),          // 11: duet.wire.Want
-	(*Piece)(nil),         // 12: duet.wire.Piece
-	(*Compare)(nil),       // 13: duet.wire.Compare
-	(*Digests)(nil),       // 14: duet.wire.Digests
-	(*Digest)(nil),        // 15: duet.wire.Digest
-	(*Listing)(nil),       // 16: duet.wire.Listing
-	(*Item)(nil),          // 17: duet.wire.Item
-	(*Verify)(nil),        // 18: duet.wire.Verify
-	(*Verified)(nil),      // 19: duet.wire.Verified
-	(*Finding)(nil),       // 20: duet.wire.Finding
-	(*indexpb.Entry)(nil), // 21: duet.index.Entry
+	(Kind)(0),               // 0: duet.wire.Kind
+	(Refusal)(0),            // 1: duet.wire.Refusal
+	(Stuck_For)(0),          // 2: duet.wire.Stuck.For
+	(Control_Kind)(0),       // 3: duet.wire.Control.Kind
+	(*Hello)(nil),           // 4: duet.wire.Hello
+	(*Changes)(nil),         // 5: duet.wire.Changes
+	(*Change)(nil),          // 6: duet.wire.Change
+	(*Ack)(nil),             // 7: duet.wire.Ack
+	(*Stuck)(nil),           // 8: duet.wire.Stuck
+	(*Control)(nil),         // 9: duet.wire.Control
+	(*Fetch)(nil),           // 10: duet.wire.Fetch
+	(*Want)(nil),            // 11: duet.wire.Want
+	(*Piece)(nil),           // 12: duet.wire.Piece
+	(*Compare)(nil),         // 13: duet.wire.Compare
+	(*Digests)(nil),         // 14: duet.wire.Digests
+	(*Digest)(nil),          // 15: duet.wire.Digest
+	(*Listing)(nil),         // 16: duet.wire.Listing
+	(*Item)(nil),            // 17: duet.wire.Item
+	(*Verify)(nil),          // 18: duet.wire.Verify
+	(*Verified)(nil),        // 19: duet.wire.Verified
+	(*Finding)(nil),         // 20: duet.wire.Finding
+	(*indexpb.Reserve)(nil), // 21: duet.index.Reserve
+	(*indexpb.Entry)(nil),   // 22: duet.index.Entry
 }
 var file_replicate_wire_wirepb_wire_proto_depIdxs = []int32{
-	6,  // 0: duet.wire.Changes.changes:type_name -> duet.wire.Change
-	21, // 1: duet.wire.Change.entry:type_name -> duet.index.Entry
-	8,  // 2: duet.wire.Ack.stuck:type_name -> duet.wire.Stuck
-	2,  // 3: duet.wire.Stuck.for:type_name -> duet.wire.Stuck.For
-	3,  // 4: duet.wire.Control.kind:type_name -> duet.wire.Control.Kind
-	11, // 5: duet.wire.Fetch.wants:type_name -> duet.wire.Want
-	1,  // 6: duet.wire.Piece.refusal:type_name -> duet.wire.Refusal
-	15, // 7: duet.wire.Digests.digests:type_name -> duet.wire.Digest
-	17, // 8: duet.wire.Listing.items:type_name -> duet.wire.Item
-	21, // 9: duet.wire.Item.entry:type_name -> duet.index.Entry
-	20, // 10: duet.wire.Verified.findings:type_name -> duet.wire.Finding
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	21, // 0: duet.wire.Hello.reserve:type_name -> duet.index.Reserve
+	6,  // 1: duet.wire.Changes.changes:type_name -> duet.wire.Change
+	22, // 2: duet.wire.Change.entry:type_name -> duet.index.Entry
+	8,  // 3: duet.wire.Ack.stuck:type_name -> duet.wire.Stuck
+	2,  // 4: duet.wire.Stuck.for:type_name -> duet.wire.Stuck.For
+	3,  // 5: duet.wire.Control.kind:type_name -> duet.wire.Control.Kind
+	21, // 6: duet.wire.Control.reserve:type_name -> duet.index.Reserve
+	11, // 7: duet.wire.Fetch.wants:type_name -> duet.wire.Want
+	1,  // 8: duet.wire.Piece.refusal:type_name -> duet.wire.Refusal
+	15, // 9: duet.wire.Digests.digests:type_name -> duet.wire.Digest
+	17, // 10: duet.wire.Listing.items:type_name -> duet.wire.Item
+	22, // 11: duet.wire.Item.entry:type_name -> duet.index.Entry
+	20, // 12: duet.wire.Verified.findings:type_name -> duet.wire.Finding
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_replicate_wire_wirepb_wire_proto_init() }

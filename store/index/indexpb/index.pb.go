@@ -1328,6 +1328,7 @@ type Meta struct {
 	Rules         []byte                 `protobuf:"bytes,23,opt,name=rules,proto3" json:"rules,omitempty"`                             // hash of both nodes' ignore rules by which every record is settled; absent: none
 	Together      int64                  `protobuf:"fixed64,25,opt,name=together,proto3" json:"together,omitempty"`                     // the nodes were connected then; kept up only if a share is to be held after a long time apart
 	Leaves        []*Leave               `protobuf:"bytes,24,rep,name=leaves,proto3" json:"leaves,omitempty"`                           // what people said of deletes that waited, at most 64, oldest first
+	Reserve       *Reserve               `protobuf:"bytes,26,opt,name=reserve,proto3" json:"reserve,omitempty"`                         // what a person on this node has left out of a plan; absent: nothing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1537,6 +1538,99 @@ func (x *Meta) GetLeaves() []*Leave {
 	return nil
 }
 
+func (x *Meta) GetReserve() *Reserve {
+	if x != nil {
+		return x.Reserve
+	}
+	return nil
+}
+
+// Reserve is what a person has left out of a plan, and what waits therefore on
+// both nodes until another plan is applied.
+type Reserve struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Plan          []byte                 `protobuf:"bytes,1,opt,name=plan,proto3" json:"plan,omitempty"`            // its id
+	Time          int64                  `protobuf:"fixed64,2,opt,name=time,proto3" json:"time,omitempty"`          // ns since 1970
+	Only          [][]byte               `protobuf:"bytes,3,rep,name=only,proto3" json:"only,omitempty"`            // patterns, at most 64: what none of them selects waits; absent: all is selected
+	Deletes       bool                   `protobuf:"varint,4,opt,name=deletes,proto3" json:"deletes,omitempty"`     // what is to be deleted waits
+	Conflicts     bool                   `protobuf:"varint,5,opt,name=conflicts,proto3" json:"conflicts,omitempty"` // what both sides changed waits
+	Skip          [][]byte               `protobuf:"bytes,6,rep,name=skip,proto3" json:"skip,omitempty"`            // these paths wait, at most 4096 and 256 KiB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reserve) Reset() {
+	*x = Reserve{}
+	mi := &file_store_index_indexpb_index_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reserve) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reserve) ProtoMessage() {}
+
+func (x *Reserve) ProtoReflect() protoreflect.Message {
+	mi := &file_store_index_indexpb_index_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reserve.ProtoReflect.Descriptor instead.
+func (*Reserve) Descriptor() ([]byte, []int) {
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Reserve) GetPlan() []byte {
+	if x != nil {
+		return x.Plan
+	}
+	return nil
+}
+
+func (x *Reserve) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Reserve) GetOnly() [][]byte {
+	if x != nil {
+		return x.Only
+	}
+	return nil
+}
+
+func (x *Reserve) GetDeletes() bool {
+	if x != nil {
+		return x.Deletes
+	}
+	return false
+}
+
+func (x *Reserve) GetConflicts() bool {
+	if x != nil {
+		return x.Conflicts
+	}
+	return false
+}
+
+func (x *Reserve) GetSkip() [][]byte {
+	if x != nil {
+		return x.Skip
+	}
+	return nil
+}
+
 // Leave is what a person said of deletes that waited: those at and below a path
 // that were heard up to a position of the peer's, in the epoch that Meta has.
 type Leave struct {
@@ -1550,7 +1644,7 @@ type Leave struct {
 
 func (x *Leave) Reset() {
 	*x = Leave{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[14]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1562,7 +1656,7 @@ func (x *Leave) String() string {
 func (*Leave) ProtoMessage() {}
 
 func (x *Leave) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[14]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1575,7 +1669,7 @@ func (x *Leave) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Leave.ProtoReflect.Descriptor instead.
 func (*Leave) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{14}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Leave) GetUnder() []byte {
@@ -1609,7 +1703,7 @@ type Ignores struct {
 
 func (x *Ignores) Reset() {
 	*x = Ignores{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1621,7 +1715,7 @@ func (x *Ignores) String() string {
 func (*Ignores) ProtoMessage() {}
 
 func (x *Ignores) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[15]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1634,7 +1728,7 @@ func (x *Ignores) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ignores.ProtoReflect.Descriptor instead.
 func (*Ignores) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{15}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Ignores) GetLines() [][]byte {
@@ -1669,7 +1763,7 @@ type Verified struct {
 
 func (x *Verified) Reset() {
 	*x = Verified{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[16]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1681,7 +1775,7 @@ func (x *Verified) String() string {
 func (*Verified) ProtoMessage() {}
 
 func (x *Verified) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[16]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1694,7 +1788,7 @@ func (x *Verified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verified.ProtoReflect.Descriptor instead.
 func (*Verified) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{16}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Verified) GetBegan() int64 {
@@ -1834,7 +1928,7 @@ type Counts struct {
 
 func (x *Counts) Reset() {
 	*x = Counts{}
-	mi := &file_store_index_indexpb_index_proto_msgTypes[17]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1846,7 +1940,7 @@ func (x *Counts) String() string {
 func (*Counts) ProtoMessage() {}
 
 func (x *Counts) ProtoReflect() protoreflect.Message {
-	mi := &file_store_index_indexpb_index_proto_msgTypes[17]
+	mi := &file_store_index_indexpb_index_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1859,7 +1953,7 @@ func (x *Counts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counts.ProtoReflect.Descriptor instead.
 func (*Counts) Descriptor() ([]byte, []int) {
-	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{17}
+	return file_store_index_indexpb_index_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Counts) GetFiles() uint64 {
@@ -2090,7 +2184,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x04gone\x18\x04 \x01(\bR\x04gone\")\n" +
 	"\x03Run\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\x06R\x02id\"\x9e\x05\n" +
+	"\x02id\x18\x02 \x01(\x06R\x02id\"\xcd\x05\n" +
 	"\x04Meta\x12\x14\n" +
 	"\x05share\x18\x01 \x01(\fR\x05share\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\x06R\x04node\x12\x14\n" +
@@ -2121,7 +2215,15 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"resetAfter\x12\x14\n" +
 	"\x05rules\x18\x17 \x01(\fR\x05rules\x12\x1a\n" +
 	"\btogether\x18\x19 \x01(\x10R\btogether\x12)\n" +
-	"\x06leaves\x18\x18 \x03(\v2\x11.duet.index.LeaveR\x06leaves\"I\n" +
+	"\x06leaves\x18\x18 \x03(\v2\x11.duet.index.LeaveR\x06leaves\x12-\n" +
+	"\areserve\x18\x1a \x01(\v2\x13.duet.index.ReserveR\areserve\"\x91\x01\n" +
+	"\aReserve\x12\x12\n" +
+	"\x04plan\x18\x01 \x01(\fR\x04plan\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x10R\x04time\x12\x12\n" +
+	"\x04only\x18\x03 \x03(\fR\x04only\x12\x18\n" +
+	"\adeletes\x18\x04 \x01(\bR\adeletes\x12\x1c\n" +
+	"\tconflicts\x18\x05 \x01(\bR\tconflicts\x12\x12\n" +
+	"\x04skip\x18\x06 \x03(\fR\x04skip\"I\n" +
 	"\x05Leave\x12\x14\n" +
 	"\x05under\x18\x01 \x01(\fR\x05under\x12\x12\n" +
 	"\x04upto\x18\x02 \x01(\x04R\x04upto\x12\x16\n" +
@@ -2190,7 +2292,7 @@ func file_store_index_indexpb_index_proto_rawDescGZIP() []byte {
 }
 
 var file_store_index_indexpb_index_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_index_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_store_index_indexpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_store_index_indexpb_index_proto_goTypes = []any{
 	(Kind)(0),          // 0: duet.index.Kind
 	(*Counter)(nil),    // 1: duet.index.Counter
@@ -2207,10 +2309,11 @@ var file_store_index_indexpb_index_proto_goTypes = []any{
 	(*Ruled)(nil),      // 12: duet.index.Ruled
 	(*Run)(nil),        // 13: duet.index.Run
 	(*Meta)(nil),       // 14: duet.index.Meta
-	(*Leave)(nil),      // 15: duet.index.Leave
-	(*Ignores)(nil),    // 16: duet.index.Ignores
-	(*Verified)(nil),   // 17: duet.index.Verified
-	(*Counts)(nil),     // 18: duet.index.Counts
+	(*Reserve)(nil),    // 15: duet.index.Reserve
+	(*Leave)(nil),      // 16: duet.index.Leave
+	(*Ignores)(nil),    // 17: duet.index.Ignores
+	(*Verified)(nil),   // 18: duet.index.Verified
+	(*Counts)(nil),     // 19: duet.index.Counts
 }
 var file_store_index_indexpb_index_proto_depIdxs = []int32{
 	0,  // 0: duet.index.Entry.kind:type_name -> duet.index.Kind
@@ -2232,12 +2335,13 @@ var file_store_index_indexpb_index_proto_depIdxs = []int32{
 	1,  // 16: duet.index.Ruled.after:type_name -> duet.index.Counter
 	2,  // 17: duet.index.Ruled.theirs:type_name -> duet.index.Entry
 	13, // 18: duet.index.Meta.runs:type_name -> duet.index.Run
-	15, // 19: duet.index.Meta.leaves:type_name -> duet.index.Leave
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	16, // 19: duet.index.Meta.leaves:type_name -> duet.index.Leave
+	15, // 20: duet.index.Meta.reserve:type_name -> duet.index.Reserve
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_store_index_indexpb_index_proto_init() }
@@ -2251,7 +2355,7 @@ func file_store_index_indexpb_index_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_index_indexpb_index_proto_rawDesc), len(file_store_index_indexpb_index_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,186 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"duet/replicate/plan"
+	"duet/replicate/report"
+	"duet/replicate/ruling"
+	"duet/replicate/wire"
+	"duet/store"
+	"duet/store/index"
+)
+
+// ErrMoved means that a plan is of a state that is over.
+var ErrMoved = errors.New("is out of date")
+
+// Application is what came of applying a plan.
+type Application struct {
+	Plan    string         `json:"plan"`
+	Ruled   *ruling.Result `json:"ruled,omitempty"` // what was settled otherwise than by the rules
+	Skipped int64          `json:"skipped"`         // paths that could not be settled as they were chosen, and wait
+}
+
+// Applying is a plan that a person wants to be applied: by its id, or with what
+// was asked for and the state that it is of.
+type Applying struct {
+	ID    string
+	Asked *report.Orders // nil: nothing, or what a plan of that id was asked with
+	Pin   *report.Pin    // nil: that of the id
+}
+
+// Apply does what a plan says, on both nodes, if nothing has moved since it was
+// made: it settles what the person wants otherwise than the rules, then lets
+// both nodes go on, but for what was left out. Interrupted before that, nothing
+// goes on, and the next plan has the rest. progress may be nil.
+func (s *Share) Apply(ctx context.Context, a Applying, progress func(done, total int)) (*Application, error) {
+	if s.st == nil {
+		return nil, s.broken
+	}
+	remembered := false
+	if known := s.loop.plans.find(a.ID); known != nil && a.Pin == nil {
+		a.Pin, remembered = &known.Pin, true
+		if a.Asked == nil {
+			a.Asked = known.Changes
+		}
+	}
+	orders, err := plan.ParseOrders(a.Asked, s.policy, s.cfg.NodeName, s.cfg.PeerName)
+	if err != nil {
+		return nil, err
+	}
+	_, frame, err := s.frame(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if given := a.Pin; given != nil && !remembered {
+		pin := *given
+		pin.Orders = orders.Digest() // what is wanted may have been edited since; the state may not
+		a.Pin = &pin
+	}
+	pin, err := s.unmoved(ctx, frame, orders, a)
+	if err != nil {
+		return nil, err
+	}
+	out := &Application{Plan: plan.ID(s.cfg.Name, pin)}
+	left := orders.Reserve()
+	left.Plan, left.Time = out.Plan, s.now().UnixNano()
+	if orders.Rules() {
+		res, skip, err := s.overrule(ctx, plan.NewSettling(frame, orders, pin), out.Plan, progress)
+		out.Ruled, out.Skipped = &res, int64(len(skip))
+		if err != nil {
+			return out, fmt.Errorf("apply plan %s: %w; nothing goes on before a plan is applied as a whole: look at the rest with `duet recover %s`", out.Plan, err, s.cfg.Name)
+		}
+		left.Skip = plan.Merge(left.Skip, skip)
+	}
+	if err := left.Check(); err != nil {
+		return out, fmt.Errorf("apply plan %s: what could not be settled as it was chosen: %w; look at the rest with `duet recover %s`", out.Plan, err, s.cfg.Name)
+	}
+	return out, s.release(ctx, &left)
+}
+
+// unmoved checks, in the writer lane, that the plan is of the present state.
+func (s *Share) unmoved(ctx context.Context, f *plan.Frame, o *plan.Orders, a Applying) (report.Pin, error) {
+	var pin report.Pin
+	err := s.do(ctx, func(l *loop, done chan<- error) {
+		t := &l.talk
+		if t.sess == nil || !t.greeted {
+			done <- fmt.Errorf("%s %w: a plan needs both sides; see `duet status`", s.cfg.PeerName, ErrApart)
+			return
+		}
+		l.ask(func() func() {
+			var moved string
+			err := s.st.View(func(tx *store.Tx) (err error) {
+				if pin, err = f.PinOf(tx, o); err != nil {
+					return err
+				}
+				if id := plan.ID(s.cfg.Name, pin); a.Pin == nil && id == a.ID || a.Pin != nil && plan.ID(s.cfg.Name, *a.Pin) == id {
+					return nil
+				}
+				if a.Pin == nil {
+					moved = "this daemon does not know it (any more), or it was made with other options"
+					return nil
+				}
+				if moved, err = f.Moved(tx, *a.Pin, pin); moved == "" {
+					moved = "it was made with other options"
+				}
+				return err
+			})
+			if err == nil && moved != "" {
+				err = fmt.Errorf("plan %s %w: %s; nothing was applied: make a new one with `duet recover %s --dry-run`", a.ID, ErrMoved, moved, s.cfg.Name)
+			}
+			return func() { done <- err }
+		})
+	})
+	return pin, err
+}
+
+// release lets both nodes go on, but for what is left out.
+func (s *Share) release(ctx context.Context, left *index.Reserve) error {
+	return s.do(ctx, func(l *loop, done chan<- error) {
+		t := &l.talk
+		switch {
+		case t.sess == nil || !t.greeted:
+			done <- fmt.Errorf("%s %w any more: a plan needs both sides; see `duet status`", s.cfg.PeerName, ErrApart)
+			return
+		case !left.Empty() && !t.theirs.Reserves:
+			done <- fmt.Errorf("%s runs duet %s, which cannot leave anything out of a plan: upgrade duet there, or apply all of it", s.cfg.PeerName, t.theirs.Version)
+			return
+		case !t.held && left.Empty() && t.reserve.Empty() && t.theirReserve.Empty():
+			done <- nil
+			return
+		}
+		note := "plan " + left.Plan
+		if !left.Empty() {
+			note += ", but for what was left out"
+		} else {
+			left = nil
+		}
+		// What is left out is written down before anything goes on: a crash in
+		// between must not let it happen.
+		l.ask(func() func() {
+			err := s.book.Order(index.Applied, note, func(m *store.Meta) { m.Reserve = left })
+			return func() {
+				if err != nil {
+					done <- err
+					return
+				}
+				l.talk.wake()
+				if t.sess == nil || !t.greeted || !t.sess.Say(&wire.Control{Kind: wire.Release, Text: "released on " + s.cfg.NodeName, Reserve: left}) {
+					l.remember(func(m *store.Meta) { m.Reserve = t.reserve })
+					done <- fmt.Errorf("%s could not be told just now: nothing was applied; try again with `duet recover %s`", s.cfg.PeerName, s.cfg.Name)
+					return
+				}
+				l.leaveOut(left, nil)
+				l.released()
+				done <- nil
+			}
+		})
+	})
+}
+
+// leaveOut is told what people on both nodes have left out of plans.
+func (l *loop) leaveOut(ours, theirs *index.Reserve) {
+	t := &l.talk
+	t.reserve, t.theirReserve = ours, theirs
+	l.s.book.Reserve(ours, theirs)
+	l.rounds.Kick()
+}
+
+// releasedBy is what the peer's person wants: the last order of a person, on
+// either node, stands.
+func (l *loop) releasedBy(theirs *index.Reserve) {
+	if !l.talk.reserve.Empty() {
+		l.ask(func() func() {
+			err := l.s.book.Amend(func(m *store.Meta) { m.Reserve = nil })
+			return func() {
+				if err != nil {
+					l.indexFailed("forget what was left out of a plan", err)
+				}
+			}
+		})
+	}
+	l.leaveOut(nil, theirs)
+	l.released()
+}

@@ -1,0 +1,268 @@
+// Package plan says what a share is going to do, on both nodes, before it does
+// it: for each path that differs the outcome by the rules of the share, or by
+// what a person wants otherwise, and what waits and why.
+//
+// A plan is a look at the index in one transaction: it is emitted step by step,
+// in walk order, and nowhere held as a whole. What the peer does is what this
+// node would do in its place, as it decides from the same two entries. What a
+// plan cannot know is said to be so: what the peer's own max_delete withholds,
+// and what fails.
+//
+// The same walk carries a plan out, as far as it differs from the rules: see
+// Settling.
+package plan
+
+import (
+	"duet/diff"
+	"duet/recovery"
+	"duet/replicate/book"
+	"duet/store"
+	"duet/store/index"
+)
+
+// Frame is what of a share a plan is made of.
+type Frame struct {
+	Share, Self, Peer string // names
+	Book              *book.Book
+	Bounds            recovery.Bounds
+	Lately            []int64 // removals of each bound done lately, which count
+}
+
+// Planner makes one plan, in one transaction.
+type Planner struct {
+	*Frame
+	orders *Orders
+	tx     *store.Tx
+	leaves book.Leaves
+	shut   []bool // bounds that what is to be deleted here exceeds
+	up     [2]upward
+}
+
+// side is on which node something happens.
+type side int
+
+const (
+	here side = iota
+	there
+)
+
+func (s side) other() side { return 1 - s }
+
+// New makes a planner in a transaction.
+func New(f *Frame, o *Orders, tx *store.Tx) (*Planner, error) {
+	m, err := tx.Meta()
+	if err != nil {
+		return nil, err
+	}
+	return &Planner{Frame: f, orders: o, tx: tx, leaves: book.LeavesIn(m)}, nil
+}
+
+// Fate is what becomes of one path.
+type Fate struct {
+	Line     string // of the decision table
+	Conflict bool
+	Take     Take   // what a person wants of it, if that is not what the rules make of it
+	By       string // how the person said so
+	Waits    string // why nothing is done
+	excluded bool   // because --path does not select it
+	held     bool   // by the rule of the share: a person has to decide
+	revived  bool   // a directory that stays for what is in it
+
+	moves [2]*Move // what happens on each node
+}
+
+// Move is what becomes of one path in one tree.
+type Move struct{ Was, Is *index.Entry }
+
+func (m *Move) removes() bool { return m != nil && m.Was.Live() && !m.Is.Live() }
+
+// change makes a move of two states; nil if nothing is to be done in the tree.
+func change(was, is *index.Entry) *Move {
+	if !was.Live() && !is.Live() || index.Same(was, is) {
+		return nil
+	}
+	return &Move{was, is}
+}
+
+// byRule is what the rules make of r.
+func (p *Planner) byRule(r *index.Record) (f Fate) {
+	if r.Agreed() || p.Book.Ignores(r) {
+		return f
+	}
+	v := p.Book.Decide(r)
+	f.Line, f.Conflict = v.Line, v.Conflict
+	switch v.Act {
+	case diff.Take, diff.TakeOver:
+		f.moves[here] = change(r.Ours, v.Entry)
+	case diff.Hold:
+		f.Waits, f.held = waitsHeld, true
+		f.moves[here] = &Move{r.Ours, r.Theirs}
+	case diff.Wait, diff.Win, diff.Revive:
+		// The peer has yet to hear of this; then it decides as we do here.
+		won := r.Ours
+		if v.Entry != nil {
+			won = v.Entry
+		}
+		mirror := diff.Decide(r.Theirs, won, p.Book.Policy.Mirror())
+		f.Conflict = f.Conflict || mirror.Conflict
+		switch mirror.Act {
+		case diff.Take, diff.TakeOver:
+			f.moves[there] = change(r.Theirs, mirror.Entry)
+		case diff.Revive: // it does not follow our delete
+			f.moves[here] = change(r.Ours, mirror.Entry)
+			f.Line = mirror.Line
+		}
+	}
+	if p.rejected(r, f) {
+		f.moves = [2]*Move{there: change(r.Theirs, r.Ours)}
+		f.Line = diff.LineRejected
+	}
+	return f
+}
+
+// rejected reports whether a person has said that what is here must not be
+// deleted.
+func (p *Planner) rejected(r *index.Record, f Fate) bool {
+	if !f.moves[here].removes() {
+		return false
+	}
+	_, rejected := p.leaves.Of(r)
+	return rejected
+}
+
+// Why something waits.
+const (
+	waitsHeld      = "the share holds conflicts until a person decides"
+	waitsPath      = "--path does not select it"
+	waitsSkipped   = "skipped"
+	waitsDeletes   = "--deletes hold"
+	waitsConflicts = "--conflict hold"
+	waitsMany      = "more than max_delete: waits for approval"
+	waitsInside    = "something in it waits"
+	waitsAbove     = "a directory above it waits"
+	waitsDir       = "a directory is not chosen by itself: settle it with `duet conflicts resolve`"
+	waitsNewest    = "neither is newer"
+	waitsBoth      = "both can only be kept of two different files or links"
+	waitsName      = "the second name would be ignored, or is too long"
+)
+
+// alone is what becomes of r, but for what depends on other paths.
+func (p *Planner) alone(r *index.Record) Fate {
+	f := p.byRule(r)
+	if f.moves == [2]*Move{} {
+		return Fate{}
+	}
+	p.choose(r, &f)
+	if f.moves == [2]*Move{} {
+		return f
+	}
+	removes := f.moves[here].removes() || f.moves[there].removes()
+	rs := &p.orders.reserve
+	switch {
+	case rs.Excludes(r.Path):
+		f.Waits, f.excluded = waitsPath, true
+	case rs.Skips(r.Path):
+		f.Waits = waitsSkipped
+	case f.Waits != "":
+	case rs.Conflicts && f.Conflict && f.Take == ByRule:
+		f.Waits = waitsConflicts
+	case rs.Deletes && removes && f.Take == ByRule:
+		f.Waits = waitsDeletes
+	case f.moves[here].removes() && f.Take == ByRule && p.withholds(r):
+		f.Waits = waitsMany
+	}
+	return f
+}
+
+// withholds reports whether the removal of what is here waits for approval.
+func (p *Planner) withholds(r *index.Record) bool {
+	for i, shut := range p.shut {
+		if shut && p.Bounds[i].Holds(r.Path) {
+			return !p.approved(r)
+		}
+	}
+	return false
+}
+
+func (p *Planner) approved(r *index.Record) bool {
+	approved, _ := p.leaves.Of(r)
+	return approved
+}
+
+// choose applies what a person wants of r.
+func (p *Planner) choose(r *index.Record, f *Fate) {
+	take, chosen := p.orders.choices[r.Path]
+	dirs := r.Ours.LiveKind() == index.Dir || r.Theirs.LiveKind() == index.Dir
+	switch {
+	case chosen && dirs:
+		f.Waits = waitsDir
+		return
+	case chosen:
+		f.By = "choice"
+	case p.orders.other && f.Conflict && !dirs:
+		take, f.By = p.byPolicy(r), "--conflict"
+		if take == Skip {
+			f.By = ""
+			return
+		}
+	default:
+		return
+	}
+	if take == Both {
+		p.both(r, f)
+		return
+	}
+	if take == Newest {
+		ours, err := diff.Newest(r.Ours, r.Theirs)
+		if err != nil {
+			f.Waits = waitsNewest
+			return
+		}
+		if take = Theirs; ours {
+			take = Ours
+		}
+	}
+	p.take(r, f, take)
+}
+
+// byPolicy is which side the policy of this plan wants.
+func (p *Planner) byPolicy(r *index.Record) Take {
+	v := diff.Decide(r.Ours, r.Theirs, p.orders.policy)
+	switch v.Act {
+	case diff.Win, diff.Wait, diff.Revive:
+		return Ours
+	case diff.Take, diff.TakeOver:
+		return Theirs
+	}
+	return Skip
+}
+
+// take makes one side of r what it is to be. Where the rules make the same of
+// it, nobody needs to be overruled.
+func (p *Planner) take(r *index.Record, f *Fate, take Take) {
+	var moves [2]*Move
+	if take == Ours {
+		moves[there] = change(r.Theirs, orGone(r.Ours))
+	} else {
+		moves[here] = change(r.Ours, orGone(r.Theirs))
+	}
+	if f.Waits == "" && same(moves[here], f.moves[here]) && same(moves[there], f.moves[there]) {
+		f.By = ""
+		return
+	}
+	f.moves, f.Take, f.Waits, f.Line = moves, take, "", diff.LineRuled
+}
+
+func orGone(e *index.Entry) *index.Entry {
+	if e == nil {
+		return &index.Entry{Kind: index.Gone}
+	}
+	return e
+}
+
+func same(a, b *Move) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return index.Same(a.Was, b.Was) && index.Same(a.Is, b.Is)
+}

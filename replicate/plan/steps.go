@@ -1,0 +1,308 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+
+	"duet/diff"
+	"duet/replicate/report"
+	"duet/store/index"
+)
+
+// Emit is where a plan goes, row by row. Fields may be nil.
+type Emit struct {
+	Did  func(report.DidPath) error // every path that a side changed
+	Plan func(*report.Plan) error
+	Step func(*report.Step) error
+}
+
+// Run makes the plan: what each side did, then the plan's head, then its steps.
+// plan brings what is known of the share; Run fills in the rest.
+func (p *Planner) Run(ctx context.Context, plan *report.Plan, emit Emit) (*report.Sum, error) {
+	pin, err := p.PinOf(p.tx, p.orders)
+	if err != nil {
+		return nil, err
+	}
+	plan.ID, plan.Share, plan.Pin, plan.Changes = ID(p.Share, pin), p.Share, pin, p.orders.Asked()
+	plan.Node, plan.Peer = p.Self, p.Peer
+	if err := p.report(ctx, plan, emit); err != nil {
+		return nil, err
+	}
+	if emit.Plan != nil {
+		if err := emit.Plan(plan); err != nil {
+			return nil, err
+		}
+	}
+	sum := &report.Sum{ID: plan.ID}
+	err = p.each(ctx, func(r *index.Record) error {
+		f, err := p.Of(r)
+		if err != nil {
+			return err
+		}
+		return p.steps(r, &f, func(s *report.Step) error {
+			sum.Add(s)
+			if emit.Step == nil {
+				return nil
+			}
+			return emit.Step(s)
+		})
+	})
+	sum.Done = err == nil
+	return sum, err
+}
+
+// each calls f for every record on which the sides differ.
+func (p *Planner) each(ctx context.Context, f func(*index.Record) error) error {
+	n := 0
+	for r, err := range p.tx.Range(index.Root, false) {
+		if err != nil {
+			return err
+		}
+		if n++; n%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if r.Agreed() || p.Book.Ignores(r) {
+			continue
+		}
+		if err := f(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// report counts what each side did, and what of it max_delete will withhold.
+func (p *Planner) report(ctx context.Context, plan *report.Plan, emit Emit) error {
+	plan.Ours, plan.Theirs = empty(), empty()
+	removals := make([]int64, len(p.Bounds))
+	err := p.each(ctx, func(r *index.Record) error {
+		for _, at := range []side{here, there} {
+			d, ok, err := p.did(r, at)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				continue
+			}
+			if at == here {
+				plan.Ours.Add(d)
+			} else {
+				plan.Theirs.Add(d)
+			}
+			if emit.Did != nil {
+				if err := emit.Did(d); err != nil {
+					return err
+				}
+			}
+		}
+		if f := p.alone(r); f.Waits == "" && f.Take == ByRule && f.moves[here].removes() && !p.approved(r) {
+			for i, b := range p.Bounds {
+				if b.Holds(r.Path) {
+					removals[i]++
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	plan.Foreseen, err = p.withhold(removals)
+	return err
+}
+
+// withhold finds the bounds that so many removals exceed: those that it holds
+// will wait. Some may turn out to be renames, and go on all the same.
+func (p *Planner) withhold(removals []int64) ([]report.Foreseen, error) {
+	shut := make([]bool, len(p.Bounds))
+	var out []report.Foreseen
+	for i, b := range p.Bounds {
+		within := false
+		for j := range i {
+			within = within || shut[j] && p.Bounds[j].Holds(b.Dir)
+		}
+		if removals[i] == 0 || within {
+			continue
+		}
+		deletes, total := removals[i], int64(0)
+		if i < len(p.Lately) {
+			deletes, total = deletes+p.Lately[i], p.Lately[i]
+		}
+		n, err := p.live(b.Dir)
+		if err != nil {
+			return nil, err
+		}
+		if total += n; b.Limit.Exceeded(deletes, total) {
+			shut[i] = true
+			out = append(out, report.Foreseen{Under: under(b.Dir), Deletes: removals[i], Total: total, Limit: b.Limit.String()})
+		}
+	}
+	p.shut = shut
+	return out, nil
+}
+
+func under(dir index.Path) string {
+	if dir == index.Root {
+		return ""
+	}
+	return dir.String()
+}
+
+// live counts what is live at and below a directory.
+func (p *Planner) live(dir index.Path) (n int64, err error) {
+	if dir == index.Root {
+		c, err := p.tx.Counts()
+		return c.Files + c.Dirs + c.Links, err
+	}
+	own, err := p.tx.Get(dir)
+	if err != nil {
+		return 0, err
+	}
+	if own != nil && own.Ours.Live() {
+		n++
+	}
+	for r, err := range p.tx.Under(dir) {
+		if err != nil {
+			return 0, err
+		}
+		if r.Ours.Live() {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func empty() report.Did { return report.Did{First: []string{}, Largest: []report.Sized{}} }
+
+// did says what one side did at a path since both agreed.
+func (p *Planner) did(r *index.Record, at side) (d report.DidPath, ok bool, err error) {
+	is := now(r, at)
+	class := diff.Since(r.Base, is)
+	if class == diff.Unchanged {
+		return d, false, nil
+	}
+	saw := r.Noticed
+	d.Node = p.Peer
+	if at == here {
+		d.Node = p.Self
+		if saw, err = p.tx.Sighting(r); err != nil {
+			return d, false, err
+		}
+	}
+	what := is
+	if class == diff.Deleted {
+		what = r.Base
+	}
+	d.Path, d.Did, d.Kind, d.Size = r.Path.String(), class.String(), what.Kind.String(), what.Size
+	if saw.Other != index.Root {
+		switch class {
+		case diff.Created:
+			d.Did, d.From = "renamed", saw.Other.String()
+		case diff.Deleted:
+			return d, false, nil // its new name says it all
+		}
+	}
+	return d, true, nil
+}
+
+// steps says in words what a fate comes to.
+func (p *Planner) steps(r *index.Record, f *Fate, emit func(*report.Step) error) error {
+	for _, at := range []side{here, there} {
+		m := f.moves[at]
+		if m == nil {
+			continue
+		}
+		s := p.step(r.Path, at, m)
+		s.Rule, s.Conflict, s.Waits, s.By = f.Line, f.Conflict, f.Waits, f.By
+		if f.Take != ByRule {
+			s.Take = f.Take.String()
+		}
+		if f.held && f.Waits != "" {
+			s.Do = "hold"
+		}
+		s.Detail = p.detail(f, m)
+		if f.Conflict || f.By != "" {
+			s.Ours, s.Theirs = p.aspect(r.Ours), p.aspect(r.Theirs)
+		}
+		if err := emit(s); err != nil {
+			return err
+		}
+	}
+	if f.Take != Both || f.Waits != "" {
+		return nil
+	}
+	second, ok, err := p.Second(r, f.moves[here] == nil)
+	if err != nil || !ok {
+		return err
+	}
+	for _, at := range []side{here, there} {
+		if at == here && second.Was.Live() {
+			continue // it is there already
+		}
+		s := p.step(second.Path, at, &Move{nil, second.Is})
+		s.Rule, s.Take, s.By, s.Of = diff.LineRuled, Both.String(), f.By, r.Path.String()
+		s.Detail = "the second name of what loses at " + s.Of
+		if err := emit(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Planner) detail(f *Fate, m *Move) string {
+	switch {
+	case f.revived:
+		return "something in it is to stay"
+	case f.Line == diff.LineRejected:
+		return "a person rejected its removal; it is put back"
+	case f.Waits != "":
+		return ""
+	case f.Conflict && m.Was.Live():
+		return "both sides changed it; the loser is kept"
+	case m.Was.Live() && !index.SameContent(m.Was, m.Is):
+		return "what is there is kept"
+	}
+	return ""
+}
+
+// step says what a move is.
+func (p *Planner) step(path index.Path, at side, m *Move) *report.Step {
+	s := &report.Step{Path: path.String(), Node: p.Self, Here: at == here, Item: item(at, m)}
+	if at == there {
+		s.Node = p.Peer
+	}
+	s.Kind, s.Size = m.Is.Kind.String(), m.Is.Size
+	switch {
+	case !m.Is.Live():
+		s.Do, s.Kind, s.Size = "delete", m.Was.Kind.String(), m.Was.Size
+	case !m.Was.Live():
+		s.Do = "place"
+	case index.SameContent(m.Was, m.Is):
+		s.Do = "set metadata"
+	default:
+		s.Do = "replace"
+	}
+	return s
+}
+
+// aspect is what a node has at a path.
+func (p *Planner) aspect(e *index.Entry) *report.Side {
+	if e == nil {
+		return &report.Side{Kind: "none"}
+	}
+	s := &report.Side{Kind: e.Kind.String(), Size: e.Size, MTime: e.ModTime, Origin: p.name(e.Origin)}
+	if e.Kind == index.File || e.Kind == index.Dir {
+		s.Mode = fmt.Sprintf("%04o", e.Mode)
+	}
+	return s
+}
+
+func (p *Planner) name(id index.NodeID) string {
+	switch id {
+	case p.Book.Policy.Self:
+		return p.Self
+	case p.Book.Policy.Peer:
+		return p.Peer
+	}
+	return id.String()
+}
