@@ -76,7 +76,7 @@ func shareNotes(b *strings.Builder, sh report.Status, running bool, now time.Tim
 				plural(g.Deletes, "delete"), g.Total, where, g.Limit, sh.Name, g.ID, sh.Name, g.ID)
 		}
 	}
-	if s := sh.PeerStuck; s != nil {
+	if s := sh.PeerStuck; s != nil && s.Reason != sh.Reason {
 		note("on the other host this waits for a person: %s", s.Reason)
 	}
 	if running && !sh.Connected && sh.LastError != "" {

@@ -55,7 +55,8 @@ func (s Status) Blocked() *StuckError {
 		if here != nil && here.For == f {
 			texts = append(texts, here.Reason)
 		}
-		if there != nil && there.For == f && (here == nil || here.For != ForConflicts || f != ForConflicts) { // of which both speak
+		both := here != nil && there != nil && here.For == f && (f == ForConflicts || here.Reason == there.Reason)
+		if there != nil && there.For == f && !both {
 			texts = append(texts, "on the other host: "+there.Reason)
 		}
 	}
