@@ -132,13 +132,13 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 	if !t.held { // a look at the plan is not the end of an outage
 		l.remember(func(m *store.Meta) { m.Connected = l.s.now().UnixNano() })
 	}
-	l.converse(sess, from, live)
+	l.converse(sess, from, live, min(ours.Protocol, theirs.Protocol))
 }
 
 // converse starts the session's goroutines.
-func (l *loop) converse(sess *talk.Session, from, live index.Seq) {
+func (l *loop) converse(sess *talk.Session, from, live index.Seq, protocol uint32) {
 	files := l.root.files
-	sess.Begin(files, from)
+	sess.Begin(files, from, protocol)
 	l.start(func() func() {
 		l.broke(sess, sess.Feed(files, from, live))
 		return nil

@@ -20,8 +20,8 @@ import (
 )
 
 // maxServed bounds the streams on which the peer fetches at a time; it needs
-// four. On each it can make this node hold several requests, of a megabyte each.
-const maxServed = 8
+// four, and for each of two large contents five more. On each it can make this node hold several requests, of a megabyte each.
+const maxServed = 16
 
 // maxSessions is how many sessions a peer may begin in a minute. Each costs
 // lines of log, and perhaps a pass over the index; a link that comes and goes

@@ -20,6 +20,18 @@ func NewHasher() *Hasher { return &Hasher{blake3.New()} }
 // Write adds p; it never fails.
 func (h *Hasher) Write(p []byte) (int, error) { return h.sum.Write(p) }
 
+// zeros is what a hole reads as. It stays in the processor's cache.
+var zeros [64 << 10]byte
+
+// Zeros adds n zeros. BLAKE3 numbers its chunks, so that no two runs of zeros are
+// alike to it: each has to be computed, and takes as long as other bytes do that
+// need not be fetched from anywhere.
+func (h *Hasher) Zeros(n int64) {
+	for ; n > 0; n -= int64(len(zeros)) {
+		h.sum.Write(zeros[:min(n, int64(len(zeros)))])
+	}
+}
+
 // Sum returns the hash of what was written so far; more may be written after it.
 func (h *Hasher) Sum() index.Hash {
 	var out index.Hash
@@ -73,10 +85,56 @@ func sum(ctx context.Context, r io.Reader, keep int, read func(int64)) (h index.
 		n += int64(got)
 		switch err {
 		case nil:
+			if f, ok := r.(sparse); ok {
+				n, err = w.rest(ctx, f, n, read)
+				return w.Sum(), nil, n, err
+			}
 		case io.EOF, io.ErrUnexpectedEOF:
 			return w.Sum(), content, n, nil
 		default:
 			return h, nil, n, err
+		}
+	}
+}
+
+// sparse is a file that knows its holes: a vfs.Content.
+type sparse interface {
+	io.ReaderAt
+	Data(off int64) (from, end int64, err error)
+}
+
+// rest goes on from at to the end of a large file, and passes its holes: their
+// zeros are hashed, not read. It returns where the end is.
+func (w *reader) rest(ctx context.Context, f sparse, at int64, read func(int64)) (int64, error) {
+	const most = 64 << 20 // zeros between two looks at ctx
+	for data := at; ; {
+		if err := ctx.Err(); err != nil {
+			return at, err
+		}
+		if at == data {
+			from, end, err := f.Data(at)
+			if err != nil || from <= at && end <= at {
+				return at, err
+			}
+			if from > at {
+				n := min(from-at, most)
+				w.Zeros(n)
+				read(n)
+				at += n
+				data = at
+				continue
+			}
+			data = end
+		}
+		got, err := f.ReadAt(w.buf[:min(int64(len(w.buf)), data-at)], at)
+		w.Write(w.buf[:got])
+		read(int64(got))
+		at += int64(got)
+		if err == io.EOF {
+			return at, nil
+		}
+		if err != nil {
+			return at, err
 		}
 	}
 }

@@ -275,9 +275,13 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 		if e.Size >= bigFile && (rs.big >= maxBig || len(k.b.Jobs) > 0) {
 			return nil // another batch lands first, and then there is another look
 		}
+		like, err := k.like(r, e)
+		if err != nil {
+			return err
+		}
 		j.Staged = rs.stageName()
 		k.b.wants = append(k.b.wants, transfer.Want{
-			Path: r.Path, Hash: e.Hash, Size: e.Size, Meta: rs.Meta(e, r), Staged: j.Staged.Name,
+			Path: r.Path, Hash: e.Hash, Size: e.Size, Meta: rs.Meta(e, r), Staged: j.Staged.Name, Like: like,
 		})
 		k.b.bytes += e.Size
 		k.b.big = e.Size >= bigFile

@@ -60,10 +60,10 @@ func New(ctx context.Context, conn link.Conn, b *book.Book) *Session {
 }
 
 // Begin prepares for the conversation after the hellos: the peer has heard us up
-// to from.
-func (sess *Session) Begin(files vfs.Files, from index.Seq) {
+// to from, and protocol is the version that both speak.
+func (sess *Session) Begin(files vfs.Files, from index.Seq, protocol uint32) {
 	sess.told.Store(uint64(from))
-	sess.Fetch = transfer.NewFetcher(transfer.Options{Open: sess.Conn.Open, Files: files})
+	sess.Fetch = transfer.NewFetcher(transfer.Options{Open: sess.Conn.Open, Files: files, Ranges: protocol >= wire.Ranges})
 }
 
 // Close ends the session. It waits for nobody.

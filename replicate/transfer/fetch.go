@@ -27,6 +27,7 @@ const (
 type Options struct {
 	Open    func(ctx context.Context, kind string) (link.Stream, error) // a link.Conn's Open
 	Files   vfs.Files
+	Ranges  bool          // the peer knows wire.Ranges
 	Streams int           // default 4, at least 2; the first one carries only small files
 	Syncs   int           // files that are fsynced at the same time; default 16
 	Stall   time.Duration // a stream that owes something and brings nothing for so long is given up; default 1 min
@@ -46,7 +47,8 @@ type Fetcher struct {
 
 	mu           sync.Mutex
 	moved        *sync.Cond // there is work, or room for work
-	small, large []*job     // queued
+	small, large []*job     // queued, for lanes
+	whole        []*job     // queued, to be assembled
 	byHash       map[index.Hash]*job
 	lanes        []*lane
 	closed       bool
@@ -113,6 +115,9 @@ func (f *Fetcher) enqueue(wants []Want, results chan Result) []*job {
 		for _, l := range f.lanes {
 			f.wg.Go(l.run)
 		}
+		for range assemblers {
+			f.wg.Go(f.assemble)
+		}
 	})
 	mine := make([]*job, 0, len(wants))
 	for _, w := range wants {
@@ -142,7 +147,9 @@ func (f *Fetcher) queue(j *job) {
 	}
 	f.byHash[j.hash] = j
 	j.state = queued
-	if j.size <= smallFile {
+	if f.assembles(j) {
+		f.whole = append(f.whole, j)
+	} else if j.size <= smallFile {
 		f.small = append(f.small, j)
 	} else {
 		f.large = append(f.large, j)
@@ -160,8 +167,11 @@ func (f *Fetcher) withdraw(mine []*job, results chan Result) (begun []*job) {
 			continue
 		}
 		begun = append(begun, j)
-		if j.state == asked {
+		switch j.state {
+		case asked:
 			j.flow.recall()
+		case assembling:
+			j.stop()
 		}
 	}
 	return begun
@@ -201,8 +211,8 @@ func (f *Fetcher) Received() int64 { return f.received.Load() }
 func (f *Fetcher) Close() error {
 	f.mu.Lock()
 	f.closed = true
-	left := slices.Concat(f.small, f.large)
-	f.small, f.large = nil, nil
+	left := slices.Concat(f.small, f.large, f.whole)
+	f.small, f.large, f.whole = nil, nil, nil
 	for _, j := range left {
 		f.fail(j, errFetcherClosed)
 	}

@@ -15,6 +15,7 @@ type job struct {
 	path index.Path
 	hash index.Hash
 	size int64
+	like []Like
 	over chan struct{} // closed when nothing happens to its files any more
 
 	// Guarded by Fetcher.mu.
@@ -22,6 +23,7 @@ type job struct {
 	waiters []waiter
 	next    []*job // of the same hash, queued when this one is over
 	flow    *flow  // while asked
+	stop    func() // while assembling
 
 	// Owned by the lane, then by its flow, then by finish.
 	id    uint64
@@ -30,6 +32,7 @@ type job struct {
 	draft vfs.Draft
 	sum   *scan.Hasher
 	err   error // why the rest is only skipped
+	mixed bool  // some of it is not from the peer
 }
 
 // state is where a job is. They follow each other in this order, and a job may
@@ -40,6 +43,7 @@ const (
 	queued state = iota
 	preparing
 	asked
+	assembling
 	finishing
 	over
 )
@@ -51,13 +55,15 @@ type waiter struct {
 }
 
 func newJob(w Want) *job {
-	return &job{path: w.Path, hash: w.Hash, size: w.Size, over: make(chan struct{})}
+	return &job{path: w.Path, hash: w.Hash, size: w.Size, like: w.Like, over: make(chan struct{})}
 }
 
 func (j *job) held() vfs.Held { return vfs.Held{Area: vfs.Stage, Name: PartName(j.hash)} }
 
 // reset makes a job ready to be begun again.
-func (j *job) reset() { j.id, j.left, j.got, j.draft, j.sum, j.err = 0, 0, 0, nil, nil, nil }
+func (j *job) reset() {
+	j.id, j.left, j.got, j.draft, j.sum, j.err, j.mixed = 0, 0, 0, nil, nil, nil, false
+}
 
 // close leaves the draft for the next time.
 func (j *job) close() error {
@@ -175,12 +181,14 @@ func (j *job) verify(files vfs.Files) (err error) {
 	case j.got != j.size:
 		err = fmt.Errorf("the peer sent %d of %d bytes", j.got, j.size)
 	case j.sum.Sum() != j.hash:
-		err = errors.New("what arrived has another hash than the peer announced")
+		err = errWrongHash
 	default:
 		return nil
 	}
 	return errors.Join(err, j.close(), files.RemoveHeld(j.held()))
 }
+
+var errWrongHash = errors.New("what arrived has another hash than the peer announced")
 
 // finish makes a verified content durable and hands it to those that want it.
 // It waits while too many others are being finished.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"duet/replicate/chunk"
 	"duet/replicate/link"
 	"duet/replicate/wire"
 )
@@ -14,6 +15,9 @@ import (
 // serveAhead is how many requests may wait while one is answered. With it, a
 // requester can have the next one here before the answer to the last is sent.
 const serveAhead = 2
+
+// chunksAtOnce is how many chunks are in a piece.
+const chunksAtOnce = 256
 
 // Serve answers the peer's requests on s until the peer closes it, which is
 // no error, or ctx is done. It closes s.
@@ -29,6 +33,7 @@ func Serve(ctx context.Context, s link.Stream, src Source) error {
 	}()
 	v := server{src: src, out: bufio.NewWriterSize(s, 64<<10)}
 	err := v.answer(requests)
+	v.shut()
 	close(quit)
 	s.Close() // the reader may be waiting for the peer
 	if heard := <-ended; err == nil {
@@ -77,6 +82,9 @@ type server struct {
 	frame []byte
 	block []byte
 	squeezer
+
+	open   Content // of the last want for a part: the next one is mostly of the same content
+	opened wire.Want
 }
 
 func (v *server) answer(requests <-chan *wire.Fetch) error {
@@ -85,6 +93,7 @@ func (v *server) answer(requests <-chan *wire.Fetch) error {
 		select {
 		case fetch = <-requests:
 		default: // nothing is waiting: what was said so far has to go out
+			v.shut()
 			if err := v.out.Flush(); err != nil {
 				return fmt.Errorf("send contents: %w", err)
 			}
@@ -104,32 +113,121 @@ func (v *server) answer(requests <-chan *wire.Fetch) error {
 // content answers one want. The error is of the stream; what goes wrong with
 // the content is told to the peer.
 func (v *server) content(w *wire.Want) error {
-	c, err := v.src.Open(w.Path, w.Hash, w.Size)
+	c, err := v.at(w)
 	if err != nil {
 		return v.refuse(w, err)
 	}
-	defer c.Close()
+	if w.ChunkBits != 0 {
+		return v.chunks(w, c)
+	}
 	if v.block == nil {
 		v.block = make([]byte, wire.MaxPiece)
 	}
-	for at := w.Offset; ; {
-		block := v.block[:min(int64(wire.MaxPiece), w.Size-at)]
-		if n, err := c.ReadAt(block, at); n < len(block) {
-			if err == io.EOF {
-				err = fmt.Errorf("it is shorter than announced: %w", ErrChanged)
-			}
+	for x := (extents{at: w.Offset, w: w}); ; {
+		hole, block, err := x.next(c, v.block)
+		if err == io.EOF {
+			err = fmt.Errorf("it is shorter than announced: %w", ErrChanged)
+		}
+		if err != nil {
 			return v.refuse(w, err)
 		}
-		if at == w.Offset {
+		if x.first {
 			v.begin(block)
 		}
-		at += int64(len(block))
-		p := &wire.Piece{ID: w.ID, Last: at == w.Size}
+		p := &wire.Piece{ID: w.ID, Last: x.at == w.End(), Hole: hole}
 		p.Data, p.Zstd = v.piece(block)
 		if err := v.send(p); err != nil || p.Last {
 			return err
 		}
 	}
+}
+
+// extents goes through what is wanted, piece by piece.
+type extents struct {
+	w     *wire.Want
+	at    int64
+	data  int64 // it is data up to here, as far as is known
+	first bool  // this block is the first
+	begun bool
+}
+
+// next reads the next block into buf, or passes a hole.
+func (x *extents) next(c Content, buf []byte) (hole int64, block []byte, err error) {
+	end := x.w.End()
+	if e, ok := c.(chunk.Extents); ok && x.w.Length > 0 && x.at >= x.data { // who asks for parts knows holes
+		from, until, err := e.Data(x.at)
+		if err != nil {
+			return 0, nil, err
+		}
+		if hole := min(from, end, x.at+wire.MaxHole) - x.at; hole > 0 {
+			x.at += hole
+			return hole, nil, nil
+		}
+		if x.data = until; until <= x.at {
+			x.data = end
+		}
+	}
+	if x.data > x.at {
+		end = min(end, x.data)
+	}
+	block = buf[:min(int64(len(buf)), end-x.at)]
+	if n, err := c.ReadAt(block, x.at); n < len(block) {
+		return 0, nil, err
+	}
+	x.at += int64(len(block))
+	x.first, x.begun = !x.begun, true
+	return 0, block, nil
+}
+
+// at opens what w is of. A content of which parts are asked for stays open for the
+// next part.
+func (v *server) at(w *wire.Want) (Content, error) {
+	if v.open != nil && v.opened.Path == w.Path && v.opened.Hash == w.Hash && v.opened.Size == w.Size {
+		return v.open, nil
+	}
+	v.shut()
+	c, err := v.src.Open(w.Path, w.Hash, w.Size)
+	if err == nil {
+		v.open, v.opened = c, *w
+	}
+	return c, err
+}
+
+func (v *server) shut() {
+	if v.open != nil {
+		v.open.Close()
+		v.open = nil
+	}
+}
+
+// chunks answers a want for the chunks of a content.
+func (v *server) chunks(w *wire.Want, c Content) error {
+	r := chunk.NewReader(c, w.Offset, w.End(), w.ChunkBits)
+	p := &wire.Piece{ID: w.ID}
+	for !p.Last {
+		next, err := r.Next(nil)
+		switch {
+		case err == io.EOF:
+			p.Last = true
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return v.refuse(w, fmt.Errorf("it is shorter than announced: %w", ErrChanged))
+		case err != nil:
+			return v.refuse(w, err)
+		default:
+			p.Chunks = append(p.Chunks, next)
+		}
+		// A piece now and then: the peer begins to compare with the first.
+		if p.Last || len(p.Chunks) >= chunksAtOnce {
+			if err := v.send(p); err != nil {
+				return err
+			}
+			if err := v.out.Flush(); err != nil {
+				return err
+			}
+			p.Chunks = p.Chunks[:0]
+		}
+	}
+	return nil
 }
 
 func (v *server) refuse(w *wire.Want, err error) error {

@@ -50,6 +50,8 @@ type Want struct {
 	// Staged is the name in the stage that the complete file gets; "" to
 	// leave it under PartName(Hash). Wants of one hash need different names.
 	Staged string
+	// Like is what is here and may have much in common with it, best first.
+	Like []Like
 }
 
 // Result is what became of a Want.

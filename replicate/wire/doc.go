@@ -15,6 +15,8 @@
 // what the lower of the two protocol versions has (see Hello).
 package wire
 
+import "duet/replicate/chunk"
+
 //go:generate protoc --proto_path=../.. --go_out=../.. --go_opt=paths=source_relative replicate/wire/wirepb/wire.proto
 
 // The protocol versions that this program speaks. Two nodes use the lower of
@@ -22,10 +24,15 @@ package wire
 //
 //	1  the beginning
 //	2  Compare, Digests, Listing, Verify, Verified; the stream that they are on
+//	3  parts of contents, holes, and what chunks a content has (see Ranges)
 const (
-	Protocol = 2
+	Protocol = 3
 	Oldest   = 1
 )
+
+// Ranges is the protocol version from which on a Want may have a Length or
+// ChunkBits, and a Piece a Hole or Chunks.
+const Ranges = 3
 
 // Limits. Both sides hold them; a message beyond one is an error.
 const (
@@ -34,8 +41,10 @@ const (
 	MaxContent = 32 << 10  // bytes of content that ride along with a change
 	MaxWants   = 1024      // contents asked for in a message
 	MaxPiece   = 256 << 10 // bytes of content in a piece, before compression
-	MaxText    = 1 << 10   // bytes of text for people
-	MaxName    = 255       // bytes of a share's or node's name
+	MaxChunks  = 4096      // chunks in a piece
+	MaxHole    = chunk.MaxHole
+	MaxText    = 1 << 10 // bytes of text for people
+	MaxName    = 255     // bytes of a share's or node's name
 
 	MaxCuts  = 1023 // cuts in a question about the index
 	MaxItems = 4096 // items in a listing

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"duet/replicate/chunk"
 	"duet/replicate/wire/wirepb"
 	"duet/store/index"
 )
@@ -56,6 +57,9 @@ var samples = []struct {
 	{"ack of a stuck node", &Ack{Heard: 77, Stuck: Stuck{ForApproval, "6 deletes"}}},
 	{"control", &Control{Kind: Refuse, Text: "the shares' policies differ"}},
 	{"fetch", &Fetch{Wants: []Want{{ID: 1, Path: "a", Hash: hashA, Size: 10, Offset: 4}, {ID: 2, Path: "b", Hash: hashA, Size: 10}}}},
+	{"fetch parts", &Fetch{Wants: []Want{{ID: 1, Path: "a", Hash: hashA, Size: 10, Offset: 4, Length: 6}, {ID: 2, Path: "b", Hash: hashA, Size: 10, ChunkBits: 18}}}},
+	{"hole", &Piece{ID: 3, Hole: MaxHole}},
+	{"chunks", &Piece{ID: 3, Chunks: []chunk.Chunk{{Len: 5, Sum: 7}, {Len: 1<<32 - 1}}, Last: true}},
 	{"piece", &Piece{ID: 3, Data: []byte("data"), Zstd: true, Last: true}},
 	{"compare", &Compare{Under: "d", After: "d/a", Through: "d/z", Cuts: []index.Path{"d/b", "d/c\xff"}, Owners: true}},
 	{"compare all", &Compare{}},
@@ -212,6 +216,16 @@ func TestRulesHoldInBothDirections(t *testing.T) {
 		{"empty, not last", &Piece{ID: 1}, "not the last"},
 		{"refuses and goes on", &Piece{ID: 1, Refusal: Gone}, "goes on"},
 		{"refuses with data", &Piece{ID: 1, Refusal: Gone, Last: true, Data: []byte("x")}, "goes on"},
+		{"refuses with a hole", &Piece{ID: 1, Refusal: Gone, Last: true, Hole: 1}, "goes on"},
+		{"long hole", &Piece{ID: 1, Hole: MaxHole + 1}, "limit is 1073741824"},
+		{"hole of less than nothing", &Piece{ID: 1, Hole: -1, Last: true}, "-1 zeros"},
+		{"data and a hole", &Piece{ID: 1, Hole: 1, Data: []byte("x")}, "must be one"},
+		{"many chunks", &Piece{ID: 1, Chunks: make([]chunk.Chunk, MaxChunks+1)}, "limit is"},
+		{"chunk of nothing", &Piece{ID: 1, Chunks: []chunk.Chunk{{Sum: 1}}}, "chunk 0 of 0 bytes"},
+		{"part beyond the end", want(func(w *Want) { w.Offset, w.Length = 5, 6 }), "6 bytes at 5 of a content of 10"},
+		{"part of less than nothing", want(func(w *Want) { w.Length = -1 }), "-1 bytes at 0"},
+		{"tiny chunks", want(func(w *Want) { w.ChunkBits = 9 }), "chunks of 2^9"},
+		{"huge chunks", want(func(w *Want) { w.ChunkBits = 21 }), "chunks of 2^21"},
 		{"new refusal", &Piece{ID: 1, Refusal: 9, Last: true}, "unknown refusal 9"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -79,6 +79,47 @@ func (c *content) Stat() (info Info, err error) {
 	return info, nil
 }
 
+// Data asks for the next data and the next hole: lseek(2), SEEK_DATA. The file may
+// change in between: who reads it finds that out.
+func (c *content) Data(off int64) (from, end int64, err error) {
+	err = control(c.File, func(fd int) error {
+		size, err := fileSize(fd)
+		if err != nil {
+			return err
+		}
+		if off >= size {
+			from, end = size, size
+			return nil
+		}
+		from, err = unix.Seek(fd, off, unix.SEEK_DATA)
+		switch err {
+		case nil:
+		case unix.ENXIO:
+			from, end = size, size
+			return nil
+		default:
+			from, end = off, size
+			return nil
+		}
+		if end, err = unix.Seek(fd, from, unix.SEEK_HOLE); err != nil {
+			end = size
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("look for holes in %s: %w", index.Quote(c.leaf), err)
+	}
+	return from, end, nil
+}
+
+func fileSize(fd int) (int64, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return 0, err
+	}
+	return st.Size, nil
+}
+
 // Writers tries a read lease: see lease.
 func (c *content) Writers() (writers, known bool) {
 	_ = control(c.File, func(fd int) error {

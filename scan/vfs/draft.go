@@ -139,6 +139,9 @@ func (d *draft) Truncate(size int64) error {
 	return nil
 }
 
+// Hole makes the file longer, and writes nothing.
+func (d *draft) Hole(n int64) error { return d.Truncate(d.size + n) }
+
 // Finish sets the metadata, then puts all on stable storage. After it, nothing
 // more can be written.
 func (d *draft) Finish(m Meta) (stamp index.Stamp, err error) {

@@ -161,6 +161,11 @@ type Content interface {
 	io.ReaderAt
 	io.Closer
 	Stat() (Info, error)
+	// Data says where there is data and where nothing is stored, which reads as
+	// zeros: from off on none before from, and then up to end at least. At the end
+	// of the file both are its size. A filesystem that does not know its holes says
+	// that all is data. It moves the place that Read goes on from.
+	Data(off int64) (from, end int64, err error)
 	// Writers reports whether a process has the file open for writing, by
 	// trying a read lease (fcntl(2), F_SETLEASE). known is false where this
 	// user or filesystem cannot tell.
@@ -176,6 +181,8 @@ type Draft interface {
 	io.Closer
 	// Size is the number of bytes written so far, those of an earlier run included.
 	Size() int64
+	// Hole adds n zeros, which are not stored where the filesystem can do without.
+	Hole(n int64) error
 	Truncate(size int64) error
 	// Finish sets the metadata and fsyncs; it returns the stamp.
 	Finish(m Meta) (index.Stamp, error)

@@ -90,6 +90,16 @@ func (c *content) Stat() (out vfs.Info, err error) {
 	return out, err
 }
 
+// Data knows no holes.
+func (c *content) Data(off int64) (from, end int64, err error) {
+	err = c.locked("seek", func() error {
+		end = int64(len(c.n.data))
+		from = min(off, end)
+		return nil
+	})
+	return from, end, err
+}
+
 func (c *content) Writers() (writers, known bool) {
 	c.f.d.mu.Lock()
 	defer c.f.d.mu.Unlock()

@@ -102,6 +102,8 @@ func (x *draft) Truncate(size int64) error {
 	})
 }
 
+func (x *draft) Hole(n int64) error { return x.Truncate(x.Size() + n) }
+
 func (x *draft) Finish(m vfs.Meta) (stamp index.Stamp, err error) {
 	err = x.locked("finish", func() {
 		stamp = x.f.d.dress(x.n, m)

@@ -875,12 +875,17 @@ func (x *Fetch) GetWants() []*Want {
 }
 
 type Want struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // not 0; increasing on a stream
-	Path          []byte                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	Hash          []byte                 `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"` // BLAKE3-256
-	Size          int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
-	Offset        int64                  `protobuf:"varint,5,opt,name=offset,proto3" json:"offset,omitempty"` // of the first byte wanted
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Id     uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // not 0; increasing on a stream
+	Path   []byte                 `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	Hash   []byte                 `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"` // BLAKE3-256
+	Size   int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	Offset int64                  `protobuf:"varint,5,opt,name=offset,proto3" json:"offset,omitempty"` // of the first byte wanted
+	// From protocol version 3 on.
+	Length int64 `protobuf:"varint,6,opt,name=length,proto3" json:"length,omitempty"` // of what is wanted; 0: all from offset on
+	// If not 0, not the content is wanted but what chunks it has, of 2^chunk_bits
+	// bytes on average: 10 to 20.
+	ChunkBits     uint32 `protobuf:"varint,7,opt,name=chunk_bits,json=chunkBits,proto3" json:"chunk_bits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -950,15 +955,32 @@ func (x *Want) GetOffset() int64 {
 	return 0
 }
 
+func (x *Want) GetLength() int64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *Want) GetChunkBits() uint32 {
+	if x != nil {
+		return x.ChunkBits
+	}
+	return 0
+}
+
 // Piece is a part of the answer to a Want.
 type Piece struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Data          []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`  // at most 256 KiB
-	Zstd          bool                   `protobuf:"varint,3,opt,name=zstd,proto3" json:"zstd,omitempty"` // data is one zstd frame of at most 256 KiB decoded
-	Last          bool                   `protobuf:"varint,4,opt,name=last,proto3" json:"last,omitempty"`
-	Refusal       Refusal                `protobuf:"varint,5,opt,name=refusal,proto3,enum=duet.wire.Refusal" json:"refusal,omitempty"` // if not 0, nothing more comes
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`                               // at most 1 KiB
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Id      uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Data    []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`  // at most 256 KiB
+	Zstd    bool                   `protobuf:"varint,3,opt,name=zstd,proto3" json:"zstd,omitempty"` // data is one zstd frame of at most 256 KiB decoded
+	Last    bool                   `protobuf:"varint,4,opt,name=last,proto3" json:"last,omitempty"`
+	Refusal Refusal                `protobuf:"varint,5,opt,name=refusal,proto3,enum=duet.wire.Refusal" json:"refusal,omitempty"` // if not 0, nothing more comes
+	Text    string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`                               // at most 1 KiB
+	// From protocol version 3 on, instead of data.
+	Hole          int64  `protobuf:"varint,7,opt,name=hole,proto3" json:"hole,omitempty"`    // so many zeros, which the file does not store
+	Chunks        []byte `protobuf:"bytes,8,opt,name=chunks,proto3" json:"chunks,omitempty"` // at most 4096 chunks of the content, each a Chunk as below
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1033,6 +1055,20 @@ func (x *Piece) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *Piece) GetHole() int64 {
+	if x != nil {
+		return x.Hole
+	}
+	return 0
+}
+
+func (x *Piece) GetChunks() []byte {
+	if x != nil {
+		return x.Chunks
+	}
+	return nil
 }
 
 // Compare asks about a range of the receiver's index, in walk order. Its parts
@@ -1684,20 +1720,25 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\n" +
 	"\x06REFUSE\x10\x04\".\n" +
 	"\x05Fetch\x12%\n" +
-	"\x05wants\x18\x01 \x03(\v2\x0f.duet.wire.WantR\x05wants\"j\n" +
+	"\x05wants\x18\x01 \x03(\v2\x0f.duet.wire.WantR\x05wants\"\xa1\x01\n" +
 	"\x04Want\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\fR\x04path\x12\x12\n" +
 	"\x04hash\x18\x03 \x01(\fR\x04hash\x12\x12\n" +
 	"\x04size\x18\x04 \x01(\x03R\x04size\x12\x16\n" +
-	"\x06offset\x18\x05 \x01(\x03R\x06offset\"\x95\x01\n" +
+	"\x06offset\x18\x05 \x01(\x03R\x06offset\x12\x16\n" +
+	"\x06length\x18\x06 \x01(\x03R\x06length\x12\x1d\n" +
+	"\n" +
+	"chunk_bits\x18\a \x01(\rR\tchunkBits\"\xc1\x01\n" +
 	"\x05Piece\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x12\n" +
 	"\x04zstd\x18\x03 \x01(\bR\x04zstd\x12\x12\n" +
 	"\x04last\x18\x04 \x01(\bR\x04last\x12,\n" +
 	"\arefusal\x18\x05 \x01(\x0e2\x12.duet.wire.RefusalR\arefusal\x12\x12\n" +
-	"\x04text\x18\x06 \x01(\tR\x04text\"\x8f\x01\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\x12\x12\n" +
+	"\x04hole\x18\a \x01(\x03R\x04hole\x12\x16\n" +
+	"\x06chunks\x18\b \x01(\fR\x06chunks\"\x8f\x01\n" +
 	"\aCompare\x12\x14\n" +
 	"\x05under\x18\x01 \x01(\fR\x05under\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\fR\x05after\x12\x18\n" +

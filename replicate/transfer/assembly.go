@@ -1,0 +1,347 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"duet/replicate/wire"
+	"duet/scan"
+	"duet/scan/vfs"
+	"duet/store/index"
+)
+
+// Bounds of assemblies.
+const (
+	assemblers = 2       // at a time
+	plainSize  = 8 << 20 // what is larger is put together from parts; less if there is something like it here
+	deltaSize  = 512 << 10
+	maxLines   = 4 // streams for parts, where the round trip asks for several
+)
+
+// longTrip is the time to an answer from which on one stream's window is not
+// enough: a channel of SSH has 2 MiB on its way.
+const longTrip = 4 * time.Millisecond
+
+// assembly puts one large content together, in order: what of it is here already
+// in a file like it, and parts that the peer is asked for, over several streams if
+// the round trip asks for that. What is written is hashed at the same time, and
+// whatever ends it, what is there by then is the beginning of the content.
+type assembly struct {
+	f     *Fetcher
+	j     *job
+	ctx   context.Context
+	stop  context.CancelCauseFunc
+	parts chan *part          // in order
+	room  *semaphore.Weighted // bytes of parts
+	slow  atomic.Bool         // the trip to the peer is long
+
+	mu    sync.Mutex
+	lines []*line
+}
+
+// assembles reports whether a content is put together from parts.
+func (f *Fetcher) assembles(j *job) bool {
+	return f.opt.Ranges && (j.size >= plainSize || j.size >= deltaSize && len(j.like) > 0)
+}
+
+// assemble puts one content after another together until the Fetcher is closed.
+func (f *Fetcher) assemble() {
+	for {
+		f.mu.Lock()
+		for len(f.whole) == 0 && !f.closed {
+			f.moved.Wait()
+		}
+		if f.closed {
+			f.mu.Unlock()
+			return
+		}
+		j := f.whole[0]
+		f.whole = f.whole[1:]
+		if len(j.waiters) == 0 {
+			f.end(j)
+			f.mu.Unlock()
+			continue
+		}
+		ctx, stop := context.WithCancelCause(f.ctx)
+		j.state, j.stop = assembling, func() { stop(errUnwanted) }
+		f.mu.Unlock()
+		f.assembled(j, f.tryAssemble(ctx, j))
+		stop(nil)
+	}
+}
+
+// tryAssemble puts j together; what is like it may not be like it after all, or
+// the peer's word on it not be right: that costs a second try without it.
+func (f *Fetcher) tryAssemble(ctx context.Context, j *job) error {
+	for {
+		err := j.resume(f.opt.Files, func(*job) error { return context.Cause(ctx) })
+		if err != nil {
+			return err
+		}
+		a := &assembly{f: f, j: j, parts: make(chan *part, 1024), room: semaphore.NewWeighted(maxAhead)}
+		a.ctx, a.stop = context.WithCancelCause(ctx)
+		err = a.run()
+		a.stop(nil)
+		if err == nil {
+			err = j.verify(f.opt.Files)
+		}
+		if err == nil || !j.mixed || !errors.Is(err, errWrongHash) || context.Cause(ctx) != nil {
+			return err
+		}
+		j.reset()
+		j.like = nil
+	}
+}
+
+// assembled takes note of what became of j.
+func (f *Fetcher) assembled(j *job, err error) {
+	if err == nil {
+		f.mu.Lock()
+		j.state = finishing
+		f.mu.Unlock()
+		f.finish(j)
+		return
+	}
+	err = errors.Join(err, j.close())
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.ctx.Err() != nil:
+		f.fail(j, errFetcherClosed)
+	case errors.Is(err, errUnwanted) && len(j.waiters) > 0: // somebody else came
+		j.reset()
+		f.queue(j)
+	default:
+		f.fail(j, err)
+	}
+}
+
+// run asks and writes until all is there.
+func (a *assembly) run() error {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(a.parts)
+		if err := a.plan(); err != nil {
+			a.stop(err)
+		}
+	})
+	err := a.write()
+	a.stop(err)
+	for _, l := range a.opened() {
+		l.end()
+	}
+	wg.Wait()
+	for _, l := range a.opened() { // one may have been opened meanwhile
+		l.end()
+	}
+	for p := range a.parts {
+		_ = p // what is left is for the garbage collector: somebody may still write to it
+	}
+	return err
+}
+
+func (a *assembly) opened() []*line {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.lines
+}
+
+// plan says of what the content consists, from what is here already on.
+func (a *assembly) plan() error {
+	at := a.j.got
+	for _, b := range a.j.like {
+		base, err := b.open(a.f.opt.Files)
+		if err != nil {
+			continue // it was to be had a moment ago; others may still be
+		}
+		at, err = a.planMixed(base, at)
+		if err := errors.Join(err, base.Close()); err != nil {
+			return err
+		}
+		break
+	}
+	return a.planPlain(at, a.j.size)
+}
+
+// planPlain asks for all from at to end.
+func (a *assembly) planPlain(at, end int64) error {
+	for ; at < end; at += maxPart {
+		p, err := a.next(at, min(maxPart, end-at))
+		if err != nil {
+			return err
+		}
+		l, err := a.line()
+		if err != nil {
+			return err
+		}
+		if err := a.queue(p); err != nil {
+			return err
+		}
+		a.request(l, p, 0, p.size)
+	}
+	return nil
+}
+
+// next is the next part of the content. It waits for room.
+func (a *assembly) next(off, size int64) (*part, error) {
+	if err := a.room.Acquire(a.ctx, min(size, maxAhead)); err != nil {
+		return nil, context.Cause(a.ctx)
+	}
+	return &part{off: off, size: size, ready: make(chan struct{}), missing: size}, nil
+}
+
+// put says that the next part is here.
+func (a *assembly) put(p *part) error {
+	close(p.ready)
+	return a.queue(p)
+}
+
+// queue says which part is next, whether it is here or not.
+func (a *assembly) queue(p *part) error {
+	select {
+	case a.parts <- p:
+		return nil
+	case <-a.ctx.Done():
+		return context.Cause(a.ctx)
+	}
+}
+
+// request asks for some bytes of a part.
+func (a *assembly) request(l *line, p *part, from, size int64) {
+	at := from
+	r := &ask{want: a.want(p.off+from, size), fail: a.stop}
+	r.take = func(piece *wire.Piece, data []byte) error {
+		if at == from && time.Since(r.began) > longTrip {
+			a.slow.Store(true)
+		}
+		a.f.received.Add(int64(len(data)))
+		at = p.take(at, piece, data)
+		return nil
+	}
+	l.ask(r)
+}
+
+func (a *assembly) want(off, size int64) wire.Want {
+	return wire.Want{Path: a.j.path, Hash: a.j.hash, Size: a.j.size, Offset: off, Length: size}
+}
+
+// line returns the stream that owes the least; if all owe much, and answers take
+// long, a new one.
+func (a *assembly) line() (*line, error) {
+	var best *line
+	lines := a.opened()
+	for _, l := range lines {
+		if best == nil || l.owes() < best.owes() {
+			best = l
+		}
+	}
+	if best != nil && (best.owes() < maxPart || !a.slow.Load() || len(lines) >= maxLines) {
+		return best, nil
+	}
+	l, err := openLine(a.ctx, &a.f.opt)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lines = append(a.lines, l)
+	return l, nil
+}
+
+// write takes the parts as they become ready, in order.
+func (a *assembly) write() error {
+	h := newHashing(a.j.sum)
+	defer h.end()
+	for {
+		var p *part
+		select {
+		case p = <-a.parts:
+		case <-a.ctx.Done():
+			return context.Cause(a.ctx)
+		}
+		if p == nil {
+			if err := context.Cause(a.ctx); err != nil {
+				return err
+			}
+			return nil
+		}
+		select {
+		case <-p.ready:
+		case <-a.ctx.Done():
+			return context.Cause(a.ctx)
+		}
+		if err := a.writePart(h, p); err != nil {
+			return fmt.Errorf("write what was fetched: %w", err)
+		}
+		a.room.Release(min(p.size, maxAhead))
+		p.release()
+	}
+}
+
+func (a *assembly) writePart(h *hashing, p *part) error {
+	if p.hole {
+		a.j.sum.Zeros(p.size)
+		a.j.got += p.size
+		return a.j.draft.Hole(p.size)
+	}
+	h.begin(p.data)
+	defer h.wait()
+	at := int64(0)
+	for _, z := range append(p.zeros, span{p.size, 0}) {
+		if z.from > at {
+			n, err := a.j.draft.Write(p.data[at:z.from])
+			a.j.got += int64(n)
+			if err != nil {
+				return err
+			}
+		}
+		if z.size > 0 {
+			if err := a.j.draft.Hole(z.size); err != nil {
+				return err
+			}
+			a.j.got += z.size
+		}
+		at = z.from + z.size
+	}
+	return nil
+}
+
+// hashing is a goroutine that hashes what another writes at the same time.
+type hashing struct {
+	in   chan []byte
+	done chan struct{}
+}
+
+func newHashing(sum *scan.Hasher) *hashing {
+	h := &hashing{make(chan []byte), make(chan struct{})}
+	go func() { // ends with end
+		for b := range h.in {
+			sum.Write(b)
+			h.done <- struct{}{}
+		}
+	}()
+	return h
+}
+
+func (h *hashing) begin(b []byte) { h.in <- b }
+func (h *hashing) wait()          { <-h.done }
+func (h *hashing) end()           { close(h.in) }
+
+// Like is something that is here and may have much in common with a content.
+type Like struct {
+	Path index.Path
+	Held vfs.Held // if it is not in the tree
+}
+
+func (l Like) open(files vfs.Files) (vfs.Content, error) {
+	if l.Held.Name != "" {
+		return files.OpenHeld(l.Held)
+	}
+	return files.Open(l.Path)
+}

@@ -1,0 +1,339 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"duet/replicate/chunk"
+	"duet/replicate/wire"
+	"duet/scan/vfs"
+)
+
+// Bounds of looking for chunks.
+const (
+	maxGap  = 4 << 20  // bytes between two matches that are compared once more, in small chunks
+	ahead   = 16 << 20 // bytes of the base that are read ahead, before a chunk counts as not there
+	tryOut  = 64 << 20 // bytes of the content after which little in common ends the search
+	before  = 8 << 20  // bytes of the base before the place where a content is taken up again
+	strayed = 16       // chunks not found in a row, before the base is passed faster than the content
+)
+
+// coarse are the chunks that a whole content is compared by: some thousand, or for
+// one of more than 16 GiB some ten thousand.
+func coarse(size int64) uint8 {
+	bits := uint8(18)
+	for bits < chunk.MaxBits && size>>bits > 1<<16 {
+		bits++
+	}
+	return bits
+}
+
+// matching goes through the chunks of a content, as the peer says them, and
+// through a file that is here and like it, the base, side by side. The base is
+// read from its beginning to its end, and once: what has been read and not found
+// yet is kept for a while, and what was passed is read again only if it turns up
+// behind its place.
+type matching struct {
+	a      *assembly
+	base   vfs.Content
+	bits   uint8
+	theirs *recipe
+	start  int64 // of the content: what is before was here
+	at     int64 // up to here it is planned
+
+	r       *chunk.Reader
+	ended   bool // all of the base is read
+	read    int64
+	ring    []piece // read, and neither matched nor passed
+	first   int     // ordinal of ring[0]
+	bytes   int64   // of ring
+	inRing  map[chunk.Chunk]int
+	passed  map[chunk.Chunk]int64 // offsets in the base
+	matched int64                 // bytes
+
+	run    int64  // bytes before at that were not found
+	misses int    // chunks of them
+	gap    []byte // what the base has in their place
+}
+
+// piece is a chunk of the base.
+type piece struct {
+	chunk.Chunk
+	off  int64
+	data []byte
+}
+
+// errUnlike means that there is no point in going on: the rest is fetched.
+var errUnlike = errors.New("it has little in common")
+
+// planMixed says of which parts the content consists from at on, as far as it has
+// enough in common with base. It returns how far that is.
+func (a *assembly) planMixed(base vfs.Content, at int64) (int64, error) {
+	info, err := base.Stat()
+	if err != nil || at == a.j.size {
+		return at, nil
+	}
+	l, err := openLine(a.ctx, &a.f.opt)
+	if err != nil {
+		return at, err
+	}
+	defer l.end() // it may have more to say
+	m := &matching{
+		a: a, base: base, bits: coarse(a.j.size), start: at, at: at,
+		read:   max(0, min(at, info.Stamp.Size)-before),
+		inRing: map[chunk.Chunk]int{}, passed: map[chunk.Chunk]int64{},
+	}
+	m.r = chunk.NewReader(base, m.read, info.Stamp.Size, m.bits)
+	m.theirs = a.askRecipe(l, at, m.bits)
+	for err == nil {
+		err = m.step()
+	}
+	if err == io.EOF {
+		err = m.flush()
+	}
+	if errors.Is(err, errUnlike) {
+		return m.at - m.run, nil
+	}
+	return m.at, err
+}
+
+// step places the next chunk of the content.
+func (m *matching) step() error {
+	c, err := m.theirs.next()
+	if err != nil {
+		if err == io.EOF && m.at != m.a.j.size {
+			err = errUnlike
+		}
+		return err
+	}
+	if c.Len > m.a.j.size-m.at || c.Sum != chunk.Hole && c.Len > chunk.Max(m.bits) {
+		return errUnlike // nothing that such a peer says is of use
+	}
+	if c.Sum == chunk.Hole {
+		if err := m.flush(); err != nil {
+			return err
+		}
+		return m.hole(c.Len)
+	}
+	if i, ok := m.find(c); ok {
+		return m.take(i)
+	}
+	if off, ok := m.passed[c]; ok {
+		if data, ok := m.again(off, c); ok {
+			if err := m.flush(); err != nil {
+				return err
+			}
+			return m.put(data)
+		}
+	}
+	m.at += c.Len
+	m.run += c.Len
+	m.misses++
+	if m.at-m.start > tryOut && m.matched < (m.at-m.start)/8 {
+		return errUnlike
+	}
+	if m.run > maxGap {
+		if err := m.fetch(); err != nil {
+			return err
+		}
+	}
+	steps := 1
+	if m.misses > strayed {
+		steps = 8
+	}
+	for ; steps > 0 && len(m.ring) > 0; steps-- {
+		m.pass()
+	}
+	return nil
+}
+
+// find looks for c in what is read of the base, and reads on.
+func (m *matching) find(c chunk.Chunk) (i int, ok bool) {
+	if n, ok := m.inRing[c]; ok {
+		return n - m.first, true
+	}
+	for !m.ended && m.bytes < max(ahead, int64(16)<<m.bits) {
+		buf, _ := chunkBuffers.Get().(*[]byte)
+		if buf == nil {
+			b := make([]byte, 0, chunk.Max(m.bits))
+			buf = &b
+		}
+		data := (*buf)[:0]
+		got, err := m.r.Next(func(b []byte) { data = append(data, b...) })
+		if err != nil { // the end, or what cannot be read: it has to come from the peer then
+			m.ended = true
+			break
+		}
+		off := m.read
+		m.read += got.Len
+		if got.Sum == chunk.Hole {
+			continue
+		}
+		n := m.first + len(m.ring)
+		m.ring = append(m.ring, piece{got, off, data})
+		m.bytes += got.Len
+		if _, ok := m.inRing[got]; !ok {
+			m.inRing[got] = n
+		}
+		if got == c {
+			return n - m.first, true
+		}
+	}
+	return 0, false
+}
+
+// pass goes past the first chunk of what is read ahead.
+func (m *matching) pass() {
+	p := m.ring[0]
+	m.passed[p.Chunk] = p.off
+	m.shift()
+	if room := maxGap - len(m.gap); room > 0 {
+		m.gap = append(m.gap, p.data[:min(room, len(p.data))]...)
+	}
+	chunkBuffers.Put(&p.data)
+}
+
+func (m *matching) shift() {
+	p := &m.ring[0]
+	if m.inRing[p.Chunk] == m.first {
+		delete(m.inRing, p.Chunk)
+	}
+	m.bytes -= p.Len
+	m.ring = m.ring[1:]
+	m.first++
+}
+
+// take matches the i-th chunk of what is read ahead.
+func (m *matching) take(i int) error {
+	for range i {
+		m.pass()
+	}
+	if err := m.flush(); err != nil {
+		return err
+	}
+	p := m.ring[0]
+	m.passed[p.Chunk] = p.off
+	m.shift()
+	return m.put(p.data)
+}
+
+// put makes the next part of what is here.
+func (m *matching) put(data []byte) error {
+	n := int64(len(data))
+	p, err := m.a.next(m.at, n)
+	if err != nil {
+		return err
+	}
+	m.a.j.mixed = true
+	p.data = data
+	m.at += n
+	m.matched += n
+	m.gap, m.misses = m.gap[:0], 0
+	return m.a.put(p)
+}
+
+func (m *matching) hole(n int64) error {
+	p, err := m.a.next(m.at, n)
+	if err != nil {
+		return err
+	}
+	m.a.j.mixed = true
+	p.hole = true
+	m.at += n
+	m.matched += n
+	return m.a.put(p)
+}
+
+// again reads a chunk of the base that was passed. It may have changed.
+func (m *matching) again(off int64, c chunk.Chunk) ([]byte, bool) {
+	data := make([]byte, c.Len)
+	if n, _ := m.base.ReadAt(data, off); n < len(data) || chunk.Sum(data) != c.Sum {
+		return nil, false
+	}
+	return data, true
+}
+
+// flush plans what was not found: if the base has something in its place the two
+// are compared in small chunks, else it is asked for.
+func (m *matching) flush() error {
+	for m.theirs.done && len(m.ring) > 0 && len(m.gap) < maxGap {
+		m.pass() // the end of the base is in the place of the content's end
+	}
+	if m.run == 0 {
+		m.gap = m.gap[:0]
+		return nil
+	}
+	if len(m.gap) == 0 || m.run > maxGap {
+		return m.fetch()
+	}
+	p, err := m.a.next(m.at-m.run, m.run)
+	if err != nil {
+		return err
+	}
+	l, err := m.a.line()
+	if err != nil {
+		return err
+	}
+	m.a.j.mixed = true
+	if err := m.a.queue(p); err != nil {
+		return err
+	}
+	m.a.compare(l, p, append([]byte(nil), m.gap...))
+	m.run, m.gap = 0, m.gap[:0]
+	return nil
+}
+
+// fetch asks for what was not found.
+func (m *matching) fetch() error {
+	from := m.at - m.run
+	m.run = 0
+	return m.a.planPlain(from, m.at)
+}
+
+// recipe is the chunks of a content, as the peer says them.
+type recipe struct {
+	a    *assembly
+	in   chan []chunk.Chunk
+	left []chunk.Chunk
+	done bool // all of them are known
+}
+
+// askRecipe asks for the chunks from at on. What the peer says waits on the stream
+// until it is used.
+func (a *assembly) askRecipe(l *line, at int64, bits uint8) *recipe {
+	r := &recipe{a: a, in: make(chan []chunk.Chunk, 4)}
+	w := a.want(at, a.j.size-at)
+	w.ChunkBits = bits
+	l.ask(&ask{want: w, fail: a.stop, take: func(p *wire.Piece, _ []byte) error {
+		select {
+		case r.in <- p.Chunks:
+		case <-a.ctx.Done():
+			return context.Cause(a.ctx)
+		}
+		if p.Last {
+			close(r.in)
+		}
+		return nil
+	}})
+	return r
+}
+
+// next returns the next chunk; io.EOF after the last.
+func (r *recipe) next() (chunk.Chunk, error) {
+	for len(r.left) == 0 {
+		select {
+		case chunks, ok := <-r.in:
+			if !ok {
+				r.done = true
+				return chunk.Chunk{}, io.EOF
+			}
+			r.left = chunks
+		case <-r.a.ctx.Done():
+			return chunk.Chunk{}, context.Cause(r.a.ctx)
+		}
+	}
+	c := r.left[0]
+	r.left = r.left[1:]
+	return c, nil
+}
