@@ -123,17 +123,17 @@ func TestDelta(t *testing.T) {
 		most    int64 // bytes fetched
 		once    bool
 	}{
-		{"overwritten", at(7<<20+1234, random(1<<20)), 1<<20 + 32<<10, true},
-		{"overwritten in many places", at(5<<20, at(9<<20, random(10))[5<<20:]), 64 << 10, true},
-		{"inserted at the front", slices.Concat(random(1000), base), 32 << 10, true},
-		{"inserted in the middle", slices.Concat(base[:9<<20], random(3<<20), base[9<<20:]), 3<<20 + 64<<10, true},
-		{"appended", slices.Concat(base, random(5000)), 32 << 10, true},
-		{"cut off", base[:size-12345], 32 << 10, true},
-		{"its beginning deleted", base[1000:], 32 << 10, true},
-		{"much deleted", slices.Concat(base[:1<<20], base[21<<20:]), 4 << 20, true},
-		{"swapped", slices.Concat(base[size/2:], base[:size/2]), 3 << 20, false},
+		{"overwritten", at(7<<20+1234, random(1<<20)), 1<<20 + 96<<10, true},
+		{"overwritten in many places", at(5<<20, at(9<<20, random(10))[5<<20:]), 96 << 10, true},
+		{"inserted at the front", slices.Concat(random(1000), base), 96 << 10, true},
+		{"inserted in the middle", slices.Concat(base[:9<<20], random(2<<20), base[9<<20:]), 2<<20 + 128<<10, true},
+		{"appended", slices.Concat(base, random(5000)), 96 << 10, true},
+		{"cut off", base[:size-12345], 96 << 10, true},
+		{"its beginning deleted", base[1000:], 96 << 10, true},
+		{"much deleted", slices.Concat(base[:1<<20], base[21<<20:]), 8 << 20, true},
+		{"swapped", slices.Concat(base[size/2:], base[:size/2]), 8 << 20, false},
 		{"another", random(size), size, true},
-		{"twice", slices.Concat(base, base), 2 << 20, false},
+		{"twice", slices.Concat(base, base), 8 << 20, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDeltaRig(t)
