@@ -223,7 +223,7 @@ var (
 	stamps    = regexp.MustCompile(`\b20\d\d-\d\d-\d\d([T ])\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)?`)
 	ids       = regexp.MustCompile(`\b[0-9a-f]{8}\b`)
 	hashes    = regexp.MustCompile(`\b[0-9a-f]{12,64}\b`)
-	durations = regexp.MustCompile(`\b\d+(\.\d+)?(ms|µs|s)\b`)
+	durations = regexp.MustCompile(`\b(?:\d+h)?(?:\d+m)?\d+(?:\.\d+)?(ms|µs|s)\b`)
 	processes = regexp.MustCompile(`process \d+`)
 	positions = regexp.MustCompile(`#\d+ +`)
 	versions  = regexp.MustCompile(`\b(kept restore|version) \d+\b`)
@@ -244,7 +244,7 @@ func (s *session) normal(n *rig.Node, out string) string {
 	out = ports.ReplaceAllString(out, "web-a:7722")
 	out = positions.ReplaceAllString(out, "#17     ") // a live change may come in any order
 	out = versions.ReplaceAllString(out, "$1 6")
-	out = durations.ReplaceAllString(out, "7$2")
+	out = durations.ReplaceAllString(out, "7$1")
 	out = hashes.ReplaceAllStringFunc(out, func(h string) string { return s.name(h, "5e1fb0a7c2d94e83") })
 	out = ids.ReplaceAllStringFunc(out, func(id string) string { return s.name(id, "a3f1c5d8") })
 	if me, err := user.Current(); err == nil {
