@@ -22,6 +22,7 @@ type Batch struct {
 	small    map[index.Path][]byte   // contents that are here, by path
 	metas    map[index.Path]vfs.Meta // for small
 	bytes    int64
+	along    int64 // bytes of small
 	big      bool
 	remove   bool
 	approved map[index.Path]bool    // removals that a person approved

@@ -58,7 +58,7 @@ func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end,
 			if err != nil {
 				return err
 			}
-			if len(k.b.Jobs)+len(k.b.Settle) >= maxBatch || k.b.bytes >= maxBatchBytes || k.b.big {
+			if len(k.b.Jobs)+len(k.b.Settle) >= maxBatch || k.b.bytes >= maxBatchBytes || k.b.along >= maxBatchAlong || k.b.big {
 				end = false
 				break
 			}
@@ -248,6 +248,7 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 	if s, ok := rs.along.small[r.Path]; ok && s.hash == e.Hash || e.Size == 0 {
 		j.Staged = rs.stageName()
 		k.b.small[r.Path], k.b.metas[r.Path] = s.content, rs.Meta(e, r)
+		k.b.along += int64(len(s.content))
 		k.b.Jobs = append(k.b.Jobs, j)
 		return nil
 	}

@@ -32,7 +32,8 @@ import (
 
 // Bounds of what is on its way at once.
 const (
-	maxBatch      = 512      // paths fetched and installed together
+	maxBatch      = 2048     // paths fetched and installed together
+	maxBatchAlong = 8 << 20  // of their contents, those that came along
 	maxBatchBytes = 64 << 20 // contents fetched and installed together
 	maxBatches    = 3        // batches on their way
 	bigFile       = 4 << 20  // a file of this size has a batch of its own

@@ -31,19 +31,7 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 	}
 	var group errgroup.Group
 	group.SetLimit(stageAtOnce)
-	for i := range b.Jobs {
-		j := &b.Jobs[i]
-		content, ok := b.small[j.Path]
-		if !ok {
-			continue
-		}
-		group.Go(func() error {
-			if err := stageContent(b.Files, j, content, b.meta(j)); err != nil {
-				fail(j.Path, err)
-			}
-			return nil
-		})
-	}
+	b.stageSmall(&group, fail)
 	for _, c := range b.copies {
 		j := &b.Jobs[c.job]
 		group.Go(func() error {
@@ -67,6 +55,7 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 		}
 	}
 	group.Wait()
+	b.syncSmall(fail)
 	// Some of what failed may be here all the same: a session can end in the
 	// instant in which a content is complete.
 	var failed []install.Job
@@ -91,11 +80,34 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 // fault and no problem of a path: the next session goes on with it.
 var ErrParted = errors.New("the connection was lost during the transfer")
 
-func (b *Batch) meta(j *install.Job) vfs.Meta { return b.metas[j.Path] }
+// together is from how many contents on that came along they are put on stable
+// storage in one go: see vfs.Files.SyncStaged.
+const together = 64
+
+// stageSmall stages the contents that came along with their changes.
+func (b *Batch) stageSmall(group *errgroup.Group, fail func(index.Path, error)) {
+	finish := vfs.Draft.Finish
+	if len(b.small) >= together {
+		finish = vfs.Draft.Dress
+	}
+	for i := range b.Jobs {
+		j := &b.Jobs[i]
+		content, ok := b.small[j.Path]
+		if !ok {
+			continue
+		}
+		group.Go(func() error {
+			if err := stageContent(b.Files, j, content, b.metas[j.Path], finish); err != nil {
+				fail(j.Path, err)
+			}
+			return nil
+		})
+	}
+}
 
 // stageContent stages a content that came along with its change. The peer is
 // input: the hash is checked before anything is written.
-func stageContent(files vfs.Files, j *install.Job, content []byte, m vfs.Meta) error {
+func stageContent(files vfs.Files, j *install.Job, content []byte, m vfs.Meta, finish func(vfs.Draft, vfs.Meta) (index.Stamp, error)) error {
 	if scan.SumBytes(content) != j.Entry.Hash {
 		return errors.New("the content that came with the change has another hash than announced")
 	}
@@ -104,9 +116,30 @@ func stageContent(files vfs.Files, j *install.Job, content []byte, m vfs.Meta) e
 		return err
 	}
 	if _, err = d.Write(content); err == nil {
-		_, err = d.Finish(m)
+		_, err = finish(d, m)
 	}
 	return errors.Join(err, d.Close())
+}
+
+// syncSmall puts what stageSmall staged on stable storage, if there is so much
+// of it that it left that for the end.
+func (b *Batch) syncSmall(fail func(index.Path, error)) {
+	if len(b.small) < together {
+		return
+	}
+	var paths []index.Path
+	var staged []vfs.Held
+	for i := range b.Jobs {
+		j := &b.Jobs[i]
+		if _, ok := b.small[j.Path]; ok && b.Failed[j.Path] == nil {
+			paths, staged = append(paths, j.Path), append(staged, j.Staged)
+		}
+	}
+	for i, err := range b.Files.SyncStaged(staged) {
+		if err != nil {
+			fail(paths[i], err)
+		}
+	}
 }
 
 // Staged returns the jobs whose content is here.

@@ -103,7 +103,8 @@ func (sess *Session) compose(files vfs.Files, from, live index.Seq) (*wire.Chang
 				if c.Noticed, err = tx.Sighting(r); err != nil {
 					return err
 				}
-				if small {
+				// What was moved here the peer has, under the other name.
+				if small = small && c.Noticed.Other == index.Root; small {
 					bytes += r.Ours.Size
 				}
 			}

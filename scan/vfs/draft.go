@@ -145,12 +145,21 @@ func (d *draft) Hole(n int64) error { return d.Truncate(d.size + n) }
 // Finish sets the metadata, then puts all on stable storage. After it, nothing
 // more can be written.
 func (d *draft) Finish(m Meta) (stamp index.Stamp, err error) {
+	return d.finish(m, fsync)
+}
+
+// Dress sets the metadata. After it, nothing more can be written.
+func (d *draft) Dress(m Meta) (stamp index.Stamp, err error) {
+	return d.finish(m, func(int) error { return nil })
+}
+
+func (d *draft) finish(m Meta, sync func(fd int) error) (stamp index.Stamp, err error) {
 	d.done = true
 	err = control(d.file, func(fd int) error {
 		if stamp, err = d.tree.dress(fd, m); err != nil {
 			return err
 		}
-		return again(func() error { return fsync(fd) })
+		return again(func() error { return sync(fd) })
 	})
 	if err != nil {
 		return index.Stamp{}, fmt.Errorf("finish %v: %w", d.held, err)

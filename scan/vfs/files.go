@@ -140,6 +140,9 @@ type Files interface {
 	// ErrChanged if something else is there than was seen, another inode; what
 	// has been written to the same one meanwhile is synced as well.
 	SyncSeen(seen []Seen) []error
+	// SyncStaged puts staged files that were dressed on stable storage. It
+	// returns one error for each.
+	SyncStaged(staged []Held) []error
 	// Free returns the bytes that this user may still write.
 	Free() (int64, error)
 	// Capacity returns the bytes that the whole filesystem has.
@@ -186,4 +189,7 @@ type Draft interface {
 	Truncate(size int64) error
 	// Finish sets the metadata and fsyncs; it returns the stamp.
 	Finish(m Meta) (index.Stamp, error)
+	// Dress is Finish but for the fsync, which one SyncStaged of many files
+	// does in far less time. Until then nobody may rely on the file.
+	Dress(m Meta) (index.Stamp, error)
 }

@@ -58,6 +58,47 @@ func (t *Tree) SyncDirs(dirs []index.Path) error {
 	return errors.Join(errs...)
 }
 
+// SyncStaged puts staged files on stable storage: many with their whole
+// filesystem, like SyncSeen.
+func (t *Tree) SyncStaged(staged []Held) []error {
+	errs := make([]error, len(staged))
+	if err := t.enter(); err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
+	}
+	defer t.leave()
+	if len(staged) >= many && t.syncAll() == nil {
+		return errs
+	}
+	var g errgroup.Group
+	g.SetLimit(syncs)
+	for i, h := range staged {
+		g.Go(func() error { errs[i] = t.syncStaged(h); return nil })
+	}
+	_ = g.Wait() // errs has every error
+	return errs
+}
+
+func (t *Tree) syncStaged(h Held) error {
+	s, err := t.area(h)
+	if err == nil {
+		var fd int
+		fd, err = openat(s.dir, s.leaf, unix.O_RDONLY|unix.O_NOFOLLOW)
+		switch err {
+		case nil:
+			err = errors.Join(t.flush(fd), unix.Close(fd))
+		case unix.EACCES:
+			err = t.syncAll() // its mode shuts its owner out
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("sync %v: %w", h, t.standing(s, err))
+	}
+	return nil
+}
+
 // syncDir syncs one directory. absent(err): it is not there.
 func (t *Tree) syncDir(dir index.Path) error {
 	fd, err := t.openToSync(dir)

@@ -47,6 +47,19 @@ func TestSyncs(t *testing.T) {
 	must(t, errors.Join(err, d.Close()))
 	check(filepath.Join(tree.Holding(), "stage", "f"))
 
+	clear(synced)
+	late := vfs.Held{Area: vfs.Stage, Name: "late"}
+	d, err = tree.Create(late)
+	must(t, err)
+	_, err = d.Dress(vfs.Meta{Mode: 0o644, UID: -1, GID: -1})
+	must(t, errors.Join(err, d.Close()))
+	must(t, errors.Join(tree.SyncStaged([]vfs.Held{late})...))
+	check(filepath.Join(tree.Holding(), "stage", "late"))
+	none := vfs.Held{Area: vfs.Stage, Name: "none"}
+	if errs := tree.SyncStaged([]vfs.Held{late, none}); errs[0] != nil || !errors.Is(errs[1], os.ErrNotExist) {
+		t.Errorf("one of two is not there: %v", errs)
+	}
+
 	must(t, os.MkdirAll(filepath.Join(root, "d/e"), 0o755))
 	must(t, tree.Place(h, "d/e/f"))
 	clear(synced)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"duet/store/index/indexpb"
 )
 
@@ -79,38 +81,32 @@ func UnmarshalClass(b []byte) (Class, error) {
 	return c, nil
 }
 
-// strip leaves out of m what c says, and returns the version's counters.
-func (c Class) strip(m *indexpb.Entry, st *indexpb.Stamp) []uint64 {
-	seqs := make([]uint64, len(m.Version))
-	for i, counter := range m.Version {
-		seqs[i] = counter.Seq
-	}
-	m.Mode, m.Owner, m.Group, m.Origin, m.Version = 0, nil, nil, 0, nil
-	if st != nil {
-		st.Uid, st.Gid = 0, 0
-	}
-	return seqs
+// strip is e without what its class says.
+func strip(e Entry) Entry {
+	e.Mode, e.Owner, e.Group, e.Origin, e.Version = 0, "", "", 0, nil
+	return e
 }
 
-// fill is the inverse of strip.
-func (c Class) fill(m *indexpb.Entry, st *indexpb.Stamp, seqs []uint64) error {
-	if m == nil {
+// fill is the inverse of strip; seqs are the version's counters, as written.
+func (c Class) fill(e *Entry, seqs []byte) error {
+	if e == nil {
 		return errors.New("class without an entry")
 	}
 	n := 0
 	for n < ClassEpochs && c.Epochs[n] != 0 {
 		n++
 	}
-	if len(seqs) != n {
-		return fmt.Errorf("%d counters for %d epochs", len(seqs), n)
+	v := make(Version, n)
+	for i := range v {
+		seq, size := protowire.ConsumeVarint(seqs)
+		if size < 0 {
+			return fmt.Errorf("%d counters for %d epochs", i, n)
+		}
+		v[i], seqs = Counter{c.Epochs[i], Seq(seq)}, seqs[size:]
 	}
-	m.Mode, m.Owner, m.Group, m.Origin = c.Mode, []byte(c.Owner), []byte(c.Group), uint64(c.Origin)
-	m.Version = make([]*indexpb.Counter, n)
-	for i, seq := range seqs {
-		m.Version[i] = &indexpb.Counter{Epoch: uint64(c.Epochs[i]), Seq: seq}
+	if len(seqs) > 0 {
+		return fmt.Errorf("more counters than %d epochs", n)
 	}
-	if st != nil {
-		st.Uid, st.Gid = c.UID, c.GID
-	}
+	e.Mode, e.Owner, e.Group, e.Origin, e.Version = c.Mode, c.Owner, c.Group, c.Origin, v
 	return nil
 }

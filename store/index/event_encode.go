@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
-
-	"duet/store/index/indexpb"
 )
 
 // MaxNote is how many bytes an Event's note may have.
@@ -68,31 +66,45 @@ func MarshalEvent(e *Event, prev Path, inRecord bool) ([]byte, error) {
 	if err := e.Check(); err != nil {
 		return nil, err
 	}
+	if inRecord && e.Entry == nil {
+		return nil, fmt.Errorf("event %q: no entry to leave out", e.Path)
+	}
+	return appendEvent(make([]byte, 0, 160), e, prev, inRecord), nil
+}
+
+func appendEvent(b []byte, e *Event, prev Path, inRecord bool) []byte {
 	shared := sharedBytes(prev, e.Path)
-	m := &indexpb.Event{
-		Shared: uint32(shared), Path: []byte(e.Path[shared:]), What: uint32(e.What), How: uint32(e.How),
-		Node: uint64(e.Node), Time: e.Time, From: []byte(e.From), Note: []byte(e.Note),
-		To: []byte(e.To), SeenHow: uint32(e.Seen.How),
-	}
-	if e.Seen.How != 0 {
-		m.SeenAgo = e.Time - e.Seen.Time
-	}
-	if m.Rule = ruleNumber(e.Rule); m.Rule == 0 {
-		m.RuleName = []byte(e.Rule)
-	}
+	node, form := e.Node, uint64(0)
 	if inRecord {
-		if e.Entry == nil {
-			return nil, fmt.Errorf("event %q: no entry to leave out", e.Path)
-		}
-		m.Form |= entryInRecord
-	} else {
-		m.Entry = EntryToProto(e.Entry)
+		form |= entryInRecord
 	}
 	if e.Entry != nil && e.Node == e.Entry.Origin {
-		m.Form |= nodeIsOrigin
-		m.Node = 0
+		form |= nodeIsOrigin
+		node = 0
 	}
-	return Encode(m)
+	b = putVarint(b, 1, uint64(shared))
+	b = putBytes(b, 2, e.Path[shared:])
+	b = putVarint(b, 3, uint64(e.What))
+	b = putVarint(b, 4, uint64(e.How))
+	b = putFixed(b, 5, uint64(node))
+	b = putFixed(b, 6, uint64(e.Time))
+	b = putBytes(b, 7, e.From)
+	if !inRecord {
+		b = putEntry(b, 8, e.Entry)
+	}
+	b = putBytes(b, 9, e.Note)
+	b = putVarint(b, 10, form)
+	rule := ruleNumber(e.Rule)
+	b = putVarint(b, 11, uint64(rule))
+	b = putBytes(b, 12, e.To)
+	b = putVarint(b, 13, uint64(e.Seen.How))
+	if e.Seen.How != 0 {
+		b = putVarint(b, 14, protowire.EncodeZigZag(e.Time-e.Seen.Time))
+	}
+	if rule == 0 {
+		b = putBytes(b, 15, e.Rule)
+	}
+	return b
 }
 
 func sharedBytes(a, b Path) int {
@@ -158,46 +170,90 @@ func UnmarshalEvent(pos Seq, b []byte, prev Path) (StoredEvent, error) {
 }
 
 func unmarshalEvent(b []byte, prev Path) (StoredEvent, error) {
-	var m indexpb.Event
-	if err := Decode(b, &m); err != nil {
-		return StoredEvent{}, err
+	s := StoredEvent{raw: b, prev: prev}
+	var shared, ago uint64
+	var rest []byte
+	var rule string
+	f := fields{rest: b}
+	for f.next() {
+		var err error
+		switch f.num {
+		case 1:
+			shared = f.v
+		case 2:
+			rest = f.b
+		case 3:
+			s.What, err = What(f.v), known("what", f.v, uint64(lastWhat))
+		case 4:
+			s.How, err = How(f.v), known("how", f.v, uint64(ByRule))
+		case 5:
+			s.Node = NodeID(f.v)
+		case 6:
+			s.Time = int64(f.v)
+		case 7:
+			s.From = Path(f.b)
+		case 8:
+			s.Entry, err = readEntry(f.b)
+		case 9:
+			s.Note = string(f.b)
+		case 10:
+			s.InRecord, s.origin = f.v&entryInRecord != 0, f.v&nodeIsOrigin != 0
+		case 11:
+			if err = known("rule", f.v, uint64(len(ruleNames)-1)); err == nil {
+				s.Rule = ruleNames[f.v]
+			}
+		case 12:
+			s.To = Path(f.b)
+		case 13:
+			s.Seen.How, err = How(f.v), known("seen how", f.v, uint64(ByRule))
+		case 14:
+			ago = f.v
+		case 15:
+			rule = string(f.b)
+		default:
+			err = errCanonical
+		}
+		if err != nil {
+			return StoredEvent{}, err
+		}
 	}
-	if int64(m.Shared) > int64(len(prev)) {
-		return StoredEvent{}, fmt.Errorf("shares %d bytes with a path of %d", m.Shared, len(prev))
+	if f.bad {
+		return StoredEvent{}, errCanonical
 	}
-	if m.What > uint32(lastWhat) || m.How > uint32(ByRule) || m.SeenHow > uint32(ByRule) || int64(m.Rule) >= int64(len(ruleNames)) {
-		return StoredEvent{}, fmt.Errorf("what %d, how %d, seen how %d, rule %d are unknown", m.What, m.How, m.SeenHow, m.Rule)
+	if shared > uint64(len(prev)) {
+		return StoredEvent{}, fmt.Errorf("shares %d bytes with a path of %d", shared, len(prev))
 	}
-	entry, err := entryFromProto(m.Entry)
-	if err != nil {
-		return StoredEvent{}, err
-	}
-	s := StoredEvent{
-		Event: Event{
-			Path: prev[:m.Shared] + Path(m.Path), What: What(m.What), How: How(m.How), Node: NodeID(m.Node),
-			Time: m.Time, From: Path(m.From), To: Path(m.To), Entry: entry, Rule: ruleNames[m.Rule] + string(m.RuleName), Note: string(m.Note),
-			Seen: Sighting{How: How(m.SeenHow)},
-		},
-		InRecord: m.Form&entryInRecord != 0,
-		origin:   m.Form&nodeIsOrigin != 0,
-		raw:      b,
-		prev:     prev,
-	}
-	if m.SeenHow != 0 {
-		s.Seen.Time = m.Time - m.SeenAgo
+	s.Path, s.Rule = prev[:shared]+Path(rest), s.Rule+rule
+	if s.Seen.How != 0 {
+		s.Seen.Time = s.Time - protowire.DecodeZigZag(ago)
 	}
 	if s.origin && !s.InRecord {
-		if entry == nil {
+		if s.Entry == nil {
 			return StoredEvent{}, errors.New("origin of no entry")
 		}
-		s.Node = entry.Origin
+		s.Node = s.Entry.Origin
 	}
 	return s, s.Check()
 }
 
+// known refuses a number beyond the last one that has a meaning.
+func known(what string, v, last uint64) error {
+	if v > last {
+		return fmt.Errorf("%s %d is unknown", what, v)
+	}
+	return nil
+}
+
 func (s *StoredEvent) canonical() error {
-	want, err := MarshalEvent(&s.Event, s.prev, s.InRecord)
-	return Canonical(s.raw, want, err)
+	err := s.Check()
+	if err == nil && s.InRecord && s.Entry == nil {
+		err = fmt.Errorf("event %q: no entry to leave out", s.Path)
+	}
+	if err != nil {
+		return err
+	}
+	var room [512]byte
+	return Canonical(s.raw, appendEvent(room[:0], &s.Event, s.prev, s.InRecord), nil)
 }
 
 // Fill returns the event with ours, the entry of the path's record.
@@ -221,14 +277,31 @@ func (s StoredEvent) Fill(ours *Entry) (Event, error) {
 // Detach returns the encoding of an event whose record is about to lose ours:
 // the same event with its entry written out.
 func Detach(b []byte, ours *Entry) ([]byte, error) {
-	var m indexpb.Event
-	if err := Decode(b, &m); err != nil {
-		return nil, err
+	var before, behind []byte // of the entry
+	detached := false
+	for rest := b; len(rest) > 0; {
+		num, typ, n := protowire.ConsumeField(rest)
+		if n < 0 {
+			return nil, errCanonical
+		}
+		field := rest[:n]
+		rest = rest[n:]
+		switch {
+		case num == 8:
+			return b, nil // it has its entry
+		case num < 8:
+			before = append(before, field...)
+		case num == 10 && typ == protowire.VarintType:
+			_, _, size := protowire.ConsumeTag(field)
+			form, _ := protowire.ConsumeVarint(field[size:])
+			detached = form&entryInRecord != 0
+			behind = putVarint(behind, 10, form&^entryInRecord)
+		default:
+			behind = append(behind, field...)
+		}
 	}
-	if m.Form&entryInRecord == 0 {
+	if !detached {
 		return b, nil
 	}
-	m.Form &^= entryInRecord
-	m.Entry = EntryToProto(ours)
-	return Encode(&m)
+	return append(putEntry(before, 8, ours), behind...), nil
 }

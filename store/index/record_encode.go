@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
-
-	"duet/store/index/indexpb"
 )
 
 // Bits of a Record's same field.
@@ -54,48 +52,66 @@ func (r *Record) Check() error {
 // MarshalRecord encodes r but for its path, which is its key. class is the
 // number of r's ClassOf, or 0 to write r in full.
 func MarshalRecord(r *Record, class uint32) ([]byte, error) {
+	return appendRecord(make([]byte, 0, 192), r, class)
+}
+
+func appendRecord(b []byte, r *Record, class uint32) ([]byte, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
 	}
-	m := &indexpb.Record{
-		Ours: EntryToProto(r.Ours), Pos: uint64(r.Pos), Heard: uint64(r.Heard), Next: uint32(r.Next), Class: class,
-		HeardHow: uint32(r.Noticed.How), HeardTime: r.Noticed.Time, HeardOther: []byte(r.Noticed.Other),
+	var seqs Version
+	var bare Entry
+	ours, theirs := r.Ours, r.Theirs
+	var same uint64
+	if theirs != nil && EqualEntries(theirs, ours) {
+		same |= theirsIsOurs
+		theirs = nil
 	}
+	base := r.Base
 	switch {
-	case r.Theirs == nil:
-	case EqualEntries(r.Theirs, r.Ours):
-		m.Same |= theirsIsOurs
-	default:
-		m.Theirs = EntryToProto(r.Theirs)
-	}
-	switch {
-	case r.Base == nil:
-	case EqualEntries(r.Base, r.Ours):
-		m.Same |= baseIsOurs
-	case EqualEntries(r.Base, r.Theirs):
-		m.Same |= baseIsTheirs
-	default:
-		m.Base = EntryToProto(r.Base)
-	}
-	if r.Ours.Live() {
-		m.Stamp = stampToProto(r.Stamp, r.Ours)
+	case base == nil:
+	case EqualEntries(base, r.Ours):
+		same |= baseIsOurs
+		base = nil
+	case EqualEntries(base, r.Theirs):
+		same |= baseIsTheirs
+		base = nil
 	}
 	if class != 0 {
-		c, ok := ClassOf(r)
-		if !ok {
+		if _, ok := ClassOf(r); !ok {
 			return nil, fmt.Errorf("record %q: has no class", r.Path)
 		}
-		m.Seqs = c.strip(classed(m), m.Stamp)
+		if ours != nil { // the entry that the class is about, see ClassOf
+			seqs, bare = ours.Version, strip(*ours)
+			ours = &bare
+		} else {
+			seqs, bare = theirs.Version, strip(*theirs)
+			theirs = &bare
+		}
 	}
-	return Encode(m)
-}
-
-// classed is the entry that the class is about, see ClassOf.
-func classed(m *indexpb.Record) *indexpb.Entry {
-	if m.Ours == nil {
-		return m.Theirs
+	b = putEntry(b, 1, ours)
+	b = putEntry(b, 2, base)
+	b = putEntry(b, 3, theirs)
+	var at int
+	if r.Ours.Live() && r.Stamp != (Stamp{}) {
+		b, at = openMessage(b, 4)
+		b = closeMessage(appendStamp(b, r.Stamp, r.Ours, class != 0), at)
 	}
-	return m.Ours
+	b = putVarint(b, 5, uint64(r.Pos))
+	b = putVarint(b, 6, uint64(r.Heard))
+	b = putVarint(b, 7, uint64(r.Next))
+	b = putVarint(b, 8, same)
+	b = putVarint(b, 9, uint64(class))
+	if len(seqs) > 0 {
+		b, at = openMessage(b, 10)
+		for _, c := range seqs {
+			b = protowire.AppendVarint(b, uint64(c.Seq))
+		}
+		b = closeMessage(b, at)
+	}
+	b = putVarint(b, 11, uint64(r.Noticed.How))
+	b = putFixed(b, 12, uint64(r.Noticed.Time))
+	return putBytes(b, 13, r.Noticed.Other), nil
 }
 
 // RecordPos reads only Pos of what MarshalRecord wrote.
@@ -124,55 +140,104 @@ func RecordPos(b []byte) (Seq, error) {
 // UnmarshalRecord decodes what MarshalRecord wrote for path p. classes gives a
 // class by its number.
 func UnmarshalRecord(p Path, b []byte, classes func(uint32) (Class, bool)) (*Record, error) {
-	r, class, err := unmarshalRecord(p, b, classes)
+	r, class, err := readRecord(p, b, classes)
 	if err != nil {
 		return nil, fmt.Errorf("read record %q: %w", p, err)
 	}
-	want, err := MarshalRecord(r, class)
+	var room [512]byte
+	want, err := appendRecord(room[:0], r, class)
 	if err := Canonical(b, want, err); err != nil {
 		return nil, fmt.Errorf("read record %q: %w", p, err)
 	}
 	return r, nil
 }
 
-func unmarshalRecord(p Path, b []byte, classes func(uint32) (Class, bool)) (*Record, uint32, error) {
-	var m indexpb.Record
-	if err := Decode(b, &m); err != nil {
+func readRecord(p Path, b []byte, classes func(uint32) (Class, bool)) (*Record, uint32, error) {
+	r := &Record{Path: p}
+	w, err := readWritten(r, b)
+	if err != nil {
 		return nil, 0, err
 	}
-	if m.Class != 0 {
-		c, ok := classes(m.Class)
-		if !ok {
-			return nil, 0, fmt.Errorf("class %d is unknown", m.Class)
+	var c Class
+	if w.class != 0 {
+		var ok bool
+		if c, ok = classes(w.class); !ok {
+			return nil, 0, fmt.Errorf("class %d is unknown", w.class)
 		}
-		if err := c.fill(classed(&m), m.Stamp, m.Seqs); err != nil {
+		classed := r.Ours
+		if classed == nil {
+			classed = r.Theirs
+		}
+		if err := c.fill(classed, w.seqs); err != nil {
 			return nil, 0, err
 		}
 	}
-	if m.Next > uint32(Left) || m.HeardHow > uint32(ByRule) {
-		return nil, 0, fmt.Errorf("next %d, heard how %d are unknown", m.Next, m.HeardHow)
+	if w.stamped {
+		if r.Stamp, err = readStamp(w.stamp, r.Ours); err != nil {
+			return nil, 0, err
+		}
+		if w.class != 0 {
+			r.Stamp.UID, r.Stamp.GID = c.UID, c.GID
+		}
 	}
-	r := &Record{Path: p, Pos: Seq(m.Pos), Heard: Seq(m.Heard), Next: Next(m.Next),
-		Noticed: Sighting{How(m.HeardHow), m.HeardTime, Path(m.HeardOther)}}
-	var err error
-	if r.Ours, err = entryFromProto(m.Ours); err != nil {
-		return nil, 0, err
-	}
-	if r.Theirs, err = entryFromProto(m.Theirs); err != nil {
-		return nil, 0, err
-	}
-	if r.Base, err = entryFromProto(m.Base); err != nil {
-		return nil, 0, err
-	}
-	if m.Same&theirsIsOurs != 0 {
+	if w.same&theirsIsOurs != 0 {
 		r.Theirs = r.Ours
 	}
-	if m.Same&baseIsOurs != 0 {
+	if w.same&baseIsOurs != 0 {
 		r.Base = r.Ours
 	}
-	if m.Same&baseIsTheirs != 0 {
+	if w.same&baseIsTheirs != 0 {
 		r.Base = r.Theirs
 	}
-	r.Stamp, err = stampFromProto(m.Stamp, r.Ours)
-	return r, m.Class, err
+	return r, w.class, nil
+}
+
+// written is what a record has on disk and cannot be understood before all of
+// it is read.
+type written struct {
+	same        uint64
+	class       uint32
+	seqs, stamp []byte
+	stamped     bool
+}
+
+// readWritten reads the fields of r.
+func readWritten(r *Record, b []byte) (w written, err error) {
+	f := fields{rest: b}
+	for f.next() {
+		switch f.num {
+		case 1:
+			r.Ours, err = readEntry(f.b)
+		case 2:
+			r.Base, err = readEntry(f.b)
+		case 3:
+			r.Theirs, err = readEntry(f.b)
+		case 4:
+			w.stamp, w.stamped = f.b, true
+		case 5:
+			r.Pos = Seq(f.v)
+		case 6:
+			r.Heard = Seq(f.v)
+		case 7:
+			r.Next, err = Next(f.v), known("next", f.v, uint64(Left))
+		case 8:
+			w.same = f.v
+		case 9:
+			w.class = f.narrow()
+		case 10:
+			w.seqs = f.b
+		case 11:
+			r.Noticed.How, err = How(f.v), known("heard how", f.v, uint64(ByRule))
+		case 12:
+			r.Noticed.Time = int64(f.v)
+		case 13:
+			r.Noticed.Other = Path(f.b)
+		default:
+			err = errCanonical
+		}
+		if err != nil {
+			return w, err
+		}
+	}
+	return w, f.err()
 }

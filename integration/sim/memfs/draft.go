@@ -113,6 +113,28 @@ func (x *draft) Finish(m vfs.Meta) (stamp index.Stamp, err error) {
 	return stamp, err
 }
 
+// Dress is Finish without the sync.
+func (x *draft) Dress(m vfs.Meta) (stamp index.Stamp, err error) {
+	err = x.locked("dress", func() { stamp = x.f.d.dress(x.n, m) })
+	x.done = true
+	return stamp, err
+}
+
+// SyncStaged syncs staged files, each by itself.
+func (f *Files) SyncStaged(staged []vfs.Held) []error {
+	errs := make([]error, len(staged))
+	for i, h := range staged {
+		errs[i] = f.doHeld("sync staged", h, func(s spot) error {
+			n, err := s.node()
+			if err == nil {
+				f.d.syncFile(n)
+			}
+			return err
+		})
+	}
+	return errs
+}
+
 func (x *draft) Close() error {
 	x.f.d.mu.Lock()
 	defer x.f.d.mu.Unlock()

@@ -1,0 +1,123 @@
+package index
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"duet/store/index/indexpb"
+)
+
+// The bytes of records and events are those that protobuf writes for the same
+// messages, so that the .proto file stays their documentation.
+func TestCodecIsProtobuf(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(4, 4))
+	for range 3000 {
+		r := randomRecord(rnd)
+		if r.Check() != nil {
+			continue
+		}
+		classes := []uint32{0}
+		if _, ok := ClassOf(r); ok {
+			classes = append(classes, 300)
+		}
+		for _, class := range classes {
+			got, err := MarshalRecord(r, class)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := protoRecord(r, class)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("%+v, class %d:\n%x, protobuf writes\n%x, %v", r, class, got, want, err)
+			}
+		}
+		e := randomEvent(rnd)
+		if e.Check() != nil {
+			continue
+		}
+		for _, inRecord := range []bool{false, e.Entry != nil} {
+			got, err := MarshalEvent(e, "a/b", inRecord)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := protoEvent(e, "a/b", inRecord)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("%+v:\n%x, protobuf writes\n%x, %v", e, got, want, err)
+			}
+		}
+	}
+}
+
+func protoRecord(r *Record, class uint32) ([]byte, error) {
+	m := &indexpb.Record{
+		Ours: EntryToProto(r.Ours), Pos: uint64(r.Pos), Heard: uint64(r.Heard), Next: uint32(r.Next), Class: class,
+		HeardHow: uint32(r.Noticed.How), HeardTime: r.Noticed.Time, HeardOther: []byte(r.Noticed.Other),
+	}
+	switch {
+	case r.Theirs == nil:
+	case EqualEntries(r.Theirs, r.Ours):
+		m.Same |= theirsIsOurs
+	default:
+		m.Theirs = EntryToProto(r.Theirs)
+	}
+	switch {
+	case r.Base == nil:
+	case EqualEntries(r.Base, r.Ours):
+		m.Same |= baseIsOurs
+	case EqualEntries(r.Base, r.Theirs):
+		m.Same |= baseIsTheirs
+	default:
+		m.Base = EntryToProto(r.Base)
+	}
+	if r.Ours.Live() {
+		m.Stamp = stampToProto(r.Stamp, r.Ours)
+	}
+	if class != 0 {
+		m.Seqs = protoStrip(classed(m), m.Stamp)
+	}
+	return Encode(m)
+}
+
+func classed(m *indexpb.Record) *indexpb.Entry {
+	if m.Ours == nil {
+		return m.Theirs
+	}
+	return m.Ours
+}
+
+func protoStrip(m *indexpb.Entry, st *indexpb.Stamp) []uint64 {
+	seqs := make([]uint64, len(m.Version))
+	for i, counter := range m.Version {
+		seqs[i] = counter.Seq
+	}
+	m.Mode, m.Owner, m.Group, m.Origin, m.Version = 0, nil, nil, 0, nil
+	if st != nil {
+		st.Uid, st.Gid = 0, 0
+	}
+	return seqs
+}
+
+func protoEvent(e *Event, prev Path, inRecord bool) ([]byte, error) {
+	shared := sharedBytes(prev, e.Path)
+	m := &indexpb.Event{
+		Shared: uint32(shared), Path: []byte(e.Path[shared:]), What: uint32(e.What), How: uint32(e.How),
+		Node: uint64(e.Node), Time: e.Time, From: []byte(e.From), Note: []byte(e.Note),
+		To: []byte(e.To), SeenHow: uint32(e.Seen.How),
+	}
+	if e.Seen.How != 0 {
+		m.SeenAgo = e.Time - e.Seen.Time
+	}
+	if m.Rule = ruleNumber(e.Rule); m.Rule == 0 {
+		m.RuleName = []byte(e.Rule)
+	}
+	if inRecord {
+		m.Form |= entryInRecord
+	} else {
+		m.Entry = EntryToProto(e.Entry)
+	}
+	if e.Entry != nil && e.Node == e.Entry.Origin {
+		m.Form |= nodeIsOrigin
+		m.Node = 0
+	}
+	return Encode(m)
+}
