@@ -124,6 +124,7 @@ func spoiledValues() map[string]spoiled {
 
 // TestCheckFinds spoils one thing at a time, and wants Check to say so.
 func TestCheckFinds(t *testing.T) {
+	t.Parallel()
 	tests := spoiledKeys(t)
 	maps.Copy(tests, spoiledValues())
 	for name, test := range tests {

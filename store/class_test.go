@@ -9,6 +9,7 @@ import (
 // A View that begins in the very moment after a commit can read what the
 // commit wrote, also if it is the first of its class.
 func TestFirstOfItsClassIsReadAtOnce(t *testing.T) {
+	t.Parallel()
 	s := openTest(t, tempIndex(t))
 	var early error
 	update(t, s, func(tx *Tx) error {
@@ -30,6 +31,7 @@ func TestFirstOfItsClassIsReadAtOnce(t *testing.T) {
 
 // A class of a commit that failed is not taken for written by the next one.
 func TestClassOfAFailedCommit(t *testing.T) {
+	t.Parallel()
 	fail := false
 	path := tempIndex(t)
 	s := openWith(t, path, Options{Share: "images", Node: testNode, Commit: func(stage string) error {

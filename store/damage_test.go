@@ -68,6 +68,7 @@ func goodFile(t *testing.T) []byte {
 }
 
 func TestTruncated(t *testing.T) {
+	t.Parallel()
 	good := goodFile(t)
 	if openErr, useErr := damaged(t, good); openErr != nil || useErr != nil {
 		t.Fatalf("a good file: %v, %v", openErr, useErr)
@@ -82,6 +83,7 @@ func TestTruncated(t *testing.T) {
 }
 
 func TestNotAnIndex(t *testing.T) {
+	t.Parallel()
 	for name, b := range map[string][]byte{
 		"text":  bytes.Repeat([]byte("hello "), 10_000),
 		"zeros": make([]byte, 1<<20),
@@ -102,6 +104,7 @@ func TestNotAnIndex(t *testing.T) {
 // TestScribbled overwrites parts of a good file. What cannot be seen at once
 // must be an error later, or do no harm; nothing may panic or hang.
 func TestScribbled(t *testing.T) {
+	t.Parallel()
 	good := goodFile(t)
 	page := os.Getpagesize()
 	seen := make(map[string]int)

@@ -95,6 +95,7 @@ func untilDone(t *testing.T, path, stage string, do func(*Store) error) (crashes
 }
 
 func TestNewEpoch(t *testing.T) {
+	t.Parallel()
 	for _, stage := range []string{"commit", "committed"} {
 		t.Run(stage, func(t *testing.T) {
 			path := tempIndex(t)
@@ -140,7 +141,8 @@ func checkNewEpoch(t *testing.T, s *Store, epoch index.Epoch, head index.Seq) {
 			}
 			want := fmt.Sprint(index.Version{{Epoch: epoch, Seq: r.Pos}})
 			if r.Pos <= last || r.Theirs != nil || r.Base != nil || r.Ours.Version.String() != want || !r.Ours.Live() {
-				t.Fatalf("record after a new epoch: %+v %+v", r, r.Ours)
+				t.Errorf("record after a new epoch: %+v %+v", r, r.Ours)
+				return nil
 			}
 			last = r.Pos
 		}
@@ -155,6 +157,7 @@ func checkNewEpoch(t *testing.T, s *Store, epoch index.Epoch, head index.Seq) {
 }
 
 func TestForgetPeer(t *testing.T) {
+	t.Parallel()
 	for _, stage := range []string{"commit", "committed"} {
 		t.Run(stage, func(t *testing.T) {
 			path := tempIndex(t)

@@ -10,6 +10,7 @@ import (
 // After ForgetAll nothing is known of any path, wherever it was interrupted; the
 // journal, what was displaced and what was settled stay.
 func TestForgetAll(t *testing.T) {
+	t.Parallel()
 	for _, stage := range []string{"commit", "committed"} {
 		t.Run(stage, func(t *testing.T) {
 			path := tempIndex(t)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestPeerIgnores(t *testing.T) {
+	t.Parallel()
 	s := openTest(t, tempIndex(t))
 	for _, want := range [][]string{nil, {"*.tmp", "", "!x\xff"}, {"other"}, nil} {
 		update(t, s, func(tx *Tx) error { return tx.PutPeerIgnores(want) })
@@ -29,6 +30,7 @@ func TestPeerIgnores(t *testing.T) {
 // What is left alone stays so when the peer is forgotten; what was agreed until
 // then has to be settled by the rules again.
 func TestResetsAndRules(t *testing.T) {
+	t.Parallel()
 	rules := index.Hash{1}
 	for name, test := range map[string]struct {
 		known index.Epoch // of the peer, before

@@ -70,6 +70,7 @@ func needed(t *testing.T, s *Store) map[index.Seq]bool {
 }
 
 func TestPruneJournal(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 2))
@@ -117,6 +118,7 @@ func TestPruneJournal(t *testing.T) {
 
 // A journal that is too large loses its oldest events first, whatever their age.
 func TestPruneJournalBySize(t *testing.T) {
+	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 1))
 	s := openTest(t, tempIndex(t))
 	life(t, s, rnd, 500)
@@ -146,6 +148,7 @@ func TestPruneJournalBySize(t *testing.T) {
 
 // An index from before there were counts of the journal gets them.
 func TestCountEvents(t *testing.T) {
+	t.Parallel()
 	path := tempIndex(t)
 	s := openTest(t, path)
 	life(t, s, rand.New(rand.NewPCG(1, 1)), 100)

@@ -12,6 +12,7 @@ import (
 // Versions are found by their path also in an index that was made before there
 // was a bucket for it, and never those of a path that only begins alike.
 func TestKeptOf(t *testing.T) {
+	t.Parallel()
 	file := tempIndex(t)
 	s := openTest(t, file)
 	paths := []index.Path{"a", "a/b", "ab", "a", "a/b/c", "a"}

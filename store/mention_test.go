@@ -42,6 +42,7 @@ func histories(t *testing.T, s *Store) map[index.Path][]index.Seq {
 // A path's history is found without reading the journal, also when nothing is
 // left of the path but that, and by the names that it had before and after.
 func TestHistory(t *testing.T) {
+	t.Parallel()
 	file := tempIndex(t)
 	s := openTest(t, file)
 	life(t, s, rand.New(rand.NewPCG(1, 1)), 100)
@@ -104,6 +105,7 @@ func TestHistory(t *testing.T) {
 
 // What is pruned from the journal is not found by its path any more.
 func TestHistoryIsPruned(t *testing.T) {
+	t.Parallel()
 	s := openTest(t, tempIndex(t))
 	life(t, s, rand.New(rand.NewPCG(3, 3)), 300)
 	keep := needed(t, s)

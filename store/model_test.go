@@ -138,6 +138,7 @@ func (m *model) history(of func(index.Path) bool) []index.Event {
 // random size, some of them undone, and compares; the file is closed and opened
 // now and then, and Check is asked each time.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	var paths []index.Path
 	for _, a := range []string{"a", "b", "b.c", "b\x01", "\xff"} {
 		paths = append(paths, index.Path(a), index.Path(a+"/x"), index.Path(a+"/x/y"), index.Path(a+"/x y"))
@@ -246,6 +247,7 @@ func (m *model) act(t *testing.T, tx *Tx, p index.Path, rnd *rand.Rand) {
 // TestChangeWhileIterating holds that an iteration goes on where it was when
 // records are put and dropped under it.
 func TestChangeWhileIterating(t *testing.T) {
+	t.Parallel()
 	s := openTest(t, tempIndex(t))
 	paths := benchPaths(500)
 	update(t, s, func(tx *Tx) error {

@@ -11,6 +11,7 @@ import (
 // What is directly inside a directory is found without what is below it, also
 // where names begin alike, or with the lowest bytes.
 func TestInside(t *testing.T) {
+	t.Parallel()
 	s := openTest(t, tempIndex(t))
 	paths := []index.Path{"a", "a/b", "a/b/c", "a/b/c/d", "a/bc", "a/b\x01", "a b", "ab", "c/only/deep"}
 	update(t, s, func(tx *Tx) error {

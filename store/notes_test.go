@@ -12,6 +12,7 @@ import (
 )
 
 func TestIntents(t *testing.T) {
+	t.Parallel()
 	path := tempIndex(t)
 	s := openWith(t, path, Options{})
 	want := []index.Intent{
@@ -51,6 +52,7 @@ func TestIntents(t *testing.T) {
 }
 
 func TestKept(t *testing.T) {
+	t.Parallel()
 	s := openTest(t, tempIndex(t))
 	kept := []index.Kept{
 		{ID: 1, Path: "a", Entry: file(5, nil), Reason: index.Overwritten, By: testPeer, Time: 1, Held: "1"},
@@ -116,6 +118,7 @@ func TestKept(t *testing.T) {
 }
 
 func TestConflicts(t *testing.T) {
+	t.Parallel()
 	s := openTest(t, tempIndex(t))
 	want := []index.Conflict{
 		{ID: 1, Path: "a", Time: 1, Winner: file(1, nil), Loser: file(2, nil), Rule: "C7"},
@@ -144,6 +147,7 @@ func TestConflicts(t *testing.T) {
 // TestLongNote holds that a note is cut between characters, and does not make
 // what it explains fail.
 func TestLongNote(t *testing.T) {
+	t.Parallel()
 	s := openTest(t, tempIndex(t))
 	for _, note := range []string{strings.Repeat("x", 2000), "x" + strings.Repeat("ö", 2000), strings.Repeat("\xbf", 2000)} {
 		update(t, s, func(tx *Tx) error {
@@ -170,6 +174,7 @@ func TestLongNote(t *testing.T) {
 // TestOneEntry holds that the entry of a path's last event is written once,
 // whatever the order of Put and Note, and that the event keeps it afterwards.
 func TestOneEntry(t *testing.T) {
+	t.Parallel()
 	s := openTest(t, tempIndex(t))
 	inRecord := func(want ...bool) {
 		t.Helper()

@@ -59,6 +59,7 @@ func install(t *testing.T, r *Repair) string {
 }
 
 func TestRepairOfSound(t *testing.T) {
+	t.Parallel()
 	path := tempIndex(t)
 	good := goodFile(t)
 	if err := os.WriteFile(path, good, 0o600); err != nil {
@@ -76,6 +77,7 @@ func TestRepairOfSound(t *testing.T) {
 // What is only listed or counted wrong is made right, and nothing is forgotten:
 // deletes least of all.
 func TestRepairOfLists(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(*bolt.Tx) error{
 		"counts":  func(b *bolt.Tx) error { return b.Bucket(metaBucket).Put(countsKey, nil) },
 		"todo":    func(b *bolt.Tx) error { return b.Bucket(todoBucket).Delete([]byte("take")) },
@@ -146,6 +148,7 @@ func emptyBucket(b *bolt.Tx, name []byte) error {
 // was lost that matters, no delete is remembered, no file is believed to be what
 // the index says, and the epoch is another one.
 func TestRepairOfDamage(t *testing.T) {
+	t.Parallel()
 	good := goodFile(t)
 	page := os.Getpagesize()
 	seen := map[string]int{}
@@ -214,6 +217,7 @@ func TestRepairOfDamage(t *testing.T) {
 
 // An index that a process has open is left alone.
 func TestRepairOfOpen(t *testing.T) {
+	t.Parallel()
 	path := tempIndex(t)
 	s := openTest(t, path)
 	defer closeTest(t, s)

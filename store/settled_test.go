@@ -44,6 +44,7 @@ func openConflicts(t *testing.T, s *Store, p index.Path) (out []string) {
 // A conflict is closed by the entry that says so, opened by one that takes it
 // back, and left alone by all others.
 func TestConflictsFollowTheirPath(t *testing.T) {
+	t.Parallel()
 	s := openTest(t, tempIndex(t))
 	early, late := file(2, version(1, 1)), file(3, version(1, 4))
 	update(t, s, func(tx *Tx) error {
@@ -116,6 +117,7 @@ func TestConflictsFollowTheirPath(t *testing.T) {
 
 // An index that was made before conflicts could be found by their path.
 func TestConflictsOfOlderFormat(t *testing.T) {
+	t.Parallel()
 	path := tempIndex(t)
 	s := openTest(t, path)
 	update(t, s, func(tx *Tx) error {
@@ -144,6 +146,7 @@ func TestConflictsOfOlderFormat(t *testing.T) {
 }
 
 func TestRulings(t *testing.T) {
+	t.Parallel()
 	s := openTest(t, tempIndex(t))
 	paths := []index.Path{"a", "a/b", "a/c", "b"}
 	update(t, s, func(tx *Tx) error {

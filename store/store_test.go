@@ -157,6 +157,7 @@ func hear(tx *Tx, p index.Path, e *index.Entry) error {
 }
 
 func TestNewIndexAndReopen(t *testing.T) {
+	t.Parallel()
 	path := tempIndex(t)
 	now := time.Unix(0x6721f0a1, 0)
 	o := Options{Share: "images", Node: testNode, Now: func() time.Time { return now }, Random: func() uint64 { return 0xaaaaaaaa_00000007 }}
@@ -184,6 +185,7 @@ func TestNewIndexAndReopen(t *testing.T) {
 }
 
 func TestWrongShareAndOtherNode(t *testing.T) {
+	t.Parallel()
 	path := tempIndex(t)
 	s := openWith(t, path, Options{Share: "images", Node: testNode})
 	update(t, s, func(tx *Tx) error { return edit(tx, "a", index.Created, *file(1, nil)) })
@@ -201,6 +203,7 @@ func TestWrongShareAndOtherNode(t *testing.T) {
 }
 
 func TestLocked(t *testing.T) {
+	t.Parallel()
 	path := tempIndex(t)
 	s := openTest(t, path)
 	for _, o := range []Options{{}, {ReadOnly: true}} {
@@ -217,6 +220,7 @@ func TestLocked(t *testing.T) {
 }
 
 func TestReadOnly(t *testing.T) {
+	t.Parallel()
 	path := tempIndex(t)
 	if _, err := Open(path, Options{ReadOnly: true}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an index that is not there: %v", err)
@@ -243,6 +247,7 @@ func TestReadOnly(t *testing.T) {
 // TestCommitHook is what a simulator does: an error before the commit is a
 // crash that lost it, one after it a crash that did not.
 func TestCommitHook(t *testing.T) {
+	t.Parallel()
 	crash := errors.New("crash")
 	var at string
 	s := openWith(t, tempIndex(t), Options{Commit: func(stage string) error {
@@ -274,6 +279,7 @@ func TestCommitHook(t *testing.T) {
 // TestUndone holds that nothing of an Update that fails is seen, neither on
 // disk nor in what is kept in memory.
 func TestUndone(t *testing.T) {
+	t.Parallel()
 	s := openTest(t, tempIndex(t))
 	no := errors.New("no")
 	err := s.Update(func(tx *Tx) error {
@@ -306,6 +312,7 @@ func TestUndone(t *testing.T) {
 }
 
 func TestCopyTo(t *testing.T) {
+	t.Parallel()
 	s := openTest(t, tempIndex(t))
 	write := func(n int) {
 		update(t, s, func(tx *Tx) error {
@@ -352,6 +359,7 @@ type writerFunc func([]byte) (int, error)
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 func TestPruneRuns(t *testing.T) {
+	t.Parallel()
 	var runs []index.Run
 	for i := range 3 * maxRuns {
 		// Every fourth run writes something.
@@ -377,6 +385,7 @@ func TestPruneRuns(t *testing.T) {
 // TestMigration makes a file of format 1 whose records are not what they are
 // today, and opens it with a version of Duet that has two formats more.
 func TestMigration(t *testing.T) {
+	t.Parallel()
 	path := tempIndex(t)
 	s, err := open(path, Options{}, nil)
 	if err != nil {

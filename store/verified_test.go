@@ -9,6 +9,7 @@ import (
 )
 
 func TestVerified(t *testing.T) {
+	t.Parallel()
 	s, err := Open(filepath.Join(t.TempDir(), "s.db"), Options{Share: "s", Node: 1})
 	if err != nil {
 		t.Fatal(err)

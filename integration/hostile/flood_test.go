@@ -13,13 +13,13 @@ import (
 	"duet/store/index"
 )
 
-// TestFlood tells the victim of tens of thousands of paths, in full size half a
-// million, in no order, that it can do nothing with: the directories are
+// TestFlood tells the victim of tens of thousands of paths, in full size a
+// quarter of a million, in no order, that it can do nothing with: the directories are
 // missing, the contents come along but are of no use, or are asked for and
 // never come.
 func TestFlood(t *testing.T) {
 	t.Parallel()
-	paths := rig.Size(50_000, 500_000)
+	paths := rig.Size(50_000, 250_000)
 	v := newVictim(t, setup{})
 	a := newAttacker(v)
 	s := a.connect()
