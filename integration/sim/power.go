@@ -99,7 +99,7 @@ func (l *ledger) account(n *node, view func(func(*store.Tx) error) error) {
 		return
 	}
 	for _, o := range n.outages {
-		l.promised(n, b, o.lost.Loose)
+		l.promised(n, b, o.lost)
 		if o.power {
 			l.excuse(n, b, o.lost)
 			l.strike(n, b, o)
@@ -109,9 +109,10 @@ func (l *ledger) account(n *node, view func(func(*store.Tx) error) error) {
 }
 
 // promised holds what could have been lost against what the index says.
-func (l *ledger) promised(n *node, b *books, loose []memfs.Loose) {
-	for _, x := range loose {
-		if held, kept := strings.CutPrefix(x.Path, memfs.KeptPath); kept && b.held[held] && x.What != "metadata" {
+func (l *ledger) promised(n *node, b *books, lost memfs.Lost) {
+	for _, x := range lost.Loose {
+		if held, kept := strings.CutPrefix(x.Path, memfs.KeptPath); kept && b.keeps(held) && x.What != "metadata" &&
+			!(x.What == "content" && b.writtenOn(n, held, lost)) {
 			l.w.fault("not on stable storage: the %s of the kept version %s on %s; it was changed at %.6f",
 				x.What, held, n.name, l.w.Trace.since(x.At))
 		}
@@ -196,11 +197,30 @@ type books struct {
 	records map[string]*index.Record
 	found   map[string]*index.Entry // what the daemon found itself, if nothing else was said of the path since
 	kept    map[index.Hash]bool
-	held    map[string]bool // names of the files that are kept
+	held    map[string]index.Hash // of the files that are kept, by name
+}
+
+// keeps reports whether the index has a file as kept.
+func (b *books) keeps(held string) bool { return b.held[held] != index.Hash{} }
+
+// writtenOn reports whether somebody who had a kept file open for writing wrote
+// on to it after the index had it. What was promised is what the index has: what
+// the failure left is that, or that and what was written on.
+func (b *books) writtenOn(n *node, held string, lost memfs.Lost) bool {
+	sum := func(all []memfs.Thing) index.Hash {
+		for _, x := range all {
+			if x.Path == held && x.File() {
+				return scan.SumBytes([]byte(x.Data))
+			}
+		}
+		return index.Hash{}
+	}
+	before, after := sum(lost.Held), sum(n.disk.Area("kept"))
+	return before != index.Hash{} && before != b.held[held] && (after == before || after == b.held[held])
 }
 
 func readBooks(n *node, view func(func(*store.Tx) error) error) (*books, error) {
-	b := &books{records: map[string]*index.Record{}, found: map[string]*index.Entry{}, kept: map[index.Hash]bool{}, held: map[string]bool{}}
+	b := &books{records: map[string]*index.Record{}, found: map[string]*index.Entry{}, kept: map[index.Hash]bool{}, held: map[string]index.Hash{}}
 	return b, view(func(tx *store.Tx) error {
 		for r, err := range tx.Range("", true) {
 			if err != nil {
@@ -226,7 +246,9 @@ func readBooks(n *node, view func(func(*store.Tx) error) error) (*books, error) 
 				return err
 			}
 			b.kept[k.Entry.Hash] = true
-			b.held[k.Held] = k.Entry.Kind == index.File && k.Entry.Hash != index.Hash{}
+			if k.Entry.Kind == index.File {
+				b.held[k.Held] = k.Entry.Hash
+			}
 		}
 		return nil
 	})
