@@ -16,6 +16,9 @@ func checkPair(ours, theirs *index.Entry, p Policy) error {
 	if !mirrored(here.Act, there.Act) {
 		return fmt.Errorf("here %v (%s), there %v (%s)", here.Act, here.Line, there.Act, there.Line)
 	}
+	if here.Act == Take && there.Act == Take && (here.Entry.Live() || here.Line != lineCrossed) {
+		return fmt.Errorf("both take %+v by %s", here.Entry, here.Line)
+	}
 	for _, v := range []Verdict{here, there} {
 		if changes := v.Act != Nothing && v.Act != Wait && v.Act != Hold; changes != (v.Entry != nil) {
 			return fmt.Errorf("%v with entry %v", v.Act, v.Entry)
@@ -61,6 +64,9 @@ func outcome(e *index.Entry, v Verdict, epoch index.Epoch) *index.Entry {
 }
 
 func mirrored(a, b Act) bool {
+	if a == Take && b == Take {
+		return true // of a tombstone, which is checked below
+	}
 	pairs := map[Act][]Act{
 		Nothing: {Nothing}, Hold: {Hold}, Revive: {Wait},
 		Agree: {Agree, Wait}, Win: {Take, TakeOver}, Take: {Win, Wait}, TakeOver: {Win, Wait},
@@ -84,7 +90,13 @@ func TestDecideMirrored(t *testing.T) {
 		for _, y := range toys() {
 			for _, v := range versions {
 				for _, over := range overs {
-					side[i] = append(side[i], y.at(index.NodeID(i+1), v, over))
+					e := y.at(index.NodeID(i+1), v, over)
+					side[i] = append(side[i], e)
+					if len(over) > 0 && e.Live() {
+						rescued := *e
+						rescued.Rescued = true
+						side[i] = append(side[i], &rescued)
+					}
 				}
 			}
 		}
@@ -155,6 +167,7 @@ func fuzzEntry(raw []byte) (*index.Entry, []byte) {
 			e.Over = e.Over.With(index.Epoch(i+1), index.Seq(c))
 		}
 	}
+	e.Rescued = e.Over != nil && e.Live() && take(2) == 1
 	if e.Version == nil {
 		e.Version = ab(1, 0)
 	}

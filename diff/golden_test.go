@@ -28,6 +28,7 @@ type section struct {
 	ours, theirs []toy
 	versions     [2]index.Version // ours, theirs
 	overs        [2]index.Version
+	rescued      bool // what ours and theirs have beaten are tombstones
 	settled      bool // theirs says that a person has settled all that it has seen
 	once         bool // the relation is its own mirror image: each pair once
 }
@@ -55,6 +56,9 @@ func sections() []section {
 		{title: "versions cross, but theirs was made knowing the content of ours",
 			ours: []toy{page, folder}, theirs: []toy{essay, closed, folder, gone, apart},
 			versions: [2]index.Version{ab(1, 1), ab(0, 2)}, overs: [2]index.Version{ab(1, 0), nil}},
+		{title: "each side has what the other had seen and deleted",
+			ours: []toy{page, link}, theirs: []toy{page, essay, link, folder},
+			versions: [2]index.Version{ab(2, 1), ab(1, 2)}, overs: [2]index.Version{ab(2, 0), ab(0, 2)}, rescued: true, once: true},
 		{title: "equal versions",
 			ours: []toy{page, folder, gone}, theirs: []toy{page, essay, closed, folder, link, gone},
 			versions: [2]index.Version{ab(1, 1), ab(1, 1)}, once: true},
@@ -103,6 +107,9 @@ func (s section) rows(w *tabwriter.Writer, ours, theirs toy) {
 			t.Settled = &index.Settlement{Upto: t.Over}
 		}
 	}
+	if s.rescued {
+		o.Rescued, t.Rescued = true, true
+	}
 	all := policies()
 	var order []string
 	by := make(map[string][]namedPolicy)
@@ -130,6 +137,8 @@ func describe(ours, theirs toy, here, there Verdict) string {
 	}
 	result := winner.name
 	switch {
+	case here.Act == Take && there.Act == Take:
+		result = gone.name
 	case here.Act == Hold:
 		result = "each keeps its own"
 	case here.Conflict || there.Conflict:

@@ -28,6 +28,7 @@ const (
 	lineSeenHere     = "seen-and-changed-here"
 	lineSeenThere    = "seen-and-changed-there"
 	lineChange       = "delete-loses-to-change"
+	lineCrossed      = "each-deleted-by-other"
 	lineMeta         = "metadata-settled"
 	lineDirFile      = "directory-beats-file"
 	lineDirLink      = "directory-beats-symlink"
@@ -77,6 +78,7 @@ var sentences = []struct{ line, text string }{
 	{lineSeenHere, "This node had already seen the peer's content and changed it further; the peer will take it."},
 	{lineSeenThere, "The peer had already seen the content here and changed it further; it is taken from there."},
 	{lineChange, "One side deleted it while the other changed it; the change wins."},
+	{lineCrossed, "Each side has what the other had seen and deleted, as it heard too late of that; it is removed from both."},
 	{lineMeta, "The content is the same, but mode, time or owner differ: the winner is the same on both nodes, and it is no conflict."},
 	{lineDirFile, "One side made a directory, the other a file; the directory wins, the file is kept as the loser."},
 	{lineDirLink, "One side made a directory, the other a symlink; the directory wins, the symlink is kept as the loser."},

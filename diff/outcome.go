@@ -8,9 +8,9 @@ import "duet/store/index"
 // Settled: an edit takes back nothing that a person has settled.
 func Edited(old, now *index.Entry, epoch index.Epoch, seq index.Seq) *index.Entry {
 	out := *now
-	out.Version, out.Over, out.Settled = nil, nil, nil
+	out.Version, out.Over, out.Rescued, out.Settled = nil, nil, false, nil
 	if old != nil {
-		out.Version, out.Over, out.Settled = old.Version, old.Over, old.Settled
+		out.Version, out.Over, out.Rescued, out.Settled = old.Version, old.Over, old.Rescued, old.Settled
 	}
 	out.Version = out.Version.With(epoch, seq)
 	return &out
@@ -20,9 +20,16 @@ func Edited(old, now *index.Entry, epoch index.Epoch, seq index.Seq) *index.Entr
 func joined(winner, loser *index.Entry) *index.Entry {
 	out := *withOwner(winner, loser)
 	out.Version = winner.Version.Join(loser.Version)
-	out.Over = loser.Version
+	out.Over, out.Rescued = loser.Version, winner.Live() && !loser.Live()
 	out.Settled = winner.Settled.Join(loser.Settled, out.Version)
 	return &out
+}
+
+// buried is the outcome when what each side has was deleted by the other.
+func buried(a, b *index.Entry) *index.Entry {
+	out := &index.Entry{Kind: index.Gone, Version: a.Version.Join(b.Version), Origin: min(a.Origin, b.Origin)}
+	out.Settled = a.Settled.Join(b.Settled, out.Version)
+	return out
 }
 
 // agreed is the outcome when both sides have the same, at concurrent versions.
@@ -43,7 +50,7 @@ func agreed(a, b *index.Entry) *index.Entry {
 func agreement(first, second *index.Entry, over index.Version) *index.Entry {
 	out := *withOwner(first, second)
 	out.Version = first.Version.Join(second.Version)
-	out.Over = over
+	out.Over, out.Rescued = over, false
 	out.Settled = first.Settled.Join(second.Settled, out.Version)
 	out.Apart = first.Apart || second.Apart
 	return &out
@@ -57,7 +64,7 @@ func agreement(first, second *index.Entry, over index.Version) *index.Entry {
 func Revived(ours, theirs *index.Entry) *index.Entry {
 	out := *ours
 	out.Version = ours.Version.Join(theirs.Version)
-	out.Over = theirs.Version
+	out.Over, out.Rescued = theirs.Version, !theirs.Live()
 	out.Settled = ours.Settled.Join(theirs.Settled, out.Version)
 	return &out
 }

@@ -35,6 +35,18 @@ func covers(v, w index.Version) bool {
 	return order == index.Equal || order == index.After
 }
 
+// crossed reports whether each side deleted what the other still has: both
+// contents are there only because each met the other's delete before the delete
+// of itself. Of a directory nothing can be said here: it may have contents.
+//
+// Example: A makes a file (a1) and deletes it (a2), B makes one (b1) and deletes
+// it (b2). Each then hears of the other's file alone, which outlives its own
+// delete: A has {a2 b1} over {a2}, B has {a1 b2} over {b2}.
+func crossed(ours, theirs *index.Entry) bool {
+	return ours.Rescued && theirs.Rescued && seenBy(ours, theirs) && seenBy(theirs, ours) &&
+		ours.Live() && theirs.Live() && ours.Kind != index.Dir && theirs.Kind != index.Dir
+}
+
 // lost reports whether theirs, which is ahead of ours, got there by beating
 // what is here: its version has seen ours, but its author had not. It may have
 // been changed or deleted since; Edited keeps Over, so that this still shows.

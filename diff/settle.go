@@ -5,6 +5,9 @@ import "duet/store/index"
 // settle is for versions of which neither has seen the other. It is written
 // without sides: choose names the winner, and only then is it asked whose.
 func settle(ours, theirs *index.Entry, p Policy) Verdict {
+	if p.Deletes == Track && crossed(ours, theirs) {
+		return Verdict{Act: Take, Line: lineCrossed, Entry: buried(ours, theirs)}
+	}
 	if index.Same(ours, theirs) {
 		line := lineSame
 		if !ours.Live() {

@@ -41,7 +41,8 @@ func (m *model) check(s *state) string {
 // entries.
 func (m *model) alike(ours, theirs ref) string {
 	v, w := m.ask(0, ours, theirs), m.ask(1, theirs, ours)
-	if !mirrored(v.act, w.act) && !mirrored(w.act, v.act) {
+	bury := v.act == diff.Take && w.act == diff.Take && v.entry == w.entry && !m.live(v.entry)
+	if !bury && !mirrored(v.act, w.act) && !mirrored(w.act, v.act) {
 		return fmt.Sprintf("from the same two entries A would %v (%s) and B %v (%s)", v.act, v.line, w.act, w.line)
 	}
 	if v.entry != 0 && w.entry != 0 && v.entry != w.entry {
@@ -82,6 +83,21 @@ func (m *model) end(s *state) string {
 			if r.ours != 0 && !m.live(r.ours) {
 				return fmt.Sprintf("silent, but the tombstone of %s stays", names[p])
 			}
+		}
+	}
+	for p := range paths {
+		t := a.tree[p]
+		if t.letter == 0 || t.letter == 'D' || s.weird || m.rule.Deletes != diff.Track {
+			continue
+		}
+		back := true // unless somebody made it whose work nobody deleted
+		for id := byte(1); id <= s.last; id++ {
+			if s.written[id] == (written{uint8(p), t.letter}) && s.removed&(1<<id) == 0 {
+				back = false
+			}
+		}
+		if back {
+			return fmt.Sprintf("all who wrote %c to %s saw it deleted, and it is there", t.letter, names[p])
 		}
 	}
 	for id := byte(1); id <= s.last; id++ {

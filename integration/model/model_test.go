@@ -25,6 +25,8 @@ var configs = []config{
 	// what was there before.
 	{0, "a file", model{edits: 3, tops: "XYd", start: 'X'}},
 	{0, "a file, from nothing", model{edits: 3, tops: "XYd"}},
+	{0, "a file that both make and delete", model{edits: 4, tops: "Xd"}},
+	{1, "files that both make and delete", model{edits: 4, tops: "XYd"}},
 	{0, "a file, cuts", model{edits: 2, tops: "XYd", start: 'X', faults: "c", nfault: 2}},
 	{0, "a file, crashes", model{edits: 2, tops: "XYd", start: 'X', faults: "r", nfault: 2}},
 	{0, "a file, lost indexes", model{edits: 2, tops: "XYd", start: 'X', faults: "l", nfault: 1}},

@@ -33,6 +33,7 @@ type state struct {
 	// Ghosts, which no node knows.
 	written    [maxEdits + 1]written
 	superseded uint16 // edits that a user had seen who then made another
+	removed    uint16 // edits that a user had seen who then deleted
 	listed     uint16 // edits that lost a conflict
 	acked      uint16 // edits whose delete both nodes have
 	merged     uint16 // edits that made what another one made, too

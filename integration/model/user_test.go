@@ -11,6 +11,9 @@ func (m *model) edit(s *state, i, p int, letter byte) bool {
 	s.edits++
 	s.last++
 	s.superseded |= n.seen[p] // the user saw it, or what came of it
+	if letter == 0 {
+		s.removed |= n.seen[p]
+	}
 	n.tree[p] = thing{letter: letter}
 	if letter != 0 {
 		n.tree[p].edit = s.last

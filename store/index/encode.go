@@ -47,7 +47,7 @@ func EqualEntries(a, b *Entry) bool {
 	}
 	return a.Kind == b.Kind && a.Hash == b.Hash && a.Size == b.Size && a.ModTime == b.ModTime &&
 		a.Mode == b.Mode && a.Owner == b.Owner && a.Group == b.Group && a.Target == b.Target &&
-		a.Origin == b.Origin && a.Apart == b.Apart &&
+		a.Origin == b.Origin && a.Apart == b.Apart && a.Rescued == b.Rescued &&
 		equalVersions(a.Version, b.Version) && equalVersions(a.Over, b.Over) && a.Settled.Equal(b.Settled)
 }
 

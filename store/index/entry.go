@@ -47,6 +47,7 @@ type Entry struct {
 	Version Version
 	Origin  NodeID  // whose edit this is
 	Over    Version // the version that this one beat, whether or not it was a conflict; Version less Over is what the content itself stands for; nil if none
+	Rescued bool    // Over is the version of a tombstone: a change kept the path alive against a delete
 	Apart   bool    // Gone: noticed while the nodes were apart
 
 	Settled *Settlement // what a person has settled; nil: nothing is said of it
@@ -55,7 +56,7 @@ type Entry struct {
 // Bare returns e as something in a tree that no index knows yet.
 func (e *Entry) Bare() *Entry {
 	out := *e
-	out.Version, out.Over, out.Settled = nil, nil, nil
+	out.Version, out.Over, out.Rescued, out.Settled = nil, nil, false, nil
 	return &out
 }
 

@@ -32,6 +32,7 @@ func EntryToProto(e *Entry) *indexpb.Entry {
 		Version: versionToProto(e.Version),
 		Over:    versionToProto(e.Over),
 		Apart:   e.Apart,
+		Rescued: e.Rescued,
 	}
 	if e.Settled != nil {
 		m.Settled = &indexpb.Settlement{Upto: versionToProto(e.Settled.Upto)}
@@ -105,6 +106,7 @@ func entryFromProto(m *indexpb.Entry) (*Entry, error) {
 		Origin:  NodeID(m.Origin),
 		Over:    over,
 		Apart:   m.Apart,
+		Rescued: m.Rescued,
 	}
 	if m.Settled != nil {
 		upto, err := versionFromProto(m.Settled.Upto)
@@ -142,6 +144,8 @@ func (e *Entry) check() error {
 		return fmt.Errorf("%v with a target of %d bytes", e.Kind, len(e.Target))
 	case e.Kind == Gone && (e.Owner != "" || e.Group != ""):
 		return errors.New("tombstone with an owner")
+	case e.Rescued && len(e.Over) == 0:
+		return errors.New("rescued from nothing")
 	case e.Kind != Gone && e.Apart:
 		return fmt.Errorf("%v marked as deleted apart", e.Kind)
 	}

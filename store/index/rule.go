@@ -15,6 +15,7 @@ var ruleNames = []string{
 	"file-beats-symlink", "conflict-newer-wins", "conflict-older-wins", "conflict-larger-wins",
 	"conflict-smaller-wins", "conflict-node-wins", "conflict-tie", "conflict-held", "settled-twice",
 	"contents-keep-directory", "chosen-by-person", "ruled-by-person", "ruling-taken-back", "delete-rejected",
+	"each-deleted-by-other",
 }
 
 // ruleNumber is 0 for a name that has none.

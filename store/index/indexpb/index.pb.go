@@ -152,6 +152,7 @@ type Entry struct {
 	Over          []*Counter             `protobuf:"bytes,11,rep,name=over,proto3" json:"over,omitempty"`                       // version that lost a conflict against this one
 	Apart         bool                   `protobuf:"varint,12,opt,name=apart,proto3" json:"apart,omitempty"`                    // gone: noticed while the nodes were apart
 	Settled       *Settlement            `protobuf:"bytes,13,opt,name=settled,proto3" json:"settled,omitempty"`                 // what a person has settled; absent: nothing is said of it
+	Rescued       bool                   `protobuf:"varint,14,opt,name=rescued,proto3" json:"rescued,omitempty"`                // over is the version of a tombstone
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -275,6 +276,13 @@ func (x *Entry) GetSettled() *Settlement {
 		return x.Settled
 	}
 	return nil
+}
+
+func (x *Entry) GetRescued() bool {
+	if x != nil {
+		return x.Rescued
+	}
+	return false
 }
 
 // Settlement says which conflicts of a path a person has settled: those whose
@@ -2076,7 +2084,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"duet.index\"1\n" +
 	"\aCounter\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x06R\x05epoch\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\x80\x03\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\x9a\x03\n" +
 	"\x05Entry\x12$\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x10.duet.index.KindR\x04kind\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x12\n" +
@@ -2091,7 +2099,8 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	" \x03(\v2\x13.duet.index.CounterR\aversion\x12'\n" +
 	"\x04over\x18\v \x03(\v2\x13.duet.index.CounterR\x04over\x12\x14\n" +
 	"\x05apart\x18\f \x01(\bR\x05apart\x120\n" +
-	"\asettled\x18\r \x01(\v2\x16.duet.index.SettlementR\asettled\"5\n" +
+	"\asettled\x18\r \x01(\v2\x16.duet.index.SettlementR\asettled\x12\x18\n" +
+	"\arescued\x18\x0e \x01(\bR\arescued\"5\n" +
 	"\n" +
 	"Settlement\x12'\n" +
 	"\x04upto\x18\x01 \x03(\v2\x13.duet.index.CounterR\x04upto\"\x9b\x01\n" +
