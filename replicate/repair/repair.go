@@ -91,7 +91,7 @@ func (o Options) content(ctx context.Context, r *index.Record, to vfs.Held) (fro
 		return "", fmt.Errorf("no other copy of it is here, and %w", err)
 	}
 	var failed error
-	wants := room.ForContents(o.Files, []transfer.Want{{Path: r.Path, Hash: r.Ours.Hash, Size: r.Ours.Size, Meta: m, Staged: to.Name}},
+	wants := room.Of(o.Files).ForContents([]transfer.Want{{Path: r.Path, Hash: r.Ours.Hash, Size: r.Ours.Size, Meta: m, Staged: to.Name}},
 		func(_ index.Path, err error) { failed = err })
 	if len(wants) > 0 {
 		err = fetch.Fetch(ctx, wants, func(res transfer.Result) { failed = res.Err })

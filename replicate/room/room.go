@@ -40,23 +40,47 @@ type FullError struct{ text string }
 
 func (e *FullError) Error() string { return e.text }
 
-// ForContents returns those of wants for which there is room, and fails the
-// others, before anything of them is fetched: a size is only what the peer says.
-func ForContents(files vfs.Files, wants []transfer.Want, fail func(index.Path, error)) []transfer.Want {
+// Budget is the disk room that a batch may take up: with contents that are
+// fetched, that came along with their changes, and that are copied from here.
+// Sizes are what the peer says, so all of it is asked for before anything is
+// written.
+type Budget struct {
+	free, spare int64
+	unknown     bool
+}
+
+// Of looks how much room there is.
+func Of(files vfs.Files) *Budget {
 	free, err := files.Free()
 	if err != nil {
-		return wants // staging will say what is wrong
+		return &Budget{unknown: true} // staging will say what is wrong
 	}
 	spare := min(spare, free/16)
-	free -= spare
+	return &Budget{free: free - spare, spare: spare}
+}
+
+// Take takes up room, or says why there is none.
+func (b *Budget) Take(size int64) error {
+	if b.unknown {
+		return nil
+	}
+	if size > b.free {
+		return fmt.Errorf("%d MiB are needed, and %d MiB are free besides the last %d: %w",
+			size>>20, max(b.free, 0)>>20, b.spare>>20, syscall.ENOSPC)
+	}
+	b.free -= size
+	return nil
+}
+
+// ForContents returns those of wants for which there is room, and fails the
+// others, before anything of them is fetched.
+func (b *Budget) ForContents(wants []transfer.Want, fail func(index.Path, error)) []transfer.Want {
 	var fits []transfer.Want
 	for _, w := range wants {
-		if w.Size > free {
-			fail(w.Path, fmt.Errorf("%d MiB are needed, and %d MiB are free besides the last %d: %w",
-				w.Size>>20, max(free, 0)>>20, spare>>20, syscall.ENOSPC))
+		if err := b.Take(w.Size); err != nil {
+			fail(w.Path, err)
 			continue
 		}
-		free -= w.Size
 		fits = append(fits, w)
 	}
 	return fits

@@ -23,7 +23,7 @@ func TestRoomForContents(t *testing.T) {
 	wants := []transfer.Want{{Path: "a", Size: 10 << 20}, {Path: "b", Size: math.MaxInt64}, {Path: "c", Size: 5<<20 + 1}, {Path: "d", Size: 5 << 20}}
 	failed := map[index.Path]error{}
 	var got []string
-	for _, w := range ForContents(roomy{free: 16 * (1 << 20)}, wants, func(p index.Path, err error) { failed[p] = err }) {
+	for _, w := range Of(roomy{free: 16 * (1 << 20)}).ForContents(wants, func(p index.Path, err error) { failed[p] = err }) {
 		got = append(got, string(w.Path))
 	}
 	if s := strings.Join(got, " "); s != "a d" || len(failed) != 2 {

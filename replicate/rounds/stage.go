@@ -31,9 +31,14 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 	}
 	var group errgroup.Group
 	group.SetLimit(stageAtOnce)
-	b.stageSmall(&group, fail)
+	budget := room.Of(b.Files)
+	b.stageSmall(&group, budget, fail)
 	for _, c := range b.copies {
 		j := &b.Jobs[c.job]
+		if err := budget.Take(j.Entry.Size); err != nil {
+			fail(j.Path, err)
+			continue
+		}
 		group.Go(func() error {
 			if _, err := install.Copy(b.Files, c.from, j.Entry, c.meta, j.Staged); err != nil {
 				fail(j.Path, err)
@@ -41,7 +46,7 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 			return nil
 		})
 	}
-	wants := room.ForContents(b.Files, b.wants, fail)
+	wants := budget.ForContents(b.wants, fail)
 	if len(wants) > 0 {
 		err := fetcher.Fetch(ctx, wants, func(r transfer.Result) {
 			if r.Err != nil {
@@ -85,7 +90,7 @@ var ErrParted = errors.New("the connection was lost during the transfer")
 const together = 64
 
 // stageSmall stages the contents that came along with their changes.
-func (b *Batch) stageSmall(group *errgroup.Group, fail func(index.Path, error)) {
+func (b *Batch) stageSmall(group *errgroup.Group, budget *room.Budget, fail func(index.Path, error)) {
 	finish := vfs.Draft.Finish
 	if len(b.small) >= together {
 		finish = vfs.Draft.Dress
@@ -94,6 +99,10 @@ func (b *Batch) stageSmall(group *errgroup.Group, fail func(index.Path, error)) 
 		j := &b.Jobs[i]
 		content, ok := b.small[j.Path]
 		if !ok {
+			continue
+		}
+		if err := budget.Take(int64(len(content))); err != nil {
+			fail(j.Path, err)
 			continue
 		}
 		group.Go(func() error {

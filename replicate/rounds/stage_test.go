@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"duet/replicate/install"
@@ -85,5 +86,49 @@ func TestStagedIsOnDisk(t *testing.T) {
 				t.Errorf("%d of %d staged, f7: %v", len(b.Staged()), n, b.Failed["f7"])
 			}
 		})
+	}
+}
+
+// crammed has room for one of two contents.
+type crammed struct{ vfs.Files }
+
+func (crammed) Free() (int64, error) { return 32, nil }
+
+// What came along and what is copied from here takes up room like what is
+// fetched: nothing is begun for which there is none.
+func TestStageAsksForRoom(t *testing.T) {
+	tree, err := vfs.Open(t.TempDir(), vfs.Options{Holding: filepath.Join(t.TempDir(), "holding")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	small, source := []byte("twenty bytes of text"), []byte("and of a copy twenty")
+	d, err := tree.Create(vfs.Held{Area: vfs.Stage, Name: "source"})
+	if err == nil {
+		_, err = d.Write(source)
+	}
+	if err == nil {
+		_, err = d.Finish(vfs.Meta{Mode: 0o600, UID: -1, GID: -1})
+	}
+	if err := errors.Join(err, d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	b := newBatch()
+	b.Files = crammed{tree}
+	add := func(p index.Path, content []byte) int {
+		b.Jobs = append(b.Jobs, install.Job{Path: p, Staged: vfs.Held{Area: vfs.Stage, Name: string(p) + ".new"},
+			Entry: &index.Entry{Kind: index.File, Size: int64(len(content)), Hash: scan.SumBytes(content)}})
+		b.metas[p] = vfs.Meta{Mode: 0o600, UID: -1, GID: -1}
+		return len(b.Jobs) - 1
+	}
+	add("small", small)
+	b.small["small"] = small
+	b.copies = append(b.copies, copying{job: add("copy", source), from: install.Source{Held: vfs.Held{Area: vfs.Stage, Name: "source"}}, meta: b.metas["copy"]})
+	b.Stage(context.Background(), nil)
+	if err := b.Failed["small"]; err != nil {
+		t.Errorf("there is room for the first: %v", err)
+	}
+	if err := b.Failed["copy"]; !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("there is no room for the second: %v", err)
 	}
 }
