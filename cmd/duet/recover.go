@@ -226,7 +226,7 @@ func (r *recovering) foreground(ctx context.Context, share string, verbose bool)
 	if verbose {
 		level = slog.LevelInfo
 	}
-	log := slog.New(slog.NewTextHandler(r.err, &slog.HandlerOptions{Level: level}))
+	log := slog.New(slog.NewTextHandler(r.err, &slog.HandlerOptions{Level: level, ReplaceAttr: clipped}))
 	ready := make(chan struct{})
 	n, err := node.Open(r.cfg, node.Options{
 		Log: log, Verbose: verbose, Hold: true, Only: share, Version: versionText(), Ready: func() { close(ready) },

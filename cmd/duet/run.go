@@ -62,7 +62,7 @@ func (l logging) logger(w io.Writer) (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(l.level)); err != nil {
 		return nil, exit.Errorf(exit.Usage, "--log-level %q: write debug, info, warn or error", l.level)
 	}
-	opt := &slog.HandlerOptions{Level: level}
+	opt := &slog.HandlerOptions{Level: level, ReplaceAttr: clipped}
 	switch {
 	case l.format == "text", l.format == "auto" && terminal(w):
 		return slog.New(slog.NewTextHandler(w, opt)), nil
