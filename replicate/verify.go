@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,8 @@ type VerifyOrder struct {
 	Repair  bool       // bring damaged content back from another copy
 	Rate    int64      // bytes a second; 0: what the configuration says; negative: as fast as it goes
 	How     index.How  // ByUser, ByRule or ByPeer
+
+	From store.Verified // one that was interrupted, and goes on; zero: it begins
 }
 
 // VerifyTotals says how far a verification is.
@@ -54,6 +57,7 @@ type verifying struct {
 	totals atomic.Pointer[VerifyTotals]
 
 	contents, tree store.Verified // the last ones
+	half           store.Verified // one by rule that is not finished
 }
 
 // watchGrace is how long the watcher has to notice what a verification finds
@@ -72,6 +76,7 @@ type look struct {
 	unhook func() bool // of ctx from the asker's
 	files  vfs.Files
 	began  time.Time
+	marked time.Time    // when it was written down last how far it is
 	all    VerifyTotals // to be read
 	steps  chan lookStep
 	ended  chan lookEnd // capacity 1
@@ -101,6 +106,9 @@ func (s *Share) verifyTree(ctx context.Context, o VerifyOrder, sink VerifySink) 
 	}
 	defer k.unhook()
 	out := store.Verified{Began: k.began.UnixNano(), How: o.How, Content: o.Content}
+	if o.From.Began != 0 {
+		out.Began, out.Repaired, out.Damaged = o.From.Began, o.From.Repaired, slices.Clone(o.From.Damaged)
+	}
 	var stopped error
 	for {
 		select {
@@ -182,7 +190,7 @@ func (k *look) options() verify.Options {
 	s := k.s
 	return verify.Options{
 		Files: k.files, Facts: s.facts, Lookup: s.book.Lookup, Get: s.book.Get,
-		Under: k.o.Under, Content: k.o.Content, Rate: max(k.o.Rate, 0),
+		Under: k.o.Under, Content: k.o.Content, Rate: max(k.o.Rate, 0), After: k.o.From.After, Sum: sumOf(k.o.From),
 		Grace: s.cfg.Settle + watchGrace, InHand: k.inHand,
 		Emit:     func(f verify.Finding) error { return k.send(lookStep{found: &f}) },
 		Progress: func(t verify.Totals) { _ = k.send(lookStep{totals: t}) },
@@ -212,12 +220,15 @@ func (k *look) step(step lookStep, sink VerifySink, out *store.Verified) error {
 		t := k.all
 		t.Totals = step.totals
 		k.s.loop.verify.totals.Store(&t)
+		if err := k.mark(t, out); err != nil {
+			return err
+		}
 		return sink.Progress(t)
 	}
 	f := VerifyFinding{Finding: *step.found}
 	switch {
 	case f.What == verify.Missed:
-		k.mark(f.Path)
+		k.examine(f.Path)
 	case f.Damaged():
 		if err := k.damaged(&f); err != nil {
 			return err
@@ -231,8 +242,35 @@ func (k *look) step(step lookStep, sink VerifySink, out *store.Verified) error {
 	return sink.Found(f)
 }
 
-// mark has a path examined: what has changed there is an edit like any other.
-func (k *look) mark(p index.Path) {
+// mark writes down from time to time how far a verification by rule has come,
+// which takes days: so that it goes on from there after a restart.
+func (k *look) mark(t VerifyTotals, out *store.Verified) error {
+	every := min(markEvery, k.s.cfg.VerifyEvery/30)
+	if k.o.How != index.ByRule || t.At == index.Root || time.Since(k.marked) < every {
+		return nil
+	}
+	k.marked = time.Now()
+	half := *out
+	count(&half, t.Totals)
+	half.After = t.At
+	return k.s.do(k.ctx, func(l *loop, done chan<- error) {
+		l.ask(func() func() {
+			err := k.s.book.Verifying(half)
+			return func() {
+				if err == nil {
+					l.verify.half = half
+				}
+				done <- err
+			}
+		})
+	})
+}
+
+// markEvery is how often it is written down how far a verification has come.
+const markEvery = time.Minute
+
+// examine has a path examined: what has changed there is an edit like any other.
+func (k *look) examine(p index.Path) {
 	k.s.post(func() { k.s.loop.notice.dirty.Mark(p, true, time.Now()) })
 }
 
@@ -319,6 +357,14 @@ func count(v *store.Verified, t verify.Totals) {
 	v.Missed, v.Corrupt, v.Unreadable, v.Failed = t.Found[verify.Missed], t.Found[verify.Corrupt], t.Found[verify.Unreadable], t.Found[verify.Failed]
 }
 
+// sumOf is what had been counted when a look was interrupted. Changes that were
+// missed are counted by each look at all paths, which is made anew.
+func sumOf(v store.Verified) verify.Totals {
+	return verify.Totals{Files: v.Files, Bytes: v.Bytes, Busy: v.Busy, Found: map[verify.What]int64{
+		verify.Missed: v.Missed, verify.Corrupt: v.Corrupt, verify.Unreadable: v.Unreadable, verify.Failed: v.Failed,
+	}}
+}
+
 // describeVerify is what the status says of verifications.
 func (l *loop) describeVerify(now time.Time) *report.Verify {
 	v := &l.verify
@@ -330,12 +376,15 @@ func (l *loop) describeVerify(now time.Time) *report.Verify {
 			Files: t.Files, Bytes: t.Bytes, AllFiles: t.AllFiles, AllBytes: t.AllBytes,
 		}
 		if secs := now.Sub(k.began).Seconds(); secs > 0 {
-			run.Rate = float64(t.Bytes) / secs
+			run.Rate = float64(max(0, t.Bytes-k.o.From.Bytes)) / secs
 		}
 		if left := t.AllBytes - t.Bytes; left > 0 && run.Rate > 0 {
 			run.Left = float64(left) / run.Rate
 		}
 		out.Running = run
+	}
+	if h := v.half; h.Began != 0 {
+		out.Half = &report.Half{Began: time.Unix(0, h.Began), Files: h.Files, Bytes: h.Bytes, After: h.After.String()}
 	}
 	if *out == (report.Verify{}) {
 		return nil

@@ -14,6 +14,10 @@ import (
 // verification by rule begins that is due.
 const verifyAfter = time.Hour
 
+// goOnAfter is the same of one that was interrupted, and goes on: a host that is
+// started every day would have none otherwise.
+const goOnAfter = 5 * time.Minute
+
 // verifyByRule begins a verification when `verify_every` says so.
 func (l *loop) verifyByRule(now time.Time) {
 	v, every := &l.verify, l.s.cfg.VerifyEvery
@@ -23,7 +27,9 @@ func (l *loop) verifyByRule(now time.Time) {
 	soon := now.Add(min(verifyAfter, every))
 	if v.due.IsZero() {
 		v.due = soon
-		if last := v.contents.Ended; last != 0 {
+		if v.half.Began != 0 {
+			v.due = now.Add(min(goOnAfter, every))
+		} else if last := v.contents.Ended; last != 0 {
 			if next := now.Add(every - l.s.now().Sub(time.Unix(0, last))); next.After(soon) {
 				v.due = next
 			}
@@ -36,9 +42,12 @@ func (l *loop) verifyByRule(now time.Time) {
 		return
 	}
 	v.byRule = true
-	ctx := l.root.ctx
+	ctx, from := l.root.ctx, v.half
+	if from.Began != 0 && l.s.now().Sub(time.Unix(0, from.Began)) > 2*every+time.Minute {
+		from = store.Verified{} // what was read then says little by now
+	}
 	l.start(func() func() {
-		err := l.s.verifyOnce(ctx)
+		err := l.s.verifyOnce(ctx, from)
 		return func() {
 			v.byRule = false
 			v.due = time.Now().Add(every)
@@ -50,9 +59,10 @@ func (l *loop) verifyByRule(now time.Time) {
 	})
 }
 
-// verifyOnce is a verification that nobody watches.
-func (s *Share) verifyOnce(ctx context.Context) error {
-	o := VerifyOrder{Content: true, How: index.ByRule}
+// verifyOnce is a verification that nobody watches. from is one that was
+// interrupted.
+func (s *Share) verifyOnce(ctx context.Context, from store.Verified) error {
+	o := VerifyOrder{Content: true, How: index.ByRule, From: from}
 	out := Verification{}
 	var err error
 	out.Here, err = s.verifyTree(ctx, o, VerifySink{
@@ -106,4 +116,7 @@ func (l *loop) recallVerified() {
 		return
 	}
 	l.verify.contents, l.verify.tree = contents, tree
+	if l.verify.half, err = l.s.book.HalfVerified(); err != nil {
+		l.indexFailed("read how far a verification is", err)
+	}
 }

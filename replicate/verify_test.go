@@ -13,6 +13,7 @@ import (
 
 	"duet/recovery/compare"
 	"duet/replicate"
+	"duet/replicate/report"
 	"duet/scan"
 	"duet/store"
 	"duet/store/index"
@@ -381,5 +382,53 @@ func TestVerifyOfRuleMakesRoom(t *testing.T) {
 	out := p.a.verified(replicate.VerifyOrder{Content: true, Rate: -1})
 	if out.Here.Files != 1 || out.Here.Bytes != 2<<20 {
 		t.Errorf("%+v", out.Here)
+	}
+}
+
+// What was read before a restart is not read again, and what was found is not
+// forgotten.
+func TestVerifyGoesOnAfterARestart(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, func(c *replicate.Config) { c.VerifyRate, c.VerifyEvery = 256<<10, time.Second })
+	const files, size = 30, 32 << 10
+	for i := range files {
+		p.a.write(fmt.Sprintf("f%02d", i), strings.Repeat(string(rune('A'+i)), size))
+	}
+	p.start()
+	p.settle()
+	p.a.stop()
+	p.a.spoil("f01", strings.Repeat("x", size))
+	p.a.start()
+	p.join()
+	var half report.Half
+	p.a.eventually("has come to half of it", func() bool {
+		v := p.a.share.Status().Verify
+		if v == nil || v.Half == nil || v.Half.Files < 4 || v.Contents.Bad() != 0 {
+			return false
+		}
+		half = *v.Half
+		return true
+	})
+	p.a.stop()
+	restarted := time.Now()
+	p.a.start()
+	p.join()
+	p.a.eventually("goes on", func() bool {
+		v := p.a.share.Status().Verify
+		if v == nil || v.Running == nil {
+			return false
+		}
+		if v.Running.Files < half.Files {
+			t.Fatalf("%d files were read of %d", v.Running.Files, half.Files)
+		}
+		return true
+	})
+	p.a.eventually("has verified by itself", func() bool {
+		v := p.a.share.Status().Verify
+		return v != nil && v.Contents != nil && v.Contents.Ended.After(restarted)
+	})
+	c := p.a.share.Status().Verify.Contents
+	if c.Files < files || c.Files > files+5 || !c.Began.Equal(half.Began) || !slices.Equal(c.Damaged, []string{"f01"}) {
+		t.Errorf("%+v, began %v", c, half.Began)
 	}
 }

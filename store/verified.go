@@ -23,6 +23,42 @@ type Verified struct {
 	Compared                            bool  // with the peer's index
 	Drift                               int64
 	Damaged                             []index.Path // the first few that were not repaired
+
+	After index.Path // of one that is not finished: contents up to here were read
+}
+
+// verifyingKey is of a look at all contents that is not finished.
+var verifyingKey = []byte("verifying")
+
+// Verifying returns how far a look at all contents has come that a stop, or
+// something else, has interrupted; zero if there is none.
+func (tx *Tx) Verifying() (Verified, error) {
+	raw := tx.bucket(metaBucket).Get(verifyingKey)
+	if raw == nil {
+		return Verified{}, nil
+	}
+	v, err := unmarshalVerified(raw)
+	if err != nil {
+		return v, tx.damaged(fmt.Errorf("read how far a verification is: %w", err))
+	}
+	return v, nil
+}
+
+// PutVerifying writes down how far a look at all contents has come; the zero
+// Verified that none is under way.
+func (tx *Tx) PutVerifying(v Verified) error {
+	if v.Began == 0 {
+		if tx.bucket(metaBucket).Get(verifyingKey) == nil {
+			return nil
+		}
+		return tx.drop(metaBucket, verifyingKey)
+	}
+	v.Damaged = v.Damaged[:min(len(v.Damaged), MaxDamaged)]
+	raw, err := v.marshal()
+	if err != nil {
+		return err
+	}
+	return tx.put(metaBucket, verifyingKey, raw)
 }
 
 var verifiedKeys = [...][]byte{[]byte("verified"), []byte("verified-content")}
@@ -63,7 +99,7 @@ func (v *Verified) marshal() ([]byte, error) {
 		Began: v.Began, Ended: v.Ended, How: uint32(v.How), Content: v.Content,
 		Paths: uint64(v.Paths), Files: uint64(v.Files), Bytes: uint64(v.Bytes), Busy: uint64(v.Busy),
 		Missed: uint64(v.Missed), Corrupt: uint64(v.Corrupt), Unreadable: uint64(v.Unreadable), Failed: uint64(v.Failed),
-		Repaired: uint64(v.Repaired), Compared: v.Compared, Drift: uint64(v.Drift),
+		Repaired: uint64(v.Repaired), Compared: v.Compared, Drift: uint64(v.Drift), After: []byte(v.After),
 	}
 	for _, p := range v.Damaged {
 		m.Damaged = append(m.Damaged, []byte(p))
@@ -81,6 +117,13 @@ func unmarshalVerified(raw []byte) (Verified, error) {
 		Paths: int64(m.Paths), Files: int64(m.Files), Bytes: int64(m.Bytes), Busy: int64(m.Busy),
 		Missed: int64(m.Missed), Corrupt: int64(m.Corrupt), Unreadable: int64(m.Unreadable), Failed: int64(m.Failed),
 		Repaired: int64(m.Repaired), Compared: m.Compared, Drift: int64(m.Drift),
+	}
+	if len(m.After) > 0 {
+		after, err := index.ParsePath(string(m.After))
+		if err != nil {
+			return v, err
+		}
+		v.After = after
 	}
 	for _, raw := range m.Damaged {
 		p, err := index.ParsePath(string(raw))

@@ -108,6 +108,9 @@ func verifyNotes(share string, v *report.Verify, note func(string, ...any)) {
 	if v.Running != nil {
 		note("%s", verifyingText("being verified", v.Running))
 	}
+	if h := v.Half; h != nil && v.Running == nil {
+		note("verified up to %s, %d files of it, since %s; that goes on at %s", h.After, h.Files, timeText(h.Began), timeText(v.Next))
+	}
 	c := v.Contents
 	if n := c.Bad(); n > 0 {
 		note("%s damaged when it was verified at %s (%s): duet verify %s --content --repair",

@@ -30,7 +30,11 @@ func (r *run) contents() error {
 			return err
 		}
 	}
-	for at := r.o.Under; ; {
+	start := r.o.Under
+	if start == index.Root {
+		start = r.o.After
+	}
+	for at := start; ; {
 		recs, err := r.o.Lookup(at, chunk)
 		if err != nil {
 			return err
@@ -42,6 +46,7 @@ func (r *run) contents() error {
 			if err := r.content(rec); err != nil {
 				return err
 			}
+			r.sum.At = rec.Path
 			r.progress(false)
 		}
 		if len(recs) < chunk {

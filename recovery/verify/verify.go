@@ -14,6 +14,7 @@ package verify
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"duet/scan"
@@ -31,6 +32,8 @@ type Options struct {
 
 	Under   index.Path // this path and what is below it; Root: everything
 	Content bool       // read every file, too
+	After   index.Path // but only those behind this path: the others have been read, and counted in Sum
+	Sum     Totals     // what was counted up to there
 	Rate    int64      // bytes a second of that; 0: as fast as it goes
 
 	// Grace is how long whoever watches the tree has to notice what was found
@@ -73,13 +76,19 @@ type Totals struct {
 	Bytes int64 // read
 	Busy  int64 // files in use, of which nothing can be said
 	Found map[What]int64
+
+	At index.Path // contents were read up to here
 }
 
 // Run looks at a tree. It ends early only when ctx does, or when the index or
 // the root cannot be read.
 func Run(ctx context.Context, o Options) (Totals, error) {
 	r := &run{ctx: ctx, o: &o, pace: pace{rate: o.Rate}}
-	r.sum.Found = map[What]int64{}
+	r.sum = o.Sum
+	r.sum.Found, r.sum.At, r.sum.Paths = maps.Clone(o.Sum.Found), o.After, 0
+	if r.sum.Found == nil {
+		r.sum.Found = map[What]int64{}
+	}
 	err := r.stats()
 	if err == nil && o.Content {
 		err = r.contents()

@@ -46,8 +46,28 @@ func (b *Book) Verified(v store.Verified, node index.NodeID) error {
 		if err != nil {
 			return err
 		}
+		if v.Content {
+			if err := tx.PutVerifying(store.Verified{}); err != nil {
+				return err
+			}
+		}
 		return tx.PutVerified(v)
 	})
+}
+
+// Verifying writes down how far a look at all contents has come.
+func (b *Book) Verifying(v store.Verified) error {
+	return b.Store.Update(func(tx *store.Tx) error { return tx.PutVerifying(v) })
+}
+
+// HalfVerified returns how far an interrupted look at all contents had come; zero
+// if there is none.
+func (b *Book) HalfVerified() (v store.Verified, err error) {
+	err = b.Store.View(func(tx *store.Tx) error {
+		v, err = tx.Verifying()
+		return err
+	})
+	return v, err
 }
 
 // LastVerified returns what the last looks of either kind came to.

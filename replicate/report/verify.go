@@ -11,7 +11,16 @@ type Verify struct {
 	Running  *Verifying `json:"running,omitempty"`
 	Contents *Verified  `json:"contents,omitempty"` // the last that read every file
 	Tree     *Verified  `json:"tree,omitempty"`     // the last that did not
-	Next     time.Time  `json:"next,omitzero"`      // when the next one begins by itself
+	Next     time.Time  `json:"next,omitzero"`      // when the next one begins, or goes on, by itself
+	Half     *Half      `json:"half,omitempty"`     // one by itself that is not finished
+}
+
+// Half is how far one has come that goes on after an interruption.
+type Half struct {
+	Began time.Time `json:"began"`
+	Files int64     `json:"files"` // read so far
+	Bytes int64     `json:"bytes"`
+	After string    `json:"after"` // up to this path, escaped
 }
 
 // Verifying is one that is under way.

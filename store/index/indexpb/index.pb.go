@@ -1765,6 +1765,7 @@ type Verified struct {
 	Compared      bool                   `protobuf:"varint,14,opt,name=compared,proto3" json:"compared,omitempty"` // with the peer's index
 	Drift         uint64                 `protobuf:"varint,15,opt,name=drift,proto3" json:"drift,omitempty"`
 	Damaged       [][]byte               `protobuf:"bytes,16,rep,name=damaged,proto3" json:"damaged,omitempty"` // paths, the first few that were not repaired
+	After         []byte                 `protobuf:"bytes,17,opt,name=after,proto3" json:"after,omitempty"`     // of one that has not been finished: files up to this path were read
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1907,6 +1908,13 @@ func (x *Verified) GetDrift() uint64 {
 func (x *Verified) GetDamaged() [][]byte {
 	if x != nil {
 		return x.Damaged
+	}
+	return nil
+}
+
+func (x *Verified) GetAfter() []byte {
+	if x != nil {
+		return x.After
 	}
 	return nil
 }
@@ -2238,7 +2246,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x04upto\x18\x02 \x01(\x04R\x04upto\x12\x16\n" +
 	"\x06reject\x18\x03 \x01(\bR\x06reject\"\x1f\n" +
 	"\aIgnores\x12\x14\n" +
-	"\x05lines\x18\x01 \x03(\fR\x05lines\"\x8a\x03\n" +
+	"\x05lines\x18\x01 \x03(\fR\x05lines\"\xa0\x03\n" +
 	"\bVerified\x12\x14\n" +
 	"\x05began\x18\x01 \x01(\x03R\x05began\x12\x14\n" +
 	"\x05ended\x18\x02 \x01(\x03R\x05ended\x12\x10\n" +
@@ -2258,7 +2266,8 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\brepaired\x18\r \x01(\x04R\brepaired\x12\x1a\n" +
 	"\bcompared\x18\x0e \x01(\bR\bcompared\x12\x14\n" +
 	"\x05drift\x18\x0f \x01(\x04R\x05drift\x12\x18\n" +
-	"\adamaged\x18\x10 \x03(\fR\adamaged\"\x8c\x03\n" +
+	"\adamaged\x18\x10 \x03(\fR\adamaged\x12\x14\n" +
+	"\x05after\x18\x11 \x01(\fR\x05after\"\x8c\x03\n" +
 	"\x06Counts\x12\x14\n" +
 	"\x05files\x18\x01 \x01(\x04R\x05files\x12\x12\n" +
 	"\x04dirs\x18\x02 \x01(\x04R\x04dirs\x12\x14\n" +
