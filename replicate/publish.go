@@ -143,7 +143,7 @@ func (l *loop) word(st report.Status, failed int64) (report.State, string) {
 	case !l.drained() || l.notice.scanning:
 		return report.Reconciling, ""
 	case st.Held > 0:
-		return report.Degraded, fmt.Sprintf("%d conflicts wait for a person: `duet conflicts %s`", st.Held, l.s.cfg.Name)
+		return report.Degraded, fmt.Sprintf("%d conflicts wait for a person: `duet conflicts --share %s`", st.Held, l.s.cfg.Name)
 	case failed > 0:
 		return report.Degraded, fmt.Sprintf("%d paths cannot be synced, see problems; they are tried again", failed)
 	case st.LeftOut != nil && st.PendingIn+st.PendingOut > 0:

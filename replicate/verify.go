@@ -174,7 +174,9 @@ func (l *loop) look(asker context.Context, o VerifyOrder) (*look, error) {
 		k.all.AllFiles, k.all.AllBytes = c.Files, c.Bytes
 	}
 	v.look = k
-	v.totals.Store(&k.all)
+	begins := k.all
+	begins.Totals = sumOf(o.From)
+	v.totals.Store(&begins)
 	l.start(func() func() {
 		totals, err := verify.Run(k.ctx, k.options())
 		k.ended <- lookEnd{totals, err}

@@ -99,6 +99,18 @@ func (a *app) print(ctx context.Context, in *inspection, arg string) (*inspect.P
 	return p, gravest(errs)
 }
 
+// at says, where nothing was found, where that was; a share's name was perhaps
+// meant for one.
+func (a *app) at(arg string) string {
+	if arg == "" {
+		return ""
+	}
+	if cfg, err := a.load(); err == nil && cfg.Share(arg) != nil {
+		return fmt.Sprintf(" at the path %s; those of the share: --share %s", arg, arg)
+	}
+	return " at " + arg
+}
+
 func printOne(ctx context.Context, cfg *config.Config, q inspect.Query, p *inspect.Printer) error {
 	answer, err := ask(ctx, cfg, q)
 	if err != nil {

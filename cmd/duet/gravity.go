@@ -34,7 +34,8 @@ func gravest(errs []error) error {
 			found = code
 		}
 		var coded *exit.Error
-		if !errors.As(e, &coded) || coded.Err != nil {
+		same := func(s error) bool { return s.Error() == e.Error() } // of several shares
+		if (!errors.As(e, &coded) || coded.Err != nil) && !slices.ContainsFunc(said, same) {
 			said = append(said, e)
 		}
 	}

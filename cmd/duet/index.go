@@ -13,7 +13,7 @@ dump: one object per line).
 A PATH is relative to the share's root, SHARE:PATH, or absolute. Names that a terminal
 cannot show are printed, and may be given, as double-quoted strings with escapes.`,
 		Example: "  duet index ls\n  duet index history images:logo.png",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.indexLsCmd(), a.indexShowCmd(), a.indexHistoryCmd(), a.indexTombstonesCmd(),

@@ -14,7 +14,7 @@ func (a *app) indexCheckCmd() *cobra.Command {
 		Short:   "Check every invariant of the index",
 		Long:    "Check every invariant of the index. Exit status 7 if one is broken.",
 		Example: "  duet index check\n  duet index check --share images --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sum, err := a.print(cmd.Context(), in, "")
 			if err == nil && sum.Broken > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -55,8 +56,11 @@ next connection: then the two sides are united, and nothing is deleted.`,
 // finished is removed again.
 func copyIndex(ctx context.Context, cfg *config.Config, share, file string) (n int64, err error) {
 	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return 0, err
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return 0, fmt.Errorf("%w: name a file that is not there yet", err)
+	case err != nil:
+		return 0, fmt.Errorf("%w: name a file in a directory that is there, and that you may write to", err)
 	}
 	defer func() {
 		if err = errors.Join(err, out.Close()); err != nil {

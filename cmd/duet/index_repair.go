@@ -38,7 +38,7 @@ comes back; nothing is deleted or overwritten unseen. Every file is read again.
 
 The daemon must not run. Exit status 7 if the index is broken and was left as it is.`,
 		Example: "  systemctl stop duet\n  duet index repair --share images --dry-run\n  duet index repair --share images --yes",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.load()
 			if err != nil {

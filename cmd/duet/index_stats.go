@@ -12,7 +12,7 @@ func (a *app) indexStatsCmd() *cobra.Command {
 		Use:     "stats",
 		Short:   "Count what the index holds",
 		Example: "  duet index stats\n  duet index stats --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := a.print(cmd.Context(), in, "")
 			return err

@@ -29,7 +29,7 @@ what the other host needs. A config that is there already is never touched.`,
   duet init --node web1 --listen :7722 --share www=/srv/www
   # on the second: the line that the first one printed
   duet init --node web2 --peer-name web1 --peer-address web1:7722 --peer-key 'ssh-ed25519 AAAA...' --share www=/srv/www`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error { return a.init(c, trees) },
 	}
 	f := cmd.Flags()

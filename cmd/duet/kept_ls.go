@@ -28,7 +28,7 @@ func (a *app) keptLsCmd() *cobra.Command {
 			}
 			sum, err := a.print(cmd.Context(), in, first(args))
 			if err == nil && sum.Rows == 0 && !a.json {
-				a.printf("no kept versions on this node\n")
+				a.printf("no kept versions on this node%s\n", a.at(first(args)))
 			}
 			return err
 		},

@@ -20,7 +20,7 @@ func (a *app) keyCmd() *cobra.Command {
 The key is made if there is none yet. It works before there is a config, too: with
 --state, or the default state directory.`,
 		Example: "  duet key\n  duet key --state /var/lib/duet",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(*cobra.Command, []string) error { return a.key() },
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	a := &app{in: in, out: out, err: errs}
 	root := a.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(context.Background())
+	cmd, err := root.ExecuteContextC(context.Background())
 	if err == nil {
 		return exit.OK
 	}
@@ -47,10 +48,32 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		fmt.Fprintf(errs, "duet: %v\n", err)
 	}
 	if !a.started {
-		fmt.Fprintf(errs, "see 'duet --help', or 'duet COMMAND --help'\n")
+		fmt.Fprintf(errs, "write: %s; see '%s --help'\n", cmd.UseLine(), cmd.CommandPath())
 		return exit.Usage
 	}
 	return exit.Code(err)
+}
+
+// noArgs refuses a word too many, which is more often a mistake than not.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.Flags().Lookup("share") != nil {
+		return fmt.Errorf("%s takes no argument, and was given %q: a share is named with --share", cmd.CommandPath(), args[0])
+	}
+	if cmd.HasSubCommands() {
+		return fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+	}
+	return fmt.Errorf("%s takes no argument, and was given %q", cmd.CommandPath(), args[0])
+}
+
+// badFlag says how a value is written.
+func badFlag(_ *cobra.Command, err error) error {
+	if strings.Contains(err.Error(), "time: ") {
+		return fmt.Errorf("%w: write a duration such as 500ms, 30s or 5m", err)
+	}
+	return err
 }
 
 func (a *app) root() *cobra.Command {
@@ -74,6 +97,7 @@ reached; 7 halted or not running, a person must look; 25 max_delete reached.`,
 			return nil
 		},
 	}
+	root.SetFlagErrorFunc(badFlag)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)

@@ -51,7 +51,7 @@ type planWriter struct {
 func newPlanWriter(name string) (*planWriter, error) {
 	f, err := os.CreateTemp(filepath.Dir(name), ".duet-plan-*")
 	if err != nil {
-		return nil, fmt.Errorf("write the plan: %w", err)
+		return nil, fmt.Errorf("write the plan to %s: %w: name a file in a directory that is there, and that you may write to", name, err)
 	}
 	return &planWriter{name: name, file: f, out: bufio.NewWriter(f), sum: sha256.New(), taken: map[string]string{}}, nil
 }

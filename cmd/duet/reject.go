@@ -30,7 +30,7 @@ kept ls'. That is asked first, unless --yes is given. If only a filesystem is no
 mount it instead: then there is nothing to answer.`,
 		Example:           "  duet status\n  duet reject images\n  duet reject images 6b2f01c4 --yes",
 		Args:              cobra.MaximumNArgs(2),
-		ValidArgsFunction: a.completeShare,
+		ValidArgsFunction: a.completeWaiting,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 2 {
 				id = args[1]

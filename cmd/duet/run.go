@@ -39,7 +39,7 @@ end first; a second one stops at once. Logs go to standard error, one line per c
 of state: text on a terminal, JSON otherwise.`,
 		Example: "  duet run\n  duet run --config ./duet.yaml --state ./state --verbose\n" +
 			"  duet run --pprof    # then: curl --unix-socket STATE/control.sock http://duet/debug/pprof/profile?seconds=10 > cpu.pprof",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), l) },
 	}
 	f := cmd.Flags()

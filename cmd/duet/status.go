@@ -28,7 +28,7 @@ problems with path and reason, progress of long work.
 Exit status: 0 all is well; 7 not running, or a share is halted; 25 deletes wait for
 approval; 4 not connected; 3 conflicts wait for a person; 1 some paths have problems.`,
 		Example: "  duet status\n  duet status --json | jq '.shares[].state'\n  duet status --watch",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.load()
 			if err != nil {

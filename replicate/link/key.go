@@ -103,6 +103,9 @@ func keyFrom(private ed25519.PrivateKey) (*Key, error) {
 // others may read is refused.
 func LoadKey(path string) (*Key, error) {
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("node key: %w: run it as the user that the state directory belongs to, or name another directory with --state", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("node key: %w", err)
 	}
