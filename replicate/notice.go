@@ -44,7 +44,7 @@ func (n *notice) wake() time.Time {
 	if n.looks.Full() {
 		return next
 	}
-	if t, ok := n.dirty.Next(); ok && (next.IsZero() || t.Before(next)) {
+	if t, ok := n.looks.Next(); ok && (next.IsZero() || t.Before(next)) {
 		next = t
 	}
 	return next

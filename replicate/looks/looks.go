@@ -21,7 +21,19 @@ const maxUnderway = 3
 const maxCrossed = 1 << 16
 
 // maxExamine bounds the dirty paths that are looked at together.
-const maxExamine = 2000
+const maxExamine = 5000
+
+// In a storm of events, when storm paths or more are due at a time, the next
+// examination begins after a quarter of the time that it has lasted, within
+// these bounds. Each ends with syncs and a commit, here and on the peer, during
+// which the filesystem keeps whoever makes the storm waiting: without a pause
+// that takes most of the time.
+const (
+	storm              = 8
+	stormPart          = 4
+	pauseMin, pauseMax = 10 * time.Millisecond, 250 * time.Millisecond
+	stormOver          = time.Second // after so long without one, the next is another storm
+)
 
 // Underway are the examinations under way, and what is to be examined. It belongs
 // to the loop of the share.
@@ -30,6 +42,10 @@ type Underway struct {
 	looking map[int][]scan.Dirty // by serial, at most maxUnderway
 	serial  int                  // of the last one
 	crossed map[index.Path]bool  // looked at while a scan was under way; true: recursively
+
+	stormy time.Time // since when there is a storm
+	last   time.Time // that much was due
+	pause  time.Time // no examination before this
 }
 
 // New returns an Underway in which nothing is.
@@ -58,7 +74,12 @@ func (n *Underway) Marked(p index.Path) bool {
 // Begin takes what is due for an examination; nothing, if due is empty. The
 // examination is known by its serial.
 func (n *Underway) Begin(scanning bool, now time.Time) (serial int, due []scan.Dirty) {
-	due = n.apart(n.Dirty.Due(now, maxExamine), now)
+	if now.Before(n.pause) {
+		return 0, nil
+	}
+	due = n.Dirty.Due(now, maxExamine)
+	n.pace(len(due), now)
+	due = n.apart(due, now)
 	if len(due) == 0 {
 		return 0, nil
 	}
@@ -68,6 +89,27 @@ func (n *Underway) Begin(scanning bool, now time.Time) (serial int, due []scan.D
 		n.cross(due)
 	}
 	return n.serial, due
+}
+
+// pace decides when the next examination may begin.
+func (n *Underway) pace(due int, now time.Time) {
+	if due < storm {
+		return
+	}
+	if now.Sub(n.last) > stormOver {
+		n.stormy = now
+	}
+	n.last = now
+	n.pause = now.Add(min(max(now.Sub(n.stormy)/stormPart, pauseMin), pauseMax))
+}
+
+// Next returns when there is something to examine next; false if there is not.
+func (n *Underway) Next() (time.Time, bool) {
+	t, ok := n.Dirty.Next()
+	if ok && t.Before(n.pause) {
+		t = n.pause
+	}
+	return t, ok
 }
 
 // End ends an examination.

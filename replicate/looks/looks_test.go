@@ -1,6 +1,7 @@
 package looks
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -59,5 +60,51 @@ func TestLooksDuringAScan(t *testing.T) {
 	}
 	if due := n.Dirty.Due(now.Add(time.Second), 10); len(due) != 2 || due[0].Path != "a" || !due[1].Recursive {
 		t.Errorf("due after the scan: %+v", due)
+	}
+}
+
+// One path is looked at once it has settled, and so is another a moment later.
+// A storm is looked at ever more seldom, and all of it in the end.
+func TestStorm(t *testing.T) {
+	now := time.Unix(1000, 0)
+	n := New(scan.NewDirtySet(0))
+	look := func() int {
+		serial, due := n.Begin(false, now)
+		if len(due) > 0 {
+			n.End(serial)
+		}
+		return len(due)
+	}
+	for range 10 {
+		n.Dirty.Mark("f", false, now)
+		if look() != 1 {
+			t.Fatal("a single path has to wait")
+		}
+		now = now.Add(5 * time.Millisecond)
+	}
+	looks, seen := 0, 0
+	for i := range 1000 {
+		for k := range 50 {
+			n.Dirty.Mark(index.Path(fmt.Sprintf("d/%d", i*50+k)), false, now)
+		}
+		if got := look(); got > 0 {
+			looks, seen = looks+1, seen+got
+		}
+		now = now.Add(time.Millisecond)
+	}
+	for range 20 {
+		if at, ok := n.Next(); ok {
+			if at.Before(now) {
+				at = now
+			}
+			if at.Sub(now) > pauseMax {
+				t.Errorf("the next look is after %v", at.Sub(now))
+			}
+			now = at
+			seen += look()
+		}
+	}
+	if looks > 30 || seen != 50000 {
+		t.Errorf("%d looks in a second, %d of 50000 paths seen", looks, seen)
 	}
 }

@@ -63,6 +63,7 @@ func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end,
 				break
 			}
 			r.cursor = rec.Path
+			r.passed++
 			if err := k.consider(rec); err != nil {
 				return err
 			}

@@ -38,6 +38,9 @@ const (
 	maxBatches    = 3        // batches on their way
 	bigFile       = 4 << 20  // a file of this size has a batch of its own
 	maxBig        = 2        // of those batches
+
+	restEach = 16 * time.Microsecond // after a walk for nothing, for each record on the way: a few times what it took
+	restMost = 100 * time.Millisecond
 )
 
 // Options are what a Rounds has to know of its share.
@@ -65,6 +68,8 @@ type Rounds struct {
 	later    bool                // the walk passed links, which come after contents
 	untold   bool                // the walk passed losers that the peer has not heard of
 	kick     bool                // something may have become possible since the walk began
+	passed   int                 // records that the walk came by
+	rest     time.Time           // no other walk before this
 	flying   map[index.Path]bool // paths in a batch
 	fetching map[index.Hash]bool // contents in a batch
 	batches  int                 // staging or ready
@@ -127,9 +132,14 @@ func (r *Rounds) Kick() { r.kick = true }
 // What does not fit is fetched later.
 func (r *Rounds) Remember(m *wire.Changes) { r.along.remember(m) }
 
-// Due returns when removals that wait for more to be heard are to be counted
-// again; zero if none do.
-func (r *Rounds) Due() time.Time { return r.quiet }
+// Due returns when there is to be another look by time alone: at removals that
+// wait for more to be heard, or because there was one just now. Zero: not.
+func (r *Rounds) Due() time.Time {
+	if r.kick && !r.rest.IsZero() && (r.quiet.IsZero() || r.rest.Before(r.quiet)) {
+		return r.rest
+	}
+	return r.quiet
+}
 
 // Busy returns how many batches are on their way.
 func (r *Rounds) Busy() int { return r.batches }
@@ -146,17 +156,20 @@ func (r *Rounds) Wake(now time.Time) {
 	if !r.quiet.IsZero() && !now.Before(r.quiet) {
 		r.quiet, r.kick = time.Time{}, true
 	}
+	if !now.Before(r.rest) {
+		r.rest = time.Time{}
+	}
 }
 
 // More reports whether there is something to look for, and room to do it.
-func (r *Rounds) More() bool { return r.kick && r.batches < maxBatches }
+func (r *Rounds) More() bool { return r.kick && r.batches < maxBatches && r.rest.IsZero() }
 
 // Next makes the next batch, nil if there is none to be had on the way to where
 // the walk pauses. idle reports that all has been looked at and nothing is on
 // its way. Call it while More.
 func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
 	if !r.walking {
-		r.walking, r.heard = true, m.Heard
+		r.walking, r.heard, r.passed = true, m.Heard, 0
 	}
 	b, end, err := r.pick(m)
 	if err != nil {
@@ -172,6 +185,12 @@ func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
 		if b, err = r.pickRemovals(m); err != nil {
 			return nil, false, fmt.Errorf("look for what is to be deleted: %w", err)
 		}
+	}
+	if end && b == nil {
+		// Whatever is heard or noticed is a reason for a walk. While much is to
+		// do that cannot be done yet, such as removals of which more are being
+		// heard, walks would take all the time of the loop.
+		r.rest = m.Now.Add(min(time.Duration(r.passed)*restEach, restMost))
 	}
 	return b, idle && b == nil, nil
 }
