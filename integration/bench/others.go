@@ -59,7 +59,7 @@ func (unisonTool) commands(l *lab) (a, b []string) {
 	}
 	there := fmt.Sprintf("ssh://b/%s", l.root(l.b))
 	return []string{"unison", l.root(l.a), there, "-batch", "-auto", "-ui", "text", "-repeat", repeat, "-prefer", "newer", "-times",
-		"-confirmbigdel=false", "-sshargs", "-F " + l.sshConfig()}, nil
+		"-confirmbigdel=false", "-ignorelocks", "-servercmd", "env UNISON=" + filepath.Join(l.b.dir, "unison") + " unison", "-sshargs", "-F " + l.sshConfig()}, nil
 }
 
 // syncthingTool is syncthing with the two devices' addresses fixed and all that

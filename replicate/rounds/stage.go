@@ -32,7 +32,8 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 	var group errgroup.Group
 	group.SetLimit(stageAtOnce)
 	budget := room.Of(b.Files)
-	b.stageSmall(&group, budget, fail)
+	late := b.lateOnes()
+	b.stageSmall(&group, late, budget, fail)
 	for _, c := range b.copies {
 		j := &b.Jobs[c.job]
 		if err := budget.Take(j.Entry.Size); err != nil {
@@ -45,6 +46,9 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 			}
 			return nil
 		})
+	}
+	for i := range b.wants {
+		b.wants[i].Late = late[b.wants[i].Path]
 	}
 	wants := budget.ForContents(b.wants, fail)
 	if len(wants) > 0 {
@@ -60,7 +64,7 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 		}
 	}
 	group.Wait()
-	b.syncSmall(fail)
+	b.syncLate(late, fail)
 	// Some of what failed may be here all the same: a session can end in the
 	// instant in which a content is complete.
 	var failed []install.Job
@@ -85,14 +89,36 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 // fault and no problem of a path: the next session goes on with it.
 var ErrParted = errors.New("the connection was lost during the transfer")
 
-// together is from how many contents on that came along they are put on stable
-// storage in one go: see vfs.Files.SyncStaged.
-const together = 64
+// together is from how many small contents on they are put on stable storage in
+// one go: see vfs.Files.SyncStaged. The large ones are fsynced while others are
+// still on their way.
+const (
+	together  = 64
+	smallSize = 256 << 10
+)
+
+// lateOnes are the paths whose contents are put on stable storage when all are
+// staged; nil if there are too few of them.
+func (b *Batch) lateOnes() map[index.Path]bool {
+	late := make(map[index.Path]bool, len(b.small)+len(b.wants))
+	for p := range b.small {
+		late[p] = true
+	}
+	for i := range b.wants {
+		if b.wants[i].Size <= smallSize {
+			late[b.wants[i].Path] = true
+		}
+	}
+	if len(late) < together {
+		return nil
+	}
+	return late
+}
 
 // stageSmall stages the contents that came along with their changes.
-func (b *Batch) stageSmall(group *errgroup.Group, budget *room.Budget, fail func(index.Path, error)) {
+func (b *Batch) stageSmall(group *errgroup.Group, late map[index.Path]bool, budget *room.Budget, fail func(index.Path, error)) {
 	finish := vfs.Draft.Finish
-	if len(b.small) >= together {
+	if late != nil {
 		finish = vfs.Draft.Dress
 	}
 	for i := range b.Jobs {
@@ -130,19 +156,18 @@ func stageContent(files vfs.Files, j *install.Job, content []byte, m vfs.Meta, f
 	return errors.Join(err, d.Close())
 }
 
-// syncSmall puts what stageSmall staged on stable storage, if there is so much
-// of it that it left that for the end.
-func (b *Batch) syncSmall(fail func(index.Path, error)) {
-	if len(b.small) < together {
-		return
-	}
+// syncLate puts the late ones on stable storage, but for those that failed.
+func (b *Batch) syncLate(late map[index.Path]bool, fail func(index.Path, error)) {
 	var paths []index.Path
 	var staged []vfs.Held
 	for i := range b.Jobs {
 		j := &b.Jobs[i]
-		if _, ok := b.small[j.Path]; ok && b.Failed[j.Path] == nil {
+		if late[j.Path] && b.Failed[j.Path] == nil {
 			paths, staged = append(paths, j.Path), append(staged, j.Staged)
 		}
+	}
+	if len(staged) == 0 {
+		return
 	}
 	for i, err := range b.Files.SyncStaged(staged) {
 		if err != nil {

@@ -225,7 +225,7 @@ func (j *job) hand(files vfs.Files, waiters []waiter) []Result {
 		}
 	}
 	first := &results[0]
-	if first.Stamp, first.Err = j.draft.Finish(first.Want.Meta); first.Err == nil {
+	if first.Stamp, first.Err = first.Want.finish(j.draft); first.Err == nil {
 		first.Err = j.close()
 	}
 	for i := 1; i < len(results); i++ {
@@ -234,7 +234,7 @@ func (j *job) hand(files vfs.Files, waiters []waiter) []Result {
 			r.Err = first.Err
 			continue
 		}
-		r.Stamp, r.Err = j.copyTo(files, r.Held, r.Want.Meta)
+		r.Stamp, r.Err = j.copyTo(files, r.Held, r.Want)
 	}
 	if first.Err == nil && first.Held != j.held() {
 		if first.Err = files.RenameHeld(j.held(), first.Held); first.Err == nil {
@@ -246,7 +246,16 @@ func (j *job) hand(files vfs.Files, waiters []waiter) []Result {
 	return results
 }
 
-func (j *job) copyTo(files vfs.Files, to vfs.Held, m vfs.Meta) (stamp index.Stamp, err error) {
+// finish sets the metadata of a complete file, and puts it on stable storage
+// unless the caller does that.
+func (w *Want) finish(d vfs.Draft) (index.Stamp, error) {
+	if w.Late && w.Staged != "" {
+		return d.Dress(w.Meta)
+	}
+	return d.Finish(w.Meta)
+}
+
+func (j *job) copyTo(files vfs.Files, to vfs.Held, w Want) (stamp index.Stamp, err error) {
 	if to == j.held() {
 		return stamp, errors.New("several wants of one content need names of their own")
 	}
@@ -257,6 +266,6 @@ func (j *job) copyTo(files vfs.Files, to vfs.Held, m vfs.Meta) (stamp index.Stam
 	if err != nil {
 		return stamp, err
 	}
-	stamp, err = d.Finish(m)
+	stamp, err = w.finish(d)
 	return stamp, errors.Join(err, d.Close())
 }

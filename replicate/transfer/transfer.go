@@ -50,6 +50,9 @@ type Want struct {
 	// Staged is the name in the stage that the complete file gets; "" to
 	// leave it under PartName(Hash). Wants of one hash need different names.
 	Staged string
+	// Late leaves it to the caller to put the staged file on stable storage:
+	// see vfs.Files.SyncStaged. Only with Staged.
+	Late bool
 	// Like is what is here and may have much in common with it, best first.
 	Like []Like
 }
