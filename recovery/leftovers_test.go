@@ -72,6 +72,17 @@ func TestLeftovers(t *testing.T) {
 	}
 	checkFound(t, st, filepath.Join(top, "held/kept"))
 
+	// While the daemon runs: what nobody goes on with goes, once it is idle.
+	write("held/stage/"+part("unwanted"), "unw")
+	for want, after := range []time.Duration{30 * time.Minute, 2 * time.Hour} {
+		if n, err := DropParts(context.Background(), st, files, time.Now().Add(after)); err != nil || n != want {
+			t.Errorf("after %v: %d dropped, want %d, %v", after, n, want, err)
+		}
+	}
+	if got := names(t, files, vfs.Stage); !slices.Equal(got, []string{part("wanted")}) {
+		t.Errorf("staged after two hours: %q", got)
+	}
+
 	// Once more, ten days later: nothing is left but the old transfer.
 	env.Now = func() time.Time { return time.Now().Add(10 * 24 * time.Hour) }
 	report, err = Replay(context.Background(), st, files, env)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"duet/recovery"
 	"duet/replicate/expiry"
 	"duet/scan/vfs"
 	"duet/store/index"
@@ -13,6 +14,10 @@ import (
 // hurry is how soon the next step follows one that did not finish: the lane
 // has other work in between, and a mass delete still comes to its end.
 const hurry = time.Second
+
+// partsEvery is how many steps of housekeeping there are to one look for what
+// transfers have left that nobody goes on with.
+const partsEvery = 60
 
 // keeping is the housekeeping of what was displaced, and of the journal: a
 // small step in the
@@ -53,7 +58,8 @@ func (l *loop) keepHouse(now time.Time) {
 	if k.trim == nil {
 		k.trim = &expiry.Trimmer{Store: l.s.st, Limits: l.s.cfg.Journal}
 	}
-	trim := k.trim
+	trim, files := k.trim, l.root.files
+	parts := k.steps%partsEvery == 0
 	l.ask(func() func() {
 		var r expiry.Report
 		var err error
@@ -68,6 +74,11 @@ func (l *loop) keepHouse(now time.Time) {
 			var rest bool
 			rest, err = expiry.Rulings(l.s.st, l.s.cfg.Keep.Age, l.s.now())
 			more = more || rest
+		}
+		if err == nil && parts && ctx.Err() == nil {
+			if _, bad := recovery.DropParts(ctx, l.s.st, files, l.s.now()); bad != nil {
+				r.Problems = append(r.Problems, fmt.Errorf("what is left of transfers: %w", bad))
+			}
 		}
 		r.More = r.More || more
 		return func() { l.houseKept(r, err, time.Now()) }
@@ -99,7 +110,7 @@ func (l *loop) houseKept(r expiry.Report, err error, now time.Time) {
 // pruned takes note of what a step removed.
 func (l *loop) pruned(r expiry.Report, err error) {
 	for _, p := range r.Problems {
-		l.log.Warn("cannot prune a kept version", "error", p)
+		l.log.Warn("cannot tidy the holding area", "error", p)
 	}
 	if n := len(r.Pruned); n > 0 {
 		l.log.Info("pruned kept versions", "versions", n, "bytes", r.Bytes)

@@ -2,7 +2,9 @@ package replicate_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -199,4 +201,24 @@ func TestJournalIsBounded(t *testing.T) {
 	p.b.write("page", "last")
 	p.until("an edit", func() bool { return p.a.read("page") == "last" })
 	p.settle()
+}
+
+// What is left of a transfer that nobody goes on with does not stay until the
+// next start.
+func TestPartsAreDropped(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, func(c *replicate.Config) {
+		c.Keep, c.Housekeeping = expiry.Limits{Versions: 3}, 5*time.Millisecond
+		c.Doors.Clock = func() time.Time { return time.Now().Add(2 * time.Hour) }
+	})
+	p.start()
+	p.settle()
+	part := filepath.Join(p.b.share.Status().Holding, "stage", strings.Repeat("ab", 32)+".part")
+	if err := os.WriteFile(part, []byte("a beginning"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.until("the beginning to go", func() bool {
+		_, err := os.Stat(part)
+		return errors.Is(err, fs.ErrNotExist)
+	})
 }
