@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"sync"
@@ -60,7 +61,7 @@ func (s *session) greeting() (err error) {
 // hello is what an honest peer would say that has nothing in its tree.
 func (s *session) hello() *wire.Hello {
 	h := &wire.Hello{
-		Protocol: 1, Oldest: 1, Version: "0", Share: "bad", NodeName: "mallory", Node: s.a.node,
+		Protocol: wire.Protocol, Oldest: 1, Version: "0", Share: "bad", NodeName: "mallory", Node: s.a.node,
 		Epoch: s.a.epoch, Head: s.pos, Run: 1,
 		Conflict: s.theirs.Conflict, Deletes: s.theirs.Deletes, SpecialBits: s.theirs.SpecialBits,
 		Clock: time.Now().UnixNano(),
@@ -127,8 +128,13 @@ func (s *session) answer(stream link.Stream) {
 				if p.ID == 0 {
 					p.ID = w.ID
 				}
+				var chunks []byte
+				for _, c := range p.Chunks {
+					chunks = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(chunks, uint32(c.Len)), c.Sum)
+				}
 				return sendRaw(stream, wirepb.Kind_PIECE, &wirepb.Piece{
-					Id: p.ID, Data: p.Data, Zstd: p.Zstd, Last: p.Last, Refusal: wirepb.Refusal(p.Refusal), Text: p.Text})
+					Id: p.ID, Data: p.Data, Zstd: p.Zstd, Last: p.Last, Refusal: wirepb.Refusal(p.Refusal), Text: p.Text,
+					Hole: p.Hole, Chunks: chunks})
 			})
 			if err != nil {
 				return
