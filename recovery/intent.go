@@ -362,6 +362,9 @@ func (s *scene) setMeta(in *index.Intent, r *index.Record) error {
 	if err != nil {
 		return err
 	}
+	if opening(in, r) {
+		return s.shutAgain(in, info, ok)
+	}
 	if !ok || info.Stamp == in.Expect || !r.Ours.Live() || !s.between(in.Expect, info.Stamp, in.Entry, r) {
 		s.undo(in, nil)
 		return nil
@@ -375,4 +378,25 @@ func (s *scene) setMeta(in *index.Intent, r *index.Record) error {
 	}
 	s.finish(in, stamp, nil)
 	return nil
+}
+
+// opening reports whether an intent is to open a directory for its owner: then
+// its entry stays what it is.
+func opening(in *index.Intent, r *index.Record) bool {
+	return isDir(in.Expect) && r.Ours != nil && index.EqualEntries(in.Entry, r.Ours)
+}
+
+// shutAgain gives a directory its mode back that was opened, as nobody has
+// written down that this was us: the scan would take it for an edit.
+func (s *scene) shutAgain(in *index.Intent, info vfs.Info, there bool) error {
+	l := s.undo(in, nil)
+	if !there || !openedUp(info.Stamp, in.Expect) || info.Stamp == in.Expect {
+		return nil
+	}
+	stamp, err := s.files.SetMeta(in.Path, vfs.Meta{Mode: in.Expect.Mode & 07777, UID: -1, GID: -1}, info.Stamp)
+	if err != nil {
+		return err
+	}
+	l.Stamp = stamp
+	return landing.SyncMeta(s.files, []vfs.Seen{{Path: in.Path, Stamp: stamp}})
 }

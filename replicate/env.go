@@ -23,7 +23,11 @@ func (s *Share) landingEnv() landing.Env {
 }
 
 func (s *Share) installEnv() install.Env {
-	return install.Env{Env: s.landingEnv(), Recheck: s.recheck, Undone: s.book.Undone.Note}
+	env := install.Env{Env: s.landingEnv(), Recheck: s.recheck, Undone: s.book.Undone.Note}
+	if unprivileged {
+		env.Opened = s.opened
+	}
+	return env
 }
 
 // roundsOptions are what the rounds need to know of the share.

@@ -95,20 +95,11 @@ func (l *loop) installJob() func() func() {
 			return func() { l.landed(b, nil, err) }
 		}
 		jobs := b.Staged()
-		open, err := s.openFor(b.Files, jobs)
-		if err != nil {
-			return func() { l.landed(b, nil, err) }
-		}
 		out, err := install.Batch(ctx, s.st, b.Files, env, jobs)
 		if err == nil {
 			b.Unstage(jobs, out)
 		}
-		return func() {
-			for _, p := range open {
-				l.open[p] = true
-			}
-			l.landed(b, out, err)
-		}
+		return func() { l.landed(b, out, err) }
 	}
 }
 

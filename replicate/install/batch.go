@@ -27,6 +27,15 @@ import (
 // error means that something is not settled: recovery.Replay must run before
 // the next Batch.
 func Batch(ctx context.Context, st *store.Store, files vfs.Files, env Env, jobs []Job) ([]Outcome, error) {
+	if env.Opened != nil {
+		open, err := Open(st, files, jobs)
+		if len(open) > 0 {
+			env.Opened(open)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	b := &batch{
 		ctx: ctx, st: st, files: files, env: env, jobs: slices.Clone(jobs),
 		whole: make(map[index.Path]*task),

@@ -244,6 +244,7 @@ func begin(t *testing.T, top string, s scenario) (*world, []Job) {
 // but what the scenario says is kept.
 func (w *world) afterCrash(s scenario, exact bool) {
 	w.tb.Helper()
+	w.leftOpen()
 	w.check(true)
 	texts := w.texts()
 	for p, x := range s.have {
@@ -413,6 +414,7 @@ func faultAt(t *testing.T, s scenario, n int) bool {
 	if err != nil || !allDone(out) {
 		w.replay()
 	}
+	w.leftOpen()
 	w.rescan()
 	w.afterCrash(s, false)
 	if t.Failed() {

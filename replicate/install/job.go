@@ -35,6 +35,9 @@ type Env struct {
 	// they were before: who looks at the tree may have seen them otherwise. nil:
 	// nobody looks.
 	Undone func(index.Path)
+	// Opened is told of directories that were opened for their owner, which Shut
+	// is to shut once all is done. nil: modes do not bind this process.
+	Opened func([]index.Path)
 }
 
 // Job is one path that is to become Entry.

@@ -10,7 +10,7 @@ import (
 // place puts something where nothing is. Place does not replace, and so needs
 // no check: whoever creates the path first has it.
 func (b *batch) place(t *task) {
-	err := b.within(func() error { return b.files.Place(t.staged, t.path) }, t.path.Parent())
+	err := b.files.Place(t.staged, t.path)
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		t.raced = b.free(t) || t.raced
@@ -45,7 +45,7 @@ func (b *batch) move(t *task) {
 		}
 		t.stamp = stamp
 	}
-	err := b.within(func() error { return b.files.Move(src.path, t.path) }, src.path.Parent(), t.path.Parent())
+	err := b.files.Move(src.path, t.path)
 	switch {
 	case err == nil:
 		b.moved(t)

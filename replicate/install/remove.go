@@ -39,7 +39,7 @@ func (b *batch) remove(t *task) {
 }
 
 func (b *batch) rmdir(t *task) {
-	err := b.within(func() error { return b.files.Rmdir(t.path) }, t.path.Parent())
+	err := b.files.Rmdir(t.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		t.done = true
@@ -64,7 +64,7 @@ func (b *batch) shelve(t *task) {
 	}
 	defer g.close()
 	h := vfs.Held{Area: vfs.Kept, Name: t.intent.Held}
-	err := b.within(func() error { return b.files.Shelve(t.path, h) }, t.path.Parent())
+	err := b.files.Shelve(t.path, h)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.done = true
 		return

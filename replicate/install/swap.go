@@ -48,7 +48,7 @@ func (b *batch) swap(t *task) {
 		return
 	}
 	t.staged = held(t.swapName)
-	err := b.within(func() error { return b.files.Swap(t.staged, t.path) }, t.path.Parent())
+	err := b.files.Swap(t.staged, t.path)
 	t.swapped = err == nil
 	switch {
 	case err == nil:
