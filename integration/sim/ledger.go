@@ -78,7 +78,9 @@ func (l *ledger) did(n *node, before, after []memfs.Thing) {
 	}
 	for _, x := range after {
 		y, there := was[x.Path]
-		if x.Dir() || there && state(y) == state(x) {
+		// What the daemon had put there is not what somebody puts in its place,
+		// even if it looks the same.
+		if x.Dir() || there && state(y) == state(x) && (y.Touched || !x.Touched) {
 			continue
 		}
 		if !there {
