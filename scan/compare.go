@@ -108,7 +108,7 @@ func (f *Facts) fresh(s state) *index.Entry {
 // update is ours with what changed between the stamps.
 func (f *Facts) update(ours *index.Entry, was index.Stamp, s state, read bool) *index.Entry {
 	e := *ours
-	e.Version, e.Over, e.Settled, e.Apart, e.Origin = nil, nil, nil, false, f.Node
+	e.Version, e.Over, e.Rescued, e.Settled, e.Apart, e.Origin = nil, nil, false, nil, false, f.Node
 	now := s.stamp
 	if read && s.kind == index.File {
 		e.Hash, e.Size = s.hash, now.Size

@@ -198,7 +198,7 @@ func (tx *Tx) resetRecord(r *index.Record, v *metaValue) error {
 	if v.reset == newEpoch {
 		ours := *r.Ours
 		ours.Version = index.Version{{Epoch: v.Epoch, Seq: r.Pos}}
-		ours.Over, ours.Settled = nil, nil // versions of the old epoch, that nobody compares any more
+		ours.Over, ours.Rescued, ours.Settled = nil, false, nil // versions of the old epoch, that nobody compares any more
 		next.Ours = &ours
 	}
 	// Its event keeps the entry in the record: written out a million times,

@@ -61,7 +61,7 @@ func (o Options) Stage(ctx context.Context, f verify.Finding) (job install.Job, 
 // damaged describes what is there, to be kept as what it is.
 func (o Options) damaged(f verify.Finding) *index.Entry {
 	e := *f.Record.Ours
-	e.Version, e.Over, e.Origin = nil, nil, o.Node
+	e.Version, e.Over, e.Rescued, e.Origin = nil, nil, false, o.Node
 	e.Hash = f.Hash // none, if it could not be read
 	if e.Kind == index.Symlink {
 		if to, err := o.Files.Readlink(f.Path); err == nil {

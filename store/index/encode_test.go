@@ -21,7 +21,7 @@ func randomEntry(rnd *rand.Rand) *Entry {
 		e.Version = e.Version.With(Epoch(rnd.Uint64N(1000)), Seq(rnd.Uint64N(1000)+1))
 	}
 	if rnd.IntN(4) == 0 {
-		e.Over = Version{{7, 7}}
+		e.Over, e.Rescued = Version{{7, 7}}, rnd.IntN(2) == 0
 	}
 	if rnd.IntN(3) == 0 {
 		e.Settled = &Settlement{}
@@ -48,6 +48,25 @@ func randomEntry(rnd *rand.Rand) *Entry {
 		e.Target = pick(rnd, "x", "../a\nb", strings.Repeat("t", MaxTarget))
 	}
 	return e
+}
+
+// TestRandomEntriesHaveAllFields: what they leave out is not tested by those that
+// use them.
+func TestRandomEntriesHaveAllFields(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 5))
+	typ := reflect.TypeFor[Entry]()
+	used := make([]bool, typ.NumField())
+	for range 200 {
+		e := reflect.ValueOf(*randomEntry(rnd))
+		for i := range used {
+			used[i] = used[i] || !e.Field(i).IsZero()
+		}
+	}
+	for i, u := range used {
+		if !u {
+			t.Errorf("no random entry has %s", typ.Field(i).Name)
+		}
+	}
 }
 
 func randomStamp(rnd *rand.Rand, e *Entry) Stamp {
@@ -276,6 +295,7 @@ func TestEntryLimits(t *testing.T) {
 		"long owner":              func(m *indexpb.Entry) { m.Owner = make([]byte, MaxOwner+1) },
 		"NUL in group":            func(m *indexpb.Entry) { m.Group = []byte("a\x00") },
 		"target of a file":        func(m *indexpb.Entry) { m.Target = []byte("x") },
+		"rescued from nothing":    func(m *indexpb.Entry) { m.Rescued = true },
 		"file deleted apart":      func(m *indexpb.Entry) { m.Apart = true },
 		"no version":              func(m *indexpb.Entry) { m.Version = nil },
 		"long version":            func(m *indexpb.Entry) { m.Version = counters(MaxCounters + 1) },

@@ -23,11 +23,15 @@ func appendEntry(b []byte, e *Entry) []byte {
 	if e.Apart {
 		b = putVarint(b, 12, 1)
 	}
-	if e.Settled == nil {
-		return b
+	if e.Settled != nil {
+		var at int
+		b, at = openMessage(b, 13)
+		b = closeMessage(putVersion(b, 1, e.Settled.Upto), at)
 	}
-	b, at := openMessage(b, 13)
-	return closeMessage(putVersion(b, 1, e.Settled.Upto), at)
+	if e.Rescued {
+		b = putVarint(b, 14, 1)
+	}
+	return b
 }
 
 // readEntry reads what appendEntry wrote, and checks nothing but what would be
@@ -72,6 +76,8 @@ func readEntry(b []byte) (*Entry, error) {
 			e.Apart = f.v != 0
 		case 13:
 			e.Settled, err = readSettlement(f.b)
+		case 14:
+			e.Rescued = f.v != 0
 		default:
 			err = errCanonical
 		}
