@@ -33,6 +33,7 @@ func randomEntry(rnd *rand.Rand) *Entry {
 		e.Apart = rnd.IntN(2) == 0
 		return e
 	}
+	e.Rescued = len(e.Over) > 0 && rnd.IntN(2) == 0
 	e.Owner, e.Group = pick(rnd, "", "webmgr", "1001"), pick(rnd, "", "webmgr", "\xff")
 	if e.Kind != Symlink {
 		e.Mode = pick[uint32](rnd, 0, 0o644, 0o7777)
