@@ -44,7 +44,8 @@ func (l *loop) released() {
 	if l.talk.held {
 		l.remember(func(m *store.Meta) { m.Connected = l.s.now().UnixNano() })
 	}
-	l.talk.held, l.talk.theirStuck = false, wire.Stuck{}
+	l.talk.held = false
+	l.talk.stuck, l.talk.theirStuck = wire.Stuck{}, wire.Stuck{} // on both nodes: what is still so is said again
 	l.rounds.Kick()
 }
 

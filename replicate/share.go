@@ -187,3 +187,6 @@ func (s *Share) CopyTo(w io.Writer) (int64, error) {
 func unknownOwner(what, name string) error {
 	return fmt.Errorf("owner: this host has no %s %q: create it, or correct `owner`", what, name)
 }
+
+// Policy returns the rules by which the share decides.
+func (s *Share) Policy() diff.Policy { return s.policy }

@@ -39,17 +39,45 @@ func (rs Reserves) Holds(p index.Path, removal, conflict bool) bool {
 	return false
 }
 
+// skips reports whether p is left out by its name: then nothing makes it needed.
+func (rs Reserves) skips(p index.Path) bool {
+	for _, s := range rs {
+		if s.Skips(p) {
+			return true
+		}
+	}
+	return false
+}
+
+// Chosen reports whether a person has chosen the other side's state knowing this
+// one: then no rule holds it back.
+func Chosen(this, other *index.Entry) bool {
+	return this != nil && other != nil && other.Settled.Covers(this.Version)
+}
+
 // Reserved reports whether v, the verdict on r, waits because a person has left
 // it out of a plan. A directory is made all the same where something in it does
 // not wait: see Needed.
 func (b *Book) Reserved(r *index.Record, v diff.Verdict) bool {
-	return b.Reserves().Holds(r.Path, v.Removes(), v.Conflict)
+	chosen := Chosen(r.Ours, r.Theirs)
+	return b.Reserves().Holds(r.Path, v.Removes() && !chosen, v.Conflict && !chosen)
+}
+
+// Postponed reports whether not even the index may be changed by v, because a
+// person has left r out of a plan. That a directory stays alive may be said: what
+// follows on the peer is for the peer to leave out, or not, if something in it is
+// selected.
+func (b *Book) Postponed(r *index.Record, v diff.Verdict) bool {
+	if v.Act == diff.Revive && r.Ours.LiveKind() == index.Dir && !b.Reserves().skips(r.Path) {
+		return false
+	}
+	return b.Reserved(r, v)
 }
 
 // Needed reports whether the directory that r is to become is needed although it
 // is left out, because something below it is to be placed.
 func (b *Book) Needed(tx *store.Tx, r *index.Record, v diff.Verdict) (bool, error) {
-	if v.Entry.LiveKind() != index.Dir || r.Ours.Live() || v.Conflict {
+	if v.Entry.LiveKind() != index.Dir || r.Ours.Live() || v.Conflict || b.Reserves().skips(r.Path) {
 		return false, nil
 	}
 	for c, err := range tx.Under(r.Path) {

@@ -56,7 +56,7 @@ func (w *writing) settle(r *index.Record) error {
 	was := r.Next
 	r.Next = diff.Next(v)
 	left := w.book.Ignores(r)
-	hold := w.hold || w.book.Reserved(r, v)
+	hold := w.hold || w.book.Postponed(r, v)
 	switch v.Act {
 	case diff.Nothing:
 		w.agree(r)

@@ -154,6 +154,14 @@ func (p *Planner) becomesDir(at side, dir index.Path) (bool, error) {
 		return true, nil // it stays, for what comes into it
 	}
 	f := p.alone(r)
+	for _, on := range []side{here, there} {
+		if f.moves[on] == nil {
+			continue
+		}
+		if err := p.inside(r, &f, on); err != nil {
+			return false, err
+		}
+	}
 	m := f.moves[at]
 	if m == nil || m.Is.LiveKind() != index.Dir || f.Waits != "" && !f.excluded || f.excluded && f.Conflict {
 		return false, nil

@@ -143,6 +143,7 @@ const (
 	waitsDir       = "a directory is not chosen by itself: settle it with `duet conflicts resolve`"
 	waitsNewest    = "neither is newer"
 	waitsBoth      = "both can only be kept of two different files or links"
+	waitsNever     = "the share follows no deletes"
 	waitsName      = "the second name would be ignored, or is too long"
 )
 
@@ -157,6 +158,7 @@ func (p *Planner) alone(r *index.Record) Fate {
 		return f
 	}
 	removes := f.moves[here].removes() || f.moves[there].removes()
+	chosen := f.moves[here] != nil && book.Chosen(r.Ours, r.Theirs) || f.moves[there] != nil && book.Chosen(r.Theirs, r.Ours)
 	rs := &p.orders.reserve
 	switch {
 	case rs.Excludes(r.Path):
@@ -164,11 +166,12 @@ func (p *Planner) alone(r *index.Record) Fate {
 	case rs.Skips(r.Path):
 		f.Waits = waitsSkipped
 	case f.Waits != "":
-	case rs.Conflicts && f.Conflict && f.Take == ByRule:
+	case f.Take != ByRule:
+	case rs.Conflicts && f.Conflict && !chosen:
 		f.Waits = waitsConflicts
-	case rs.Deletes && removes && f.Take == ByRule:
+	case rs.Deletes && removes && !chosen:
 		f.Waits = waitsDeletes
-	case f.moves[here].removes() && f.Take == ByRule && p.withholds(r):
+	case f.moves[here].removes() && p.withholds(r):
 		f.Waits = waitsMany
 	}
 	return f
@@ -248,6 +251,10 @@ func (p *Planner) take(r *index.Record, f *Fate, take Take) {
 	}
 	if f.Waits == "" && same(moves[here], f.moves[here]) && same(moves[there], f.moves[there]) {
 		f.By = ""
+		return
+	}
+	if moves[there].removes() && p.Book.Policy.Deletes == diff.Never {
+		f.Waits = waitsNever
 		return
 	}
 	f.moves, f.Take, f.Waits, f.Line = moves, take, "", diff.LineRuled

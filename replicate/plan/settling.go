@@ -91,9 +91,9 @@ func (s *Settling) wish(p *Planner, r *index.Record) (*ruling.Wish, error) {
 		return nil, nil
 	case s.stale(r):
 		return &ruling.Wish{Path: r.Path, Skip: "it has changed since the plan was made"}, nil
-	case chosen && f.Waits != "" && f.Waits != waitsAbove:
+	case f.Waits != "" && (chosen || f.Take != ByRule):
 		return &ruling.Wish{Path: r.Path, Skip: f.Waits}, nil
-	case f.Take == ByRule || f.Waits != "":
+	case f.Take == ByRule:
 		return nil, nil
 	}
 	w := s.aim(r, &f)
@@ -132,12 +132,15 @@ func (s *Settling) aim(r *index.Record, f *Fate) *ruling.Wish {
 	} else {
 		w.Want = orGone(r.Theirs)
 	}
+	if !w.Want.Live() {
+		w.Want = &index.Entry{Kind: index.Gone, Origin: w.Want.Origin} // by a person, who is here: not while apart
+	}
 	for _, e := range []*index.Entry{r.Ours, r.Theirs} {
 		if e != nil {
 			w.Upto = w.Upto.Join(e.Version)
 		}
 	}
-	if f.Conflict && r.Ours != nil && r.Theirs != nil {
+	if f.Conflict && r.Ours.Live() && r.Theirs.Live() {
 		w.Rival = r.Theirs
 	}
 	return w

@@ -86,7 +86,7 @@ func (k *picking) consider(r *index.Record) error {
 	switch v.Act {
 	case diff.Take, diff.TakeOver:
 	default:
-		if !k.rounds.Book.Reserved(r, v) {
+		if !k.rounds.Book.Postponed(r, v) {
 			k.b.Settle = append(k.b.Settle, p)
 		}
 		return nil
