@@ -165,24 +165,6 @@ func (w *truth) put(p, content string) {
 	}
 }
 
-// steady waits until both nodes have said all, and wait for a person, or are in
-// sync.
-func (w *truth) steady() {
-	w.Helper()
-	still := func(n *node) bool {
-		st := n.share.Status()
-		return st.Connected && st.Dirty == 0 && st.Behind == 0 && st.Acked >= st.Head && (st.InSync() || st.Blocked() != nil)
-	}
-	seen, since := [2]uint64{}, time.Now()
-	w.pair.until("both to be steady", func() bool {
-		now := [2]uint64{w.a.share.Status().Head, w.b.share.Status().Head}
-		if now != seen || !still(w.a) || !still(w.b) {
-			seen, since = now, time.Now()
-		}
-		return time.Since(since) > 80*time.Millisecond
-	})
-}
-
 // orders are what a person might want of the present plan.
 func (w *truth) orders(n *node) *report.Orders {
 	r, o := w.r, &report.Orders{}
