@@ -68,6 +68,7 @@ var folders = map[string]string{
 	"link":      "replicate/link",
 	"looks":     "replicate/looks",
 	"room":      "replicate/room",
+	"plan":      "replicate/plan",
 	"rounds":    "replicate/rounds",
 	"ruling":    "replicate/ruling",
 	"talk":      "replicate/talk",
