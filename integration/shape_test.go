@@ -28,6 +28,7 @@ var layers = map[string]int{
 	"replicate/install":  3,
 	"replicate/link":     3,
 	"replicate/looks":    3,
+	"replicate/pace":     3,
 	"replicate/restore":  3,
 	"replicate/room":     3,
 	"replicate/rounds":   3,

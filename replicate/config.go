@@ -6,6 +6,7 @@ import (
 
 	"duet/recovery"
 	"duet/replicate/expiry"
+	"duet/replicate/pace"
 	"duet/store/index"
 )
 
@@ -29,6 +30,10 @@ type Config struct {
 	MaxSettle time.Duration // longest wait for a file that stays open for writing; 0: 10 s
 	Rescan    time.Duration // back-stop scan; 0: 1 h, negative: never
 	Hashers   int           // 0: one per core
+	ScanNice  int           // how much hashing for a full look at the tree gives way, as in nice(1); 0: not at all
+
+	Transfers int           // streams on which contents are fetched; 0: 4
+	Limit     *pace.Limiter // of the contents that are sent; nil: none
 
 	OnReconnect string        // auto or hold; "": auto
 	HoldWhy     string        // why OnReconnect is hold, if the configuration does not say so

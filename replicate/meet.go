@@ -138,7 +138,7 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 // converse starts the session's goroutines.
 func (l *loop) converse(sess *talk.Session, from, live index.Seq, protocol uint32) {
 	files := l.root.files
-	sess.Begin(files, from, protocol)
+	sess.Begin(files, from, protocol, l.s.cfg.Transfers)
 	l.start(func() func() {
 		l.broke(sess, sess.Feed(files, from, live))
 		return nil

@@ -231,7 +231,7 @@ func (l *loop) serve(sess *talk.Session, stream link.Stream, src transfer.Source
 		}
 		t.serving++
 		l.start(func() func() {
-			err := transfer.Serve(sess.Ctx, stream, src)
+			err := transfer.Serve(sess.Ctx, stream, src, l.s.cfg.Limit)
 			return func() {
 				if t.sess == sess {
 					t.serving--

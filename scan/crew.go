@@ -45,6 +45,7 @@ type waiting struct {
 	busy    func(p index.Path, copied bool)          // it has to be looked at again; copied: a copy of it did not come out consistent
 	overdue func(index.Path) bool                    // copy it rather than wait longer
 	moved   func(now index.Stamp) (index.Hash, bool) // its content is known, from a path that is gone
+	nice    int                                      // see WalkOptions
 }
 
 type job struct {
@@ -70,6 +71,7 @@ func newCrew(ctx context.Context, o *WalkOptions, flush time.Duration, w waiting
 	}
 	for range hashers {
 		c.ended.Go(func() {
+			giveWay(w.nice)
 			for j := range c.jobs {
 				c.readFile(j)
 				c.open.Done()

@@ -29,6 +29,9 @@ type WalkOptions struct {
 	Arm func(dir index.Path) error
 	// Hashers is how many files are read at a time; 0: as many as processors.
 	Hashers int
+	// Nice is how much the reading and hashing of a Walk gives way to other
+	// programs, on the processor and at the disk: 0, not at all, to 19, as in nice(1).
+	Nice int
 	// Clock is that of the host whose kernel stamps the files; nil: time.Now.
 	Clock func() time.Time
 	// Emit gets findings and problems in batches, from one goroutine at a time,
@@ -64,6 +67,7 @@ func Walk(ctx context.Context, o WalkOptions) (Summary, error) {
 		busy:    func(p index.Path, _ bool) { c.problem(Problem{Path: p, Err: ErrBusy}) },
 		overdue: func(index.Path) bool { return false },
 		moved:   func(index.Stamp) (index.Hash, bool) { return index.Hash{}, false },
+		nice:    o.Nice,
 	})
 	return c.run(func() error {
 		var missing graves

@@ -32,7 +32,14 @@ func statusText(w io.Writer, s *node.Status, now time.Time) error {
 	if s.Peer.Connected {
 		peer = "connected"
 	}
-	fmt.Fprintf(&b, "%s  %s\n\n", s.Peer.Name, peer)
+	fmt.Fprintf(&b, "%s  %s\n", s.Peer.Name, peer)
+	switch {
+	case s.BWLimit > 0:
+		fmt.Fprintf(&b, "sends %s of contents a second at most (bwlimit: %s)\n", sizeText(s.BWLimit), s.BWTable)
+	case s.Running && s.BWTable != "" && s.BWTable != "off":
+		fmt.Fprintf(&b, "sends without a limit now (bwlimit: %s)\n", s.BWTable)
+	}
+	b.WriteByte('\n')
 
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SHARE\tSTATE\tFILES\tSIZE\tIN\tOUT\tCONFLICTS\tKEPT\tLAG")

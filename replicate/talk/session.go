@@ -60,10 +60,11 @@ func New(ctx context.Context, conn link.Conn, b *book.Book) *Session {
 }
 
 // Begin prepares for the conversation after the hellos: the peer has heard us up
-// to from, and protocol is the version that both speak.
-func (sess *Session) Begin(files vfs.Files, from index.Seq, protocol uint32) {
+// to from, protocol is the version that both speak, and streams are those on which
+// contents are fetched, 0 for the default.
+func (sess *Session) Begin(files vfs.Files, from index.Seq, protocol uint32, streams int) {
 	sess.told.Store(uint64(from))
-	sess.Fetch = transfer.NewFetcher(transfer.Options{Open: sess.Conn.Open, Files: files, Ranges: protocol >= wire.Ranges})
+	sess.Fetch = transfer.NewFetcher(transfer.Options{Open: sess.Conn.Open, Files: files, Ranges: protocol >= wire.Ranges, Streams: streams})
 }
 
 // Close ends the session. It waits for nobody.

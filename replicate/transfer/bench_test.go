@@ -52,7 +52,7 @@ func benchmarkFetch(b *testing.B, files int, content func(i int) []byte) {
 			if err != nil {
 				return
 			}
-			go transfer.Serve(context.Background(), s, src)
+			go transfer.Serve(context.Background(), s, src, nil)
 		}
 	}()
 	tree := newTree(b)

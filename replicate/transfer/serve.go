@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"duet/replicate/chunk"
 	"duet/replicate/link"
+	"duet/replicate/pace"
 	"duet/replicate/wire"
 )
 
@@ -20,8 +22,9 @@ const serveAhead = 2
 const chunksAtOnce = 256
 
 // Serve answers the peer's requests on s until the peer closes it, which is
-// no error, or ctx is done. It closes s.
-func Serve(ctx context.Context, s link.Stream, src Source) error {
+// no error, or ctx is done. It closes s. Contents are sent within limit, which may
+// be nil; small ones pass large ones.
+func Serve(ctx context.Context, s link.Stream, src Source, limit *pace.Limiter) error {
 	defer s.Close()
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
@@ -31,7 +34,7 @@ func Serve(ctx context.Context, s link.Stream, src Source) error {
 		ended <- hearRequests(s, requests, quit)
 		close(requests)
 	}()
-	v := server{src: src, out: bufio.NewWriterSize(s, 64<<10)}
+	v := server{ctx: ctx, src: src, limit: limit, out: bufio.NewWriterSize(s, 64<<10)}
 	err := v.answer(requests)
 	v.shut()
 	close(quit)
@@ -77,7 +80,9 @@ func hearRequests(s io.Reader, requests chan<- *wire.Fetch, quit <-chan struct{}
 
 // server answers the requests of one stream, one want after another.
 type server struct {
+	ctx   context.Context
 	src   Source
+	limit *pace.Limiter
 	out   *bufio.Writer
 	frame []byte
 	block []byte
@@ -124,7 +129,7 @@ func (v *server) content(w *wire.Want) error {
 		v.block = make([]byte, wire.MaxPiece)
 	}
 	for x := (extents{at: w.Offset, w: w}); ; {
-		hole, block, err := x.next(c, v.block)
+		hole, block, err := x.next(c, v.block[:v.limit.Piece(wire.MaxPiece)])
 		if err == io.EOF {
 			err = fmt.Errorf("it is shorter than announced: %w", ErrChanged)
 		}
@@ -136,9 +141,31 @@ func (v *server) content(w *wire.Want) error {
 		}
 		p := &wire.Piece{ID: w.ID, Last: x.at == w.End(), Hole: hole}
 		p.Data, p.Zstd = v.piece(block)
+		if err := v.wait(len(p.Data), w.Size <= smallFile); err != nil {
+			return err
+		}
 		if err := v.send(p); err != nil || p.Last {
 			return err
 		}
+	}
+}
+
+// wait waits until n bytes may be sent.
+func (v *server) wait(n int, small bool) error {
+	d := v.limit.Reserve(n, small)
+	if d <= 0 {
+		return nil
+	}
+	if err := v.out.Flush(); err != nil {
+		return err
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-v.ctx.Done():
+		return v.ctx.Err()
 	}
 }
 

@@ -18,7 +18,7 @@ type draft struct {
 	held Held
 	size int64
 	sent int64 // the kernel was asked to write this much to the disk
-	done bool // Finish was called
+	done bool  // Finish was called
 }
 
 // Create makes an empty file. A staged leftover of that name is replaced, not

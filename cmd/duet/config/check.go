@@ -13,6 +13,7 @@ import (
 
 	"duet/diff"
 	"duet/recovery"
+	"duet/replicate/pace"
 	"duet/store/index"
 )
 
@@ -37,6 +38,9 @@ func (c *Config) check() Problems {
 	ch.node()
 	ch.peer()
 	ch.dir("state", "state", c.State)
+	if _, err := pace.ParseTimetable(c.BWLimit); err != nil {
+		ch.add("bwlimit", "write how much a second, such as 10MiB, times and limits such as \"08:00,512k 23:00,off\", or off", "bwlimit %v", err)
+	}
 	if len(c.Shares) == 0 {
 		ch.add("shares", "write at least one '- name: NAME' with its 'path: /DIRECTORY' under 'shares:'", "there is no share")
 	}
@@ -160,6 +164,12 @@ func (c *checker) share(i int) {
 	}
 	if s.Hashers < 0 || s.Hashers > 256 {
 		c.add(key("hashers"), "leave it out, or write a number from 1 to 256", "hashers %d", s.Hashers)
+	}
+	if s.ScanNice < 0 || s.ScanNice > 19 {
+		c.add(key("scan_nice"), "write a number from 0 to 19, as for nice(1)", "scan_nice %d", s.ScanNice)
+	}
+	if s.Transfers < 2 || s.Transfers > 8 {
+		c.add(key("transfers"), "leave it out, or write a number from 2 to 8", "transfers %d", s.Transfers)
 	}
 }
 

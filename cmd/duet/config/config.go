@@ -21,12 +21,13 @@ const EnvPrefix = "DUET"
 
 // Config is a whole duet.yaml, with defaults filled in.
 type Config struct {
-	File   string  `mapstructure:"-"` // where it was read from
-	Node   string  `mapstructure:"node"`
-	Listen string  `mapstructure:"listen"`
-	State  string  `mapstructure:"state"`
-	Peer   Peer    `mapstructure:"peer"`
-	Shares []Share `mapstructure:"shares"`
+	File    string  `mapstructure:"-"` // where it was read from
+	Node    string  `mapstructure:"node"`
+	Listen  string  `mapstructure:"listen"`
+	State   string  `mapstructure:"state"`
+	BWLimit string  `mapstructure:"bwlimit"`
+	Peer    Peer    `mapstructure:"peer"`
+	Shares  []Share `mapstructure:"shares"`
 
 	lines lines
 }
@@ -55,6 +56,8 @@ type Share struct {
 	MaxSettle   time.Duration `mapstructure:"max_settle"`
 	Rescan      time.Duration `mapstructure:"rescan"`
 	Hashers     int           `mapstructure:"hashers"`
+	ScanNice    int           `mapstructure:"scan_nice"`
+	Transfers   int           `mapstructure:"transfers"`
 	SpecialBits bool          `mapstructure:"special_bits"`
 	OnReconnect string        `mapstructure:"on_reconnect"`
 	HoldAfter   string        `mapstructure:"hold_after"`
@@ -90,7 +93,7 @@ func Defaults() Share {
 	return Share{
 		Conflict: "newer", Deletes: "track", MaxDelete: "50%", MaxDeleteWindow: time.Minute,
 		Settle: 5 * time.Millisecond, MaxSettle: 10 * time.Second, Rescan: time.Hour,
-		OnReconnect: "auto", HoldAfter: "off",
+		Transfers: 4, OnReconnect: "auto", HoldAfter: "off",
 		Keep: Keep{Age: "30d", Versions: "10", Size: "10%"}, MinFree: "5%",
 		Journal: Journal{Age: "90d", Size: "1GiB"}, VerifyEvery: "off", VerifyRate: "32MiB",
 	}
@@ -141,7 +144,7 @@ func parse(file string, data []byte, state string) (*Config, error) {
 // overrideFromEnv binds every scalar key to its variable. DUET_SHARES is the
 // whole list, as YAML or JSON.
 func (c *Config) overrideFromEnv(v *viper.Viper) Problems {
-	for _, key := range []string{"node", "listen", "state", "peer.name", "peer.address", "peer.key"} {
+	for _, key := range []string{"node", "listen", "state", "bwlimit", "peer.name", "peer.address", "peer.key"} {
 		name := EnvPrefix + "_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 		if err := v.BindEnv(key, name); err != nil {
 			panic(err) // only for an empty key
@@ -172,6 +175,7 @@ func (c *Config) fill() {
 	if c.State == "" {
 		c.State = DefaultState()
 	}
+	orString(&c.BWLimit, "off")
 	d := Defaults()
 	for i := range c.Shares {
 		s := &c.Shares[i]
@@ -203,6 +207,9 @@ func (c *Config) fill() {
 		}
 		if !set("hashers") {
 			s.Hashers = d.Hashers
+		}
+		if !set("transfers") {
+			s.Transfers = d.Transfers
 		}
 	}
 }

@@ -58,7 +58,7 @@ func TestLoad(t *testing.T) {
 		t.Errorf("images: got %+v, want the defaults, %+v", c.Shares[0], images)
 	}
 	cgi := Share{Name: "cgi", Path: "/srv/cgi", Conflict: "b", Deletes: "running", MaxDelete: "20", MaxDeleteWindow: time.Minute, Ignore: []string{"*.tmp", "/cache/"},
-		Settle: 20 * time.Millisecond, MaxSettle: 10 * time.Second, Hashers: 2, SpecialBits: true, OnReconnect: "hold", HoldAfter: "off",
+		Settle: 20 * time.Millisecond, MaxSettle: 10 * time.Second, Hashers: 2, Transfers: 4, SpecialBits: true, OnReconnect: "hold", HoldAfter: "off",
 		Keep: Defaults().Keep, MinFree: Defaults().MinFree, Journal: Defaults().Journal,
 		VerifyEvery: "off", VerifyRate: "32MiB"}
 	if !reflect.DeepEqual(c.Shares[1], cgi) {
@@ -78,7 +78,10 @@ func TestErrors(t *testing.T) {
 		says     []string
 	}{
 		"unknown key":          {"listen:", "listne:", ":2: ", []string{`unknown key "listne"`, `did you mean "listen"?`}},
-		"unknown, unlike any":  {"listen:", "xyzzy:", ":2: ", []string{`"xyzzy"`, "node, listen, state, peer, shares"}},
+		"unknown, unlike any":  {"listen:", "xyzzy:", ":2: ", []string{`"xyzzy"`, "node, listen, state, bwlimit, peer, shares"}},
+		"bwlimit":              {"listen:", "bwlimit: 08:00,fast 23:00,off\nlisten:", ":2: ", []string{"bwlimit", "08:00,512k 23:00,off"}},
+		"transfers":            {"    rescan:", "    transfers: 9\n    rescan:", ":17: ", []string{"transfers 9", "2 to 8"}},
+		"scan_nice":            {"    rescan:", "    scan_nice: 20\n    rescan:", ":17: ", []string{"scan_nice 20", "0 to 19"}},
 		"unknown in peer":      {"  name: b", "  name: b\n  adress: x:1", ":6: ", []string{`"adress" in peer`, `"address"`}},
 		"unknown in share":     {"    rescan:", "    rescann:", ":17: ", []string{`"rescann" in shares.1`, `"rescan"`}},
 		"capital letter":       {"node:", "Node:", ":1: ", []string{`unknown key "Node"`, `"node"`}},
@@ -206,10 +209,10 @@ func TestTemplate(t *testing.T) {
 	share := Defaults()
 	share.Name, share.Path = "www", "/srv/a b: c #d"
 	odd := Share{Name: "x", Path: "/srv/x", Owner: "0:0", Conflict: "larger", Deletes: "never", MaxDelete: "7", MaxDeleteWindow: 90 * time.Second, DeleteUnder: []Under{{"/a b/c", "5%"}, {"é", "7"}}, Ignore: []string{`a"b`, "!c"},
-		Settle: time.Second, MaxSettle: time.Minute, Hashers: 3, SpecialBits: true, OnReconnect: "hold", HoldAfter: "24h", Holding: "/srv/.h",
+		Settle: time.Second, MaxSettle: time.Minute, Hashers: 3, ScanNice: 10, Transfers: 2, SpecialBits: true, OnReconnect: "hold", HoldAfter: "24h", Holding: "/srv/.h",
 		Keep: Keep{Age: "off", Versions: "3", Size: "1.5GiB"}, MinFree: "off", Journal: Journal{Age: "1d", Size: "off"},
 		VerifyEvery: "30d", VerifyRate: "off"}
-	want := &Config{Node: "no", Listen: "[::1]:7722", State: "/var/lib/duet: 1", Peer: Peer{"b", "b:7722", goodKey}, Shares: []Share{share, odd}}
+	want := &Config{Node: "no", Listen: "[::1]:7722", State: "/var/lib/duet: 1", BWLimit: "08:00,512k 23:00,off", Peer: Peer{"b", "b:7722", goodKey}, Shares: []Share{share, odd}}
 	var text bytes.Buffer
 	if err := Write(&text, want); err != nil {
 		t.Fatal(err)
@@ -233,8 +236,8 @@ func TestTemplate(t *testing.T) {
 			shown = append(shown, key)
 		}
 	}
-	if len(shown) != 18 {
-		t.Errorf("%d defaults are shown, want 18: %q", len(shown), shown)
+	if len(shown) != 20 {
+		t.Errorf("%d defaults are shown, want 20: %q", len(shown), shown)
 	}
 	for _, key := range shown {
 		uncommented := strings.Replace(text.String(), "    #"+key, "    "+key, 1)

@@ -128,9 +128,9 @@ func FuzzWrite(f *testing.F) {
 	f.Add("a", ":7722", "b", "b:7722", "www", "/srv/www", "0:0", "newer", "50%", "*.tmp", "/srv/.h", "30d", "10", "2GiB", int64(5e6), 2, true)
 	f.Add("on", "[::1]:1", "off", "", "-", "/srv/a b: c#", "", "off", "7", "!/x\\ ", "/é\u2028", "off", "off", "off", int64(0), 0, false)
 	f.Fuzz(func(t *testing.T, node, listen, peer, address, name, path, owner, conflict, limit, ignore, holding, age, versions, size string, rescan int64, hashers int, bits bool) {
-		c := &Config{File: "duet.yaml", Node: node, Listen: listen, State: "/var/lib/duet", Peer: Peer{Name: peer, Address: address, Key: goodKey}}
+		c := &Config{File: "duet.yaml", Node: node, Listen: listen, State: "/var/lib/duet", BWLimit: "off", Peer: Peer{Name: peer, Address: address, Key: goodKey}}
 		s := Share{Name: name, Path: path, Owner: owner, Conflict: conflict, MaxDelete: limit, Holding: holding,
-			Settle: 1, MaxSettle: 2, Rescan: time.Duration(rescan), Hashers: hashers, SpecialBits: bits,
+			Settle: 1, MaxSettle: 2, Rescan: time.Duration(rescan), Hashers: hashers, Transfers: 2 + hashers&3, SpecialBits: bits,
 			Keep: Keep{Age: age, Versions: versions, Size: size}, MinFree: size, Journal: Journal{Age: age, Size: size},
 			VerifyEvery: age, VerifyRate: size, MaxDeleteWindow: time.Hour,
 			DeleteUnder: []Under{{Dir: "/up loads/é#", Limit: "007"}, {Dir: "b", Limit: "5%"}}}

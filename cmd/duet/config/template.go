@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,10 @@ node: {{.Node | yaml}}
 
 # Keys, indexes and journals. A local directory outside every share.
 {{if .State}}state: {{.State | yaml}}{{else}}#state: {{defaultState | yaml}}{{end}}
+
+# How much of contents this host sends a second, all shares together: 10MiB, off, or
+# from which local time on: "08:00,512k 18:00,10M 23:00,off", also "Sat-00:00,off".
+{{if and .BWLimit (ne .BWLimit "off")}}bwlimit: {{.BWLimit | yaml}}{{else}}#bwlimit: off{{end}}
 
 # The other host.
 peer:
@@ -104,6 +109,10 @@ func rows(s Share) []row {
 		shown("rescan", s.Rescan.String(), d.Rescan.String(),
 			"A full look at the tree, in case the kernel's reports missed something. 0s: never."),
 		{"hashers", []string{"Files hashed at the same time. 0: one for each core."}, strconv.Itoa(s.Hashers), s.Hashers == d.Hashers},
+		{"scan_nice", []string{"How much hashing for a full look at the tree gives way to other programs, on the",
+			"processor and at the disk: 0, not at all, to 19, as for nice(1)."}, strconv.Itoa(s.ScanNice), s.ScanNice == d.ScanNice},
+		{"transfers", []string{"Streams on which contents are fetched at the same time: 2 to 8."},
+			strconv.Itoa(cmp.Or(s.Transfers, d.Transfers)), s.Transfers == 0 || s.Transfers == d.Transfers},
 		{"special_bits", []string{"Also sync setuid, setgid and sticky bits."}, strconv.FormatBool(s.SpecialBits), !s.SpecialBits},
 		shown("on_reconnect", s.OnReconnect, d.OnReconnect, "auto, or hold: after an outage wait for: duet recover"),
 		shown("hold_after", s.HoldAfter, d.HoldAfter, "The same only after a longer time apart than this: 24h, 2d, or off."),

@@ -11,6 +11,7 @@ import (
 	"duet/recovery"
 	"duet/replicate/expiry"
 	"duet/replicate/link"
+	"duet/replicate/pace"
 	"duet/scan"
 )
 
@@ -133,4 +134,10 @@ func (s *Share) Bounds() []recovery.Under {
 		list = append(list, recovery.Under(u))
 	}
 	return list
+}
+
+// Limit is what bwlimit says; Load has checked it.
+func (c *Config) Limit() pace.Timetable {
+	t, _ := pace.ParseTimetable(c.BWLimit)
+	return t
 }

@@ -18,6 +18,7 @@ import (
 	"duet/cmd/duet/exit"
 	"duet/replicate"
 	"duet/replicate/link"
+	"duet/replicate/pace"
 	"duet/replicate/report"
 	"duet/store"
 	"duet/store/index"
@@ -42,6 +43,7 @@ type Node struct {
 	id      index.NodeID
 	peer    index.NodeID
 	units   []*unit
+	limit   *pace.Limiter // of all shares
 	socket  net.Listener
 	started time.Time
 }
@@ -71,7 +73,7 @@ func Open(cfg *config.Config, opt Options) (*Node, error) {
 	if err := alone(cfg.State); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, opt: opt, started: time.Now()}
+	n := &Node{cfg: cfg, opt: opt, limit: pace.NewLimiter(cfg.Limit(), nil), started: time.Now()}
 	if err := n.openHub(); err != nil {
 		return nil, err
 	}
@@ -141,6 +143,7 @@ func (n *Node) openShare(s config.Share) *unit {
 	u := &unit{cfg: s}
 	cfg := ShareConfig(n.cfg, s)
 	cfg.Node, cfg.Peer = n.id, n.peer
+	cfg.Limit = n.limit
 	cfg.Version, cfg.Verbose, cfg.Log = n.opt.Version, n.opt.Verbose, n.opt.Log
 	if n.opt.Hold {
 		cfg.OnReconnect, cfg.HoldWhy = "hold", "duet recover runs this node, and nothing is applied before you agree"
@@ -170,7 +173,7 @@ func ShareConfig(c *config.Config, s config.Share) replicate.Config {
 		VerifyEvery: every, VerifyRate: rate,
 		Name: s.Name, Path: filepath.Clean(s.Path), Holding: s.Holding, Owner: s.Owner,
 		Conflict: s.Conflict, Deletes: s.Deletes, MaxDelete: s.MaxDelete, MaxDeleteUnder: s.Bounds(), MaxDeleteWindow: s.MaxDeleteWindow, Ignore: s.Ignore, SpecialBits: s.SpecialBits,
-		Settle: s.Settle, MaxSettle: s.MaxSettle, Rescan: rescan, Hashers: s.Hashers, OnReconnect: s.OnReconnect, HoldAfter: hold,
+		Settle: s.Settle, MaxSettle: s.MaxSettle, Rescan: rescan, Hashers: s.Hashers, ScanNice: s.ScanNice, Transfers: s.Transfers, OnReconnect: s.OnReconnect, HoldAfter: hold,
 		Keep: s.Limits(), Journal: s.EventLimits(),
 		NodeName: c.Node, PeerName: c.Peer.Name, File: c.Index(s.Name),
 	}
@@ -252,6 +255,7 @@ func (n *Node) Status() *Status {
 	s := &Status{
 		Node: n.cfg.Node, ID: n.id.String(), Running: true, PID: os.Getpid(), Version: n.opt.Version, Started: n.started,
 		State: n.cfg.State, Config: n.cfg.File, Listen: n.Addr(),
+		BWLimit: n.limit.Rate(), BWTable: n.cfg.BWLimit,
 		Peer: PeerStatus{Name: n.cfg.Peer.Name, ID: n.peer.String(), Address: n.cfg.Peer.Address},
 	}
 	for _, u := range n.units {

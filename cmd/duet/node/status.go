@@ -17,7 +17,9 @@ type Status struct {
 	Started time.Time       `json:"started,omitzero"`
 	State   string          `json:"state_dir"`
 	Config  string          `json:"config"`
-	Listen  string          `json:"listen,omitempty"` // the address that it listens on
+	Listen  string          `json:"listen,omitempty"`        // the address that it listens on
+	BWLimit int64           `json:"bwlimit"`                 // of contents sent, bytes a second, in force now; 0: none
+	BWTable string          `json:"bwlimit_table,omitempty"` // as configured
 	Peer    PeerStatus      `json:"peer"`
 	Shares  []report.Status `json:"shares"`
 }
