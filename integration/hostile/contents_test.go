@@ -10,6 +10,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"duet/replicate/chunk"
 	"duet/replicate/wire"
 	"duet/replicate/wire/wirepb"
 	"duet/scan"
@@ -76,6 +77,9 @@ func lyingContents(t testing.TB) (out []attack) {
 	lie("no zstd", size, "expand what the peer sent", once(wire.Piece{Data: big[:100], Zstd: true, Last: true}))
 	lie("a bomb", size, "expand what the peer sent", once(wire.Piece{Data: bomb(t, 256<<20), Zstd: true, Last: true}))
 	lie("a bomb of the announced size", 1<<30, "expand what the peer sent", once(wire.Piece{Data: bomb(t, 1<<30), Zstd: true, Last: true}))
+	lie("chunks for a content", 9<<20, "chunks for contents", once(wire.Piece{Chunks: []chunk.Chunk{{Len: 9 << 20, Sum: 1}}, Last: true}))
+	lie("a hole beyond the part", 9<<20, "more than the", once(wire.Piece{Hole: 1 << 30, Last: true}))
+	lie("a part cut short", 9<<20, "sent 262144 of", once(wire.Piece{Data: big, Last: true}))
 	lie("hangs up", size, "", func(wire.Want, func(wire.Piece) error) error { return fs.ErrClosed })
 	lie("a refusal that steers a terminal", size, "", once(wire.Piece{Refusal: wire.Failed, Last: true, Text: "\x1b[2J\n\u009b1m"}))
 	out = append(out, attack{name: "becomes a link meanwhile", check: both(still("plain"), absent("turns/x")), do: func(s *session) {
