@@ -23,6 +23,7 @@ type choice struct {
 	dir, file    string
 	report       bool
 	profiles     string
+	note         string
 	size         sizes
 }
 
@@ -38,6 +39,7 @@ func parse() (choice, error) {
 	flag.IntVar(&c.size.files, "files", c.size.files, "files of the first sync")
 	flag.DurationVar(&c.size.idle, "idle", c.size.idle, "how long to watch an idle pair")
 	flag.IntVar(&c.size.saves, "saves", c.size.saves, "how many saves to time")
+	flag.StringVar(&c.note, "note", "", "what a reader has to know of the circumstances, for docs/benchmarks.md")
 	flag.StringVar(&c.profiles, "profile", "", "also take CPU profiles of duet, one per work and host, into this directory")
 	flag.Parse()
 	c.works = split(*workList)
@@ -119,7 +121,9 @@ func bench(c choice) (err error) {
 		_ = l.close()
 		os.Exit(1)
 	}()
-	r.Machine = machine()
+	if r.Machine = machine(); c.note != "" {
+		r.Note = c.note
+	}
 	if err := (&suite{c: c, l: l, r: r}).run(); err != nil {
 		return err
 	}

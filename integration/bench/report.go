@@ -27,7 +27,7 @@ both hosts, sshd too. Memory is the peak of one host: all its processes, of whic
 func writeReport(r *results, dir string) error {
 	var b strings.Builder
 	b.WriteString(intro)
-	fmt.Fprintf(&b, "\nMeasured on %s.\n", r.Machine)
+	fmt.Fprintf(&b, "\nMeasured on %s. %s\n", r.Machine, r.Note)
 	for _, tool := range order {
 		if v := r.Versions[tool]; v != "" {
 			fmt.Fprintf(&b, "\n* %s: %s", tool, strings.ReplaceAll(v, "|", "\\|"))

@@ -35,6 +35,7 @@ type key struct {
 // results is all that was measured, and with what.
 type results struct {
 	Machine  string            `json:"machine"`
+	Note     string            `json:"note,omitempty"` // what a reader has to know of the circumstances
 	Versions map[string]string `json:"versions"`
 	Runs     []result          `json:"runs"`
 	fresh    map[key]bool      // measured by this process
