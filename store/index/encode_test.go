@@ -21,7 +21,7 @@ func randomEntry(rnd *rand.Rand) *Entry {
 		e.Version = e.Version.With(Epoch(rnd.Uint64N(1000)), Seq(rnd.Uint64N(1000)+1))
 	}
 	if rnd.IntN(4) == 0 {
-		e.Over, e.Rescued = Version{{7, 7}}, rnd.IntN(2) == 0
+		e.Over = Version{{7, 7}}
 	}
 	if rnd.IntN(3) == 0 {
 		e.Settled = &Settlement{}
