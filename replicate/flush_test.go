@@ -10,6 +10,7 @@ import (
 
 	"duet/replicate"
 	"duet/replicate/report"
+	"duet/scan"
 )
 
 // flushes asks a node whether both sides have everything, and what it waits for
@@ -97,4 +98,49 @@ func TestFlushWithProblems(t *testing.T) {
 	shut.Store(false)
 	p.until("the end of the problem", func() bool { return p.b.read("bad/x") == "22" })
 	p.settle()
+}
+
+// slow is a watcher that tells of everything somewhat later.
+type slow struct {
+	scan.Watcher
+	events chan scan.Event
+}
+
+func (s slow) Events() <-chan scan.Event { return s.events }
+
+func (s slow) Mark(dir string) (<-chan struct{}, error) {
+	return s.Watcher.(interface {
+		Mark(dir string) (<-chan struct{}, error)
+	}).Mark(dir)
+}
+
+// What was written before Flush is on both sides after it, although the kernel
+// has not told of it when Flush is called.
+func TestFlushNoticesWhatWasJustWritten(t *testing.T) {
+	p := newPair(t, nil)
+	p.a.cfg.Doors.Watch = func(rules *scan.Rules) (scan.Watcher, error) {
+		w, err := scan.Watch(p.a.root, rules)
+		if err != nil {
+			return nil, err
+		}
+		s := slow{w, make(chan scan.Event)}
+		go func() {
+			defer close(s.events)
+			for ev := range w.Events() {
+				time.Sleep(100 * time.Millisecond) // it is what the test is about
+				s.events <- ev
+			}
+		}()
+		return s, nil
+	}
+	p.start()
+	p.settle()
+	for i := range 5 {
+		name, content := fmt.Sprint("f", i%3), fmt.Sprint("content ", i)
+		p.a.write(name, content)
+		p.a.flushes("", "")
+		if got := p.b.read(name); got != content {
+			t.Fatalf("%d: after flush, %s is %q there", i, name, got)
+		}
+	}
 }

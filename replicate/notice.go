@@ -285,6 +285,8 @@ func (l *loop) happened(evs []scan.Event, now time.Time) {
 	}
 	for _, ev := range evs {
 		switch {
+		case ev.Mark != nil:
+			close(ev.Mark)
 		case ev.Overflow:
 			l.overflow(now)
 		case ev.Path == index.Root:

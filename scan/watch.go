@@ -27,6 +27,10 @@ type Event struct {
 	Dir       bool       // known to be, or to have been, a directory; false says nothing
 	Recursive bool       // something appeared here: if it is a directory, all of it is new
 	Overflow  bool       // events were lost: everything may have changed
+
+	// Mark is not nil if this is no event, but where one asked for it by Mark: all
+	// that happened before has been told. Whoever reads events closes it.
+	Mark chan struct{}
 }
 
 // Watcher says where to look again.
@@ -59,6 +63,8 @@ type watcher struct {
 	// held during system calls, but never while waiting for a channel.
 	mu    sync.Mutex
 	armed *armed
+
+	marks marks
 }
 
 // Watch returns a Watcher of the tree at root, with nothing armed yet.
@@ -101,6 +107,7 @@ func (w *watcher) Close() error {
 	w.once.Do(func() { close(w.stop) })
 	err := w.inner.Close()
 	w.ended.Wait()
+	w.marks.close()
 	return err
 }
 
@@ -177,6 +184,7 @@ func (w *watcher) drainErrors() {
 // drain takes events from fsnotify and hands them on, through backlog.
 func (w *watcher) drain(backlog backlog) {
 	defer close(w.events)
+	var told []chan struct{} // marks that come next
 	for {
 		if w.lost.Swap(false) {
 			backlog.overflow()
@@ -185,18 +193,26 @@ func (w *watcher) drain(backlog backlog) {
 		next, ok := backlog.front()
 		if ok {
 			out = w.events
+		} else if len(told) > 0 {
+			out, next = w.events, Event{Mark: told[0]}
 		}
 		select {
 		case ev, ok := <-w.inner.Events:
 			if !ok {
 				return
 			}
-			if e, ok := w.event(ev); ok {
+			if m := w.marks.at(ev.Name); m != nil {
+				told = append(told, m)
+			} else if e, ok := w.event(ev); ok {
 				backlog.add(e)
 			}
 		case <-w.wake:
 		case out <- next:
-			backlog.drop()
+			if next.Mark != nil {
+				told = told[1:]
+			} else {
+				backlog.drop()
+			}
 		case <-w.stop:
 			return
 		}
