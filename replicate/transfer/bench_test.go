@@ -3,6 +3,9 @@ package transfer_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"duet/replicate/link"
@@ -56,7 +59,7 @@ func benchmarkFetch(b *testing.B, files int, content func(i int) []byte) {
 		}
 	}()
 	tree := newTree(b)
-	f := transfer.NewFetcher(transfer.Options{Open: here.Open, Files: tree})
+	f := transfer.NewFetcher(transfer.Options{Open: here.Open, Files: tree, Ranges: true})
 	defer f.Close()
 	var wants []transfer.Want
 	var total int64
@@ -95,5 +98,55 @@ func BenchmarkOneLargeFile(b *testing.B) {
 	large := map[string][]byte{"noise": noise(256 << 20), "text": text(256 << 20)}
 	for name, content := range large {
 		b.Run(name, func(b *testing.B) { benchmarkFetch(b, 1, func(int) []byte { return content }) })
+	}
+}
+
+// BenchmarkDelta is one file of 256 MiB of which 1 MiB has changed, or that has
+// 1,000 bytes more at its front, both ends in this process; the rate is of the
+// file, not of what crosses.
+func BenchmarkDelta(b *testing.B) {
+	base := noise(256 << 20)
+	edited := slices.Concat(base[:100<<20], noise(1<<20), base[101<<20:])
+	for name, content := range map[string][]byte{"edit": edited, "insert": slices.Concat(noise(1000), base)} {
+		b.Run(name, func(b *testing.B) {
+			here, there := sshPair(b)
+			src := &shelf{}
+			go func() {
+				for {
+					s, err := there.Accept(context.Background())
+					if err != nil {
+						return
+					}
+					go transfer.Serve(context.Background(), s, src, nil)
+				}
+			}()
+			root := filepath.Join(b.TempDir(), "root")
+			if err := os.Mkdir(root, 0o755); err != nil {
+				b.Fatal(err)
+			}
+			tree, err := vfs.Open(root, vfs.Options{Name: "images"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer tree.Close()
+			if err := os.WriteFile(filepath.Join(root, "p"), base, 0o644); err != nil {
+				b.Fatal(err)
+			}
+			f := transfer.NewFetcher(transfer.Options{Open: here.Open, Files: tree, Ranges: true})
+			defer f.Close()
+			w := src.put("p", content)
+			w.Like = []transfer.Like{{Path: "p"}}
+			b.SetBytes(w.Size)
+			for b.Loop() {
+				var res transfer.Result
+				if err := f.Fetch(context.Background(), []transfer.Want{w}, func(r transfer.Result) { res = r }); err != nil || res.Err != nil {
+					b.Fatal(err, res.Err)
+				}
+				if err := tree.RemoveHeld(res.Held); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(f.Received())/float64(b.N)/1e6, "MB-fetched/op")
+		})
 	}
 }

@@ -45,7 +45,8 @@ func (p *part) release() {
 	case cap(p.data) == maxPart:
 		buffers.Put((*[maxPart]byte)(p.data[:maxPart]))
 	default:
-		chunkBuffers.Put(&p.data)
+		b := p.data
+		chunkBuffers.Put(&b)
 	}
 	p.data = nil
 }
