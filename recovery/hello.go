@@ -26,7 +26,8 @@ type Histories struct {
 	// NewPeer: the peer's index began a new life. What we remember of the
 	// old one must go (Store.ForgetPeer).
 	NewPeer bool
-	// PeerBehind: the peer's journal ends before what we heard of it. It will
+	// PeerBehind: the peer's journal ends before what we heard of it, or is of an
+	// epoch before the one that we know. It will
 	// see that from our hello and come back with a new epoch; until then
 	// nothing that it says may be taken over.
 	PeerBehind bool
@@ -42,9 +43,19 @@ type Histories struct {
 // position head, with what the peer said.
 func CheckHello(local store.Meta, head index.Seq, said Said) Histories {
 	var h Histories
-	h.NewPeer = said.Epoch != local.PeerEpoch
+	h.NewPeer = said.Epoch > local.PeerEpoch || local.PeerEpoch == 0
 	if h.NewPeer && local.PeerEpoch != 0 {
 		h.Why = fmt.Sprintf("the peer's index is a new one: epoch %v, was %v", said.Epoch, local.PeerEpoch)
+	}
+	if said.Epoch < local.PeerEpoch {
+		// Epochs only grow. To take it for a new one would be to forget what
+		// tells the peer that it was put back.
+		h.PeerBehind = true
+		h.Why = fmt.Sprintf("the peer's index is older than one that it had before: epoch %v, was %v", said.Epoch, local.PeerEpoch)
+		if why := rolledBack(local, head, said); why != "" {
+			h.RolledBack, h.Why = true, why
+		}
+		return h
 	}
 	if !h.NewPeer && said.Head < local.Heard {
 		h.PeerBehind = true

@@ -286,7 +286,7 @@ func TestIndexLost(t *testing.T) {
 // rejoin joins again as long as a node hangs up to begin anew, then settles.
 func (p *pair) rejoin() {
 	p.t.Helper()
-	for range 5 {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		select {
 		case <-p.a.conn.Done():
 		case <-p.b.conn.Done():
@@ -295,6 +295,7 @@ func (p *pair) rejoin() {
 			return
 		}
 		p.cut()
+		time.Sleep(10 * time.Millisecond) // as who dials again does
 		p.join()
 	}
 	p.t.Fatal("the nodes do not come together")
