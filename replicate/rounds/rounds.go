@@ -186,7 +186,7 @@ func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
 			return nil, false, fmt.Errorf("look for what is to be deleted: %w", err)
 		}
 	}
-	if end && b == nil {
+	if end && b == nil && r.passed > 0 {
 		// Whatever is heard or noticed is a reason for a walk. While much is to
 		// do that cannot be done yet, such as removals of which more are being
 		// heard, walks would take all the time of the loop.
