@@ -102,6 +102,9 @@ func (a *attacker) connect() *session {
 			a.t.Fatalf("the victim ended the session: %v, %v", s.closed, s.conn.Err())
 		}
 		s.waitOver()
+		if s.theirs.HeardEpoch > a.epoch {
+			a.epoch = s.theirs.HeardEpoch + 1 // epochs only grow
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func TestHellos(t *testing.T) {
 		{"a head of 2^64-1", func(h *wire.Hello) { h.Head = math.MaxUint64 }, ""},
 		{"a clock at the end of time", func(h *wire.Hello) { h.Clock = math.MaxInt64; h.Records = math.MaxUint64 }, ""},
 		{"the victim's own epoch", func(h *wire.Hello) { h.Epoch = h.HeardEpoch }, ""},
-		{"an epoch of 2^64-1", func(h *wire.Hello) { h.Epoch = math.MaxUint64 }, ""},
+		{"an epoch of 2^64-1", func(h *wire.Hello) { h.Epoch = math.MaxUint64 }, "says that its index has epoch"},
 		{"remembers positions to come", func(h *wire.Hello) { h.Heard = math.MaxUint64 }, "put back to an older state"},
 		{"remembers another run", func(h *wire.Hello) { h.HeardRun++ }, "put back to an older state"},
 		{"remembers the last of all epochs", func(h *wire.Hello) { h.HeardEpoch = math.MaxUint64 }, "remembers epoch"},

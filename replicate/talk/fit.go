@@ -8,8 +8,8 @@ import (
 	"duet/store/index"
 )
 
-// lastEpoch is the latest epoch of ours that a peer may bring up: of the year
-// 2097. The next epoch has to be greater, and there have to be some left.
+// lastEpoch is the latest epoch that a peer may bring up, of ours or its own: of
+// the year 2097. The next epoch has to be greater, and there have to be some left.
 const lastEpoch index.Epoch = 0xf000_0000_0000_0000
 
 // Fits reports why two nodes cannot sync a share with each other: the peer is
@@ -26,6 +26,9 @@ func Fits(ours, theirs *wire.Hello, peer index.NodeID, name string) error {
 	case theirs.HeardEpoch > ours.Epoch && theirs.HeardEpoch > lastEpoch:
 		return fmt.Errorf("%s remembers epoch %v of this index, which is beyond what any clock makes: its index of share %q is damaged, or it lies; set the share up anew there",
 			theirs.NodeName, theirs.HeardEpoch, ours.Share)
+	case theirs.Epoch > lastEpoch:
+		return fmt.Errorf("%s says that its index has epoch %v, which is beyond what any clock makes: its index of share %q is damaged, or it lies; set the share up anew there",
+			theirs.NodeName, theirs.Epoch, ours.Share)
 	case theirs.Share != ours.Share:
 		return fmt.Errorf("peer speaks of share %q, not %q", theirs.Share, ours.Share)
 	case theirs.Node != peer:
