@@ -269,8 +269,12 @@ func (w *flow) hear() {
 	w.end(err)
 }
 
-func (w *flow) pieces() error {
-	r := bufio.NewReaderSize(w, 64<<10)
+func (w *flow) pieces() error { return readPieces(w, w.piece) }
+
+// readPieces hands the pieces that come on a stream to take, with a buffer that
+// take returns, perhaps grown, until the stream or take fails.
+func readPieces(stream io.Reader, take func(*wire.Piece, []byte) ([]byte, error)) error {
+	r := bufio.NewReaderSize(stream, 64<<10)
 	var frame, expanded []byte
 	for {
 		var m wire.Msg
@@ -285,7 +289,7 @@ func (w *flow) pieces() error {
 		if !ok {
 			return fmt.Errorf("fetch contents: the peer sent a %T", m)
 		}
-		if expanded, err = w.piece(p, expanded); err != nil {
+		if expanded, err = take(p, expanded); err != nil {
 			return fmt.Errorf("fetch contents: %w", err)
 		}
 	}

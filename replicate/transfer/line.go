@@ -1,11 +1,9 @@
 package transfer
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -156,27 +154,7 @@ func (l *line) say() {
 }
 
 // hear takes the answers.
-func (l *line) hear() error {
-	r := bufio.NewReaderSize(l, 64<<10)
-	var frame, expanded []byte
-	for {
-		var m wire.Msg
-		var err error
-		if m, frame, err = wire.ReadMsgBuf(r, frame); err != nil {
-			if err == io.EOF {
-				err = errors.New("the peer closed the stream")
-			}
-			return fmt.Errorf("fetch contents: %w", err)
-		}
-		p, ok := m.(*wire.Piece)
-		if !ok {
-			return fmt.Errorf("fetch contents: the peer sent a %T", m)
-		}
-		if expanded, err = l.piece(p, expanded); err != nil {
-			return fmt.Errorf("fetch contents: %w", err)
-		}
-	}
-}
+func (l *line) hear() error { return readPieces(l, l.piece) }
 
 // piece takes one piece of an answer. It returns buf, perhaps grown.
 func (l *line) piece(p *wire.Piece, buf []byte) ([]byte, error) {
