@@ -128,22 +128,27 @@ func (c *Client) TakeBack(ctx context.Context, q TakeBackRequest, f func(Progres
 }
 
 func (c *Client) settle(ctx context.Context, path string, q any, f func(Progress)) (*ruling.Result, error) {
-	var out *ruling.Result
+	return withProgress(ctx, c, path, q, f, func(s settled) *ruling.Result { return s.Result }, "'duet conflicts ls' for what it did")
+}
+
+// withProgress asks for long work, whose rows say how far it is and whose last
+// row has the result; look is the command that says what was done if that row
+// never comes.
+func withProgress[R, T any](ctx context.Context, c *Client, path string, q any, f func(Progress), result func(R) *T, look string) (*T, error) {
+	var out *T
 	err := c.rows(ctx, path, q, func(line []byte) error {
-		var row struct {
-			Progress
-			settled
-		}
-		if err := json.Unmarshal(line, &row); err != nil {
+		var p Progress
+		var last R
+		if err := errors.Join(json.Unmarshal(line, &p), json.Unmarshal(line, &last)); err != nil {
 			return fmt.Errorf("read the daemon's answer: %w", err)
 		}
-		if out = row.Result; out == nil {
-			f(row.Progress)
+		if out = result(last); out == nil {
+			f(p)
 		}
 		return nil
 	})
 	if err == nil && out == nil {
-		err = errors.New("the daemon ended before its answer did: see 'duet conflicts ls' for what it did")
+		err = fmt.Errorf("the daemon ended before its answer did: see %s", look)
 	}
 	return out, err
 }

@@ -135,22 +135,5 @@ func (n *Node) apply(r *http.Request, out *Lines) error {
 // Apply has a plan applied; f hears of the progress of what is settled before
 // both nodes go on.
 func (c *Client) Apply(ctx context.Context, q ApplyRequest, f func(Progress)) (*replicate.Application, error) {
-	var out *replicate.Application
-	err := c.rows(ctx, "/v1/apply", q, func(line []byte) error {
-		var row struct {
-			Progress
-			applied
-		}
-		if err := json.Unmarshal(line, &row); err != nil {
-			return fmt.Errorf("read the daemon's answer: %w", err)
-		}
-		if out = row.Applied; out == nil {
-			f(row.Progress)
-		}
-		return nil
-	})
-	if err == nil && out == nil {
-		err = errors.New("the daemon ended before its answer did: see 'duet recover --dry-run' for what is left")
-	}
-	return out, err
+	return withProgress(ctx, c, "/v1/apply", q, f, func(a applied) *replicate.Application { return a.Applied }, "'duet recover --dry-run' for what is left")
 }
