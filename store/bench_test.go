@@ -267,3 +267,22 @@ func benchRead(b *testing.B, s *Store, name string, f func(tx *Tx) iter.Seq2[*in
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/path")
 	})
 }
+
+// BenchmarkGrowth tells what one more path costs in an index that has so many
+// already: what a scan finds, in batches as it finds it.
+func BenchmarkGrowth(b *testing.B) {
+	const batch = 256
+	for _, n := range []int{10_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			all := benchPaths(n + 10_000)
+			s := openTest(b, filepath.Join(b.TempDir(), "index"))
+			rnd := rand.New(rand.NewPCG(1, 2))
+			ownEdits(b, s, rnd, all[:n], 4096)
+			b.ResetTimer()
+			for range b.N {
+				ownEdits(b, s, rnd, all[n:], batch)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*10_000), "ns/path")
+		})
+	}
+}

@@ -25,6 +25,13 @@ func TestReport(t *testing.T) {
 	}
 	r.add(result{Tool: "rsync", Work: "first", used: used{Seconds: 6, CPU: 1, Wire: 2e6}})
 	r.add(result{Tool: "lsyncd", Work: "first", Error: "not done within 4m0s\nand its log"})
+	r.add(result{Tool: "tar | ssh", Work: "first", used: used{Seconds: 1.5}})
+	r.add(result{Tool: "duet", Work: "save", used: used{Seconds: 0.012}, Extra: map[string]float64{"p95": 0.06}})
+	r.add(result{Tool: "duet", Work: "rename", used: used{Seconds: 0.4, Wire: 3e5}})
+	for _, n := range []int{10_000, 1_000_000} {
+		r.add(result{Tool: "duet", Work: "scale", Phase: "restart, the scan alone", Files: n,
+			used: used{Seconds: float64(n) / 1e5, CPU: float64(n) / 1e5, Largest: 5e7}, Extra: map[string]float64{"find": float64(n) / 1.5e5}})
+	}
 	if err := r.save(file); err != nil {
 		t.Fatal(err)
 	}
@@ -38,13 +45,19 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| duet | 2.00 s | 1.00 |", "| rsync | 6.00 s | 3.00 |", "| lsyncd | – |", "not done within 4m0s |", "benchmarks/first.svg"} {
+	for _, want := range []string{"| duet | 2.00 s | 1.00 |", "| rsync | 6.00 s | 3.00 |", "| lsyncd | – |", "not done within 4m0s |", "benchmarks/first.svg",
+		"| first sync, 20,000 files of 1 to 3 KB | 2.00 s | 1.5 × tar \\| ssh = 2.25 s | yes | tar \\| ssh 1.50 s |",
+		"| 12 ms, p95 60 ms | 15 ms, p95 50 ms | **no** |",
+		"| 400 ms, 300.0 kB | 500 ms, 500.0 kB | yes |",
+		"| restart, the scan alone | 1,000,000 | 10.00 s | 10.0 µs | 10.00 s | 0 B | 50.0 MB | find takes 6.67 s of CPU, so 1.5 times that |"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "benchmarks", "first.svg")); err != nil {
-		t.Error(err)
+	for _, name := range []string{"first.svg", "growth.svg"} {
+		if _, err := os.Stat(filepath.Join(dir, "benchmarks", name)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -11,28 +13,55 @@ const bigSeed = 7
 // large runs the works on one large file. It is made outside the tree and then
 // moved in, so that what is measured begins in one instant.
 func (s *session) large() error {
-	if err := s.begin(func(string) error { return nil }); err != nil {
+	has := false // a pair that has the file, in sync
+	for _, w := range []struct {
+		name string
+		run  func() error
+	}{{"big", s.big}, {"edit", s.edit}, {"insert", s.insert}} {
+		if !s.wanted[w.name] {
+			continue
+		}
+		if w.name == "big" || !has {
+			if err := s.prepareLarge(w.name != "big"); err != nil {
+				s.tell(w.name, used{}, nil, fmt.Errorf("%s: make the trees: %w", w.name, err))
+				has = false
+				continue
+			}
+		}
+		has = w.run() == nil // else it is told
+		if err := s.quiet(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepareLarge makes a pair that is in sync, with the large file or without.
+// Who gets it on which side is as in prepare.
+func (s *session) prepareLarge(file bool) error {
+	if err := s.stop(); err != nil {
 		return err
 	}
-	if err := s.start(); err != nil {
-		return err
+	s.patched = false
+	err := s.begin(func(root string) error {
+		if !file {
+			return nil
+		}
+		return writeBlob(filepath.Join(root, "big"), nil, s.size.big, bigSeed)
+	})
+	if err == nil && file && s.t.name() != "duet" {
+		err = s.copyAcross()
 	}
-	hello := content("hello", 0)
-	if err := os.WriteFile(filepath.Join(s.root[0], "hello"), hello, 0o644); err != nil {
-		return err
+	if err == nil {
+		err = s.start()
 	}
-	if _, err := s.await(20*time.Millisecond, patience, func() bool { return holds(filepath.Join(s.root[1], "hello"), hello) }); err != nil {
-		return err
+	if err == nil && file {
+		_, err = s.awaitEqual(20*time.Millisecond, patience, func() bool { return holdsAt(s.at(1), s.size.big, 0, nil) })
 	}
-	if err := s.big(); err != nil || !s.wants("edit", "insert") {
-		return err
+	if err == nil {
+		err = s.greet()
 	}
-	pause(3000)
-	if err := s.edit(); err != nil || !s.wants("insert") {
-		return err
-	}
-	pause(3000)
-	return s.insert()
+	return err
 }
 
 func (s *session) at(side int) string { return filepath.Join(s.root[side], "big") }
@@ -65,6 +94,7 @@ var inside = blob(1<<20, 99)
 // edit writes 1 MiB in the middle of the file, in place.
 func (s *session) edit() error {
 	settleDisk()
+	s.patched = true
 	return s.measure("edit", func(begin func()) (time.Time, map[string]float64, error) {
 		begin()
 		if err := patch(s.at(0), s.size.big/2, inside); err != nil {
@@ -75,8 +105,15 @@ func (s *session) edit() error {
 	})
 }
 
+var front = blob(1000, 1)
+
 // insert replaces the file by one with 1,000 bytes more at its front.
-func (s *session) insert() error { return s.arrive("insert", blob(1000, 1), inside) }
+func (s *session) insert() error {
+	if s.patched {
+		return s.arrive("insert", front, inside)
+	}
+	return s.arrive("insert", front, nil)
+}
 
 func patch(path string, at int64, data []byte) error {
 	if len(data) == 0 {
@@ -86,9 +123,6 @@ func patch(path string, at int64, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.WriteAt(data, at); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	_, err = f.WriteAt(data, at)
+	return errors.Join(err, f.Close())
 }

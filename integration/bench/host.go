@@ -30,7 +30,7 @@ type host struct {
 
 func newHost(name, addr, dir string) (*host, error) {
 	h := &host{name: name, addr: addr, dir: filepath.Join(dir, name), jobs: make(chan func()),
-		space: fmt.Sprintf("bench%d%s", os.Getpid(), name)}
+		space: spaceOf(dir, name)}
 	if err := run("ip", "netns", "add", h.space); err != nil {
 		return nil, err
 	}
@@ -155,26 +155,7 @@ func (h *host) sent() (n int64, err error) {
 	return n, err
 }
 
-// kill ends every process of the host.
-func (h *host) kill() error {
-	err := os.WriteFile(filepath.Join(h.group, "cgroup.kill"), []byte("1"), 0)
-	for range 100 {
-		if len(h.pids()) == 0 {
-			break
-		}
-		pause(20)
-	}
-	return err
-}
-
-func (h *host) pids() []string {
-	text, _ := os.ReadFile(filepath.Join(h.group, "cgroup.procs"))
-	return strings.Fields(string(text))
-}
-
-func (h *host) close() error {
-	return errors.Join(h.kill(), h.groupFile.Close(), os.Remove(h.group), run("ip", "netns", "del", h.space))
-}
+func (h *host) pids() []string { return pidsOf(h.group) }
 
 func run(words ...string) error {
 	if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {

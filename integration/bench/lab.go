@@ -54,15 +54,6 @@ func (l *lab) hosts() []*host {
 	return out
 }
 
-func (l *lab) close() error {
-	l.direct()
-	var err error
-	for _, h := range l.hosts() {
-		err = errors.Join(err, h.close())
-	}
-	return errors.Join(err, os.RemoveAll(l.dir))
-}
-
 // makeKey makes one key pair for all: it is the hosts' and the users'.
 func (l *lab) makeKey() error {
 	key := filepath.Join(l.dir, "key")

@@ -7,11 +7,9 @@ import (
 	"math"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -32,12 +30,14 @@ func parse() (choice, error) {
 	toolList := flag.String("tools", "", "some of: "+strings.Join(order, ",")+" (default: all that are installed)")
 	workList := flag.String("works", "", "some of those in docs/benchmarks.md (default: all)")
 	delay := flag.String("delay", "", "only with this round-trip time; default: 0, and 40ms for the works that are measured so")
-	flag.IntVar(&c.repeat, "repeat", 3, "how often to measure each")
+	flag.IntVar(&c.repeat, "runs", 3, "how often to measure each; medians are shown")
+	flag.IntVar(&c.repeat, "repeat", 3, "the same as -runs")
 	flag.StringVar(&c.dir, "dir", os.TempDir(), "where the trees are made; a real disk, for fsync to count")
 	flag.StringVar(&c.file, "results", "integration/bench/results.json", "raw results, read and written")
 	flag.BoolVar(&c.report, "report", false, "only write docs/benchmarks.md and its plots again")
 	flag.IntVar(&c.size.files, "files", c.size.files, "files of the first sync")
 	flag.DurationVar(&c.size.idle, "idle", c.size.idle, "how long to watch an idle pair")
+	flag.DurationVar(&patience, "patience", patience, "how long a tool may take for a work")
 	flag.IntVar(&c.size.saves, "saves", c.size.saves, "how many saves to time")
 	flag.StringVar(&c.note, "note", "", "what a reader has to know of the circumstances, for docs/benchmarks.md")
 	flag.StringVar(&c.profiles, "profile", "", "also take CPU profiles of duet, one per work and host, into this directory")
@@ -50,7 +50,9 @@ func parse() (choice, error) {
 	}
 	if len(c.works) == 0 {
 		for _, w := range works {
-			c.works = append(c.works, w.name)
+			if !w.asked {
+				c.works = append(c.works, w.name)
+			}
 		}
 	}
 	for _, name := range split(*toolList) {
@@ -87,7 +89,7 @@ func main() {
 	}
 }
 
-func bench(c choice) (err error) {
+func bench(c choice) error {
 	r, err := loadResults(c.file)
 	if err != nil {
 		return err
@@ -98,9 +100,9 @@ func bench(c choice) (err error) {
 	if os.Getuid() != 0 {
 		return errors.New("network namespaces need root")
 	}
-	dir, err := os.MkdirTemp(c.dir, "duet-bench-")
-	if err != nil {
-		return err
+	dir := os.Getenv(labOf)
+	if dir == "" {
+		return guard(c.dir)
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
@@ -110,17 +112,9 @@ func bench(c choice) (err error) {
 		return fmt.Errorf("build duet: %w\n%s", err, out)
 	}
 	l, err := newLab(dir, binary)
-	defer func() { err = errors.Join(err, l.close()) }()
 	if err != nil {
 		return err
 	}
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-interrupted
-		_ = l.close()
-		os.Exit(1)
-	}()
 	if r.Machine = machine(); c.note != "" {
 		r.Note = c.note
 	}
@@ -163,7 +157,7 @@ func (s *suite) run() error {
 func (s *suite) note(tool, name string, delay time.Duration, u used, extra map[string]float64, err error) {
 	work, phase, _ := strings.Cut(name, ":")
 	one := result{Tool: tool, Work: work, Phase: phase, Delay: int(delay.Milliseconds()), used: u, Extra: extra, Day: time.Now().Format(time.DateOnly)}
-	if s.c.size.files != fullSize.files {
+	if s.c.size.files != fullSize.files || work == "scale" {
 		one.Files = s.c.size.files
 	}
 	if err != nil {
@@ -178,47 +172,15 @@ func (s *suite) note(tool, name string, delay time.Duration, u used, extra map[s
 	}
 }
 
-func (s *suite) pipes(wanted map[string]bool, delay time.Duration) error {
-	for _, p := range pipes {
-		if !slices.Contains(s.c.tools, p.label) || !installed(p.needs) {
-			continue
-		}
-		for _, part := range []struct {
-			work   string
-			script func(*lab) string
-			plant  func(root string) error
-		}{
-			{"first", p.tree, bulk{files: s.c.size.files}.plant},
-			{"big", p.file, func(root string) error {
-				return writeBlob(filepath.Join(root, "big"), nil, s.c.size.big, bigSeed)
-			}},
-		} {
-			if part.script == nil || !wanted[part.work] {
-				continue
-			}
-			if err := s.l.clear(); err != nil {
-				return err
-			}
-			if err := part.plant(s.l.root(s.l.a)); err != nil {
-				return err
-			}
-			settleDisk()
-			u, err := s.l.once(part.script(s.l))
-			s.note(p.label, part.work, delay, u, nil, err)
-		}
-		if v, err := firstLine(p.needs, "--version"); err == nil {
-			s.r.Versions[p.label] = v
-		}
-	}
-	return nil
-}
-
 func (s *suite) tools(wanted map[string]bool, delay time.Duration) error {
 	for _, t := range tools {
 		if t.name() == "duet" && s.c.profiles != "" {
 			t = duetTool{more: []string{"--pprof"}}
 		}
 		if !slices.Contains(s.c.tools, t.name()) {
+			continue
+		}
+		if slices.Equal(s.c.works, []string{"scale"}) && t.name() != "duet" {
 			continue
 		}
 		v, err := t.version()
@@ -230,7 +192,7 @@ func (s *suite) tools(wanted map[string]bool, delay time.Duration) error {
 		if err != nil {
 			continue
 		}
-		for _, part := range []func(*session) error{(*session).small, (*session).bigFile} {
+		for _, part := range []func(*session) error{(*session).live, (*session).large, (*session).grow} {
 			ses := &session{running: &running{l: s.l, t: t}, wanted: wanted, size: s.c.size, profiles: s.c.profiles,
 				tell: func(name string, u used, extra map[string]float64, err error) {
 					s.note(t.name(), name, delay, u, extra, err)
@@ -245,18 +207,4 @@ func (s *suite) tools(wanted map[string]bool, delay time.Duration) error {
 		}
 	}
 	return s.l.clear()
-}
-
-func (s *session) small() error {
-	if !s.wants(liveWorks...) {
-		return nil
-	}
-	return s.live()
-}
-
-func (s *session) bigFile() error {
-	if !s.wants("big", "edit", "insert") {
-		return nil
-	}
-	return s.large()
 }

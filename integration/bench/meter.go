@@ -15,7 +15,8 @@ type used struct {
 	Wire     int64   `json:"wire"` // bytes on the wire, both ways
 	CPU      float64 `json:"cpu"`  // seconds
 	Resident int64   `json:"resident"`
-	Anon     int64   `json:"anon"` // of the host that needed more
+	Anon     int64   `json:"anon"`              // of the host that needed more
+	Largest  int64   `json:"largest,omitempty"` // anonymous memory of the one process that needed most
 }
 
 // meter measures from newMeter to read.
@@ -27,7 +28,7 @@ type meter struct {
 	stop  chan struct{}
 	ended sync.WaitGroup
 
-	resident, anon int64
+	resident, anon, largest int64
 }
 
 // sampleEvery is how often memory is looked at; peaks in between are missed.
@@ -50,7 +51,7 @@ func (m *meter) read(seconds float64) (used, error) {
 	close(m.stop)
 	m.ended.Wait()
 	cpu, wire, err := m.counters()
-	return used{Seconds: seconds, Wire: wire - m.wire, CPU: cpu - m.cpu, Resident: m.resident, Anon: m.anon}, err
+	return used{Seconds: seconds, Wire: wire - m.wire, CPU: cpu - m.cpu, Resident: m.resident, Anon: m.anon, Largest: m.largest}, err
 }
 
 func (m *meter) counters() (cpu float64, wire int64, err error) {
@@ -77,8 +78,8 @@ func (m *meter) sample() {
 	defer tick.Stop()
 	for {
 		for _, h := range m.l.hosts() {
-			resident, anon := h.memory()
-			m.resident, m.anon = max(m.resident, resident), max(m.anon, anon)
+			resident, anon, largest := h.memory()
+			m.resident, m.anon, m.largest = max(m.resident, resident), max(m.anon, anon), max(m.largest, largest)
 		}
 		select {
 		case <-m.stop:
@@ -90,7 +91,7 @@ func (m *meter) sample() {
 
 // memory is what the host's processes have, in bytes; sshd's listener is among
 // them.
-func (h *host) memory() (resident, anon int64) {
+func (h *host) memory() (resident, anon, largest int64) {
 	for _, pid := range h.pids() {
 		text, err := os.ReadFile("/proc/" + pid + "/status")
 		if err != nil {
@@ -107,10 +108,11 @@ func (h *host) memory() (resident, anon int64) {
 				resident += kb << 10
 			case "RssAnon:":
 				anon += kb << 10
+				largest = max(largest, kb<<10)
 			}
 		}
 	}
-	return resident, anon
+	return resident, anon, largest
 }
 
 func pause(milliseconds int) { time.Sleep(time.Duration(milliseconds) * time.Millisecond) }

@@ -29,7 +29,7 @@ func (s *session) outage() error {
 	if err := s.stop(); err != nil {
 		return err
 	}
-	changes, err := s.changeBoth()
+	changes, err := s.changeBoth(s.size.changes, 0)
 	if err != nil {
 		return err
 	}
@@ -72,12 +72,13 @@ func (s *session) wrong(changes []change) (n int) {
 	return n
 }
 
-func (s *session) changeBoth() ([]change, error) {
+// changeBoth makes n changes; each skip has files of its own.
+func (s *session) changeBoth(n, skip int) ([]change, error) {
 	var out []change
 	tree := s.tree()
-	step := tree.files / s.size.changes
-	for i := range s.size.changes {
-		root, name := s.root[i%2], tree.name(i*step)
+	step := tree.files / n
+	for i := range n {
+		root, name := s.root[i%2], tree.name(i*step+skip)
 		var c change
 		var err error
 		switch i / 2 % 3 {
@@ -87,7 +88,7 @@ func (s *session) changeBoth() ([]change, error) {
 			c = change{name, nil}
 			err = os.Remove(filepath.Join(root, name))
 		case 2:
-			c = change{filepath.Join(filepath.Dir(name), fmt.Sprintf("new%d", i)), content(name, 2000+i)}
+			c = change{filepath.Join(filepath.Dir(name), fmt.Sprintf("new%d-%d", skip, i)), content(name, 2000+i)}
 		}
 		if c.want != nil {
 			err = os.WriteFile(filepath.Join(root, c.name), c.want, 0o644)

@@ -2,32 +2,83 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
 
 // pipe is a command that copies once, from a to b, and remembers nothing.
 type pipe struct {
-	label string
-	needs string
-	tree  func(l *lab) string // a shell command that copies the whole tree
-	file  func(l *lab) string // one that copies the file "big"
+	label  string
+	needs  string
+	works  []string
+	script func(l *lab) string // a shell command
 }
 
 var pipes = []pipe{
-	{"tar | ssh", "tar", func(l *lab) string {
+	{"tar | ssh", "tar", []string{"first"}, func(l *lab) string {
 		return fmt.Sprintf("tar -C %s -cf - . | %s b tar -C %s -xf -", l.root(l.a), strings.Join(l.ssh(), " "), l.root(l.b))
-	}, nil},
-	{"cat | ssh", "cat", nil, func(l *lab) string {
+	}},
+	{"cat | ssh", "cat", []string{"big"}, func(l *lab) string {
 		return fmt.Sprintf("cat %s/big | %s b 'cat > %s/big'", l.root(l.a), strings.Join(l.ssh(), " "), l.root(l.b))
 	}},
-	{"rsync", "rsync", rsync, rsync},
+	{"rsync", "rsync", []string{"first", "big", "edit", "insert"}, func(l *lab) string {
+		return fmt.Sprintf("rsync -a -e '%s' %s/ b:%s/", strings.Join(l.ssh(), " "), l.root(l.a), l.root(l.b))
+	}},
 }
 
-func rsync(l *lab) string {
-	return fmt.Sprintf("rsync -a -e '%s' %s/ b:%s/", strings.Join(l.ssh(), " "), l.root(l.a), l.root(l.b))
+func (s *suite) pipes(wanted map[string]bool, delay time.Duration) error {
+	for _, p := range pipes {
+		if !slices.Contains(s.c.tools, p.label) || !installed(p.needs) {
+			continue
+		}
+		for _, work := range p.works {
+			if !wanted[work] {
+				continue
+			}
+			if err := s.plantFor(work); err != nil {
+				return err
+			}
+			u, err := s.l.once(p.script(s.l))
+			s.note(p.label, work, delay, u, nil, err)
+		}
+		if v, err := firstLine(p.needs, "--version"); err == nil {
+			s.r.Versions[p.label] = v
+		}
+	}
+	return s.l.clear()
+}
+
+// plantFor makes both trees what they are before a work, and a's what it is to
+// become.
+func (s *suite) plantFor(work string) error {
+	if err := s.l.clear(); err != nil {
+		return err
+	}
+	root := s.l.root(s.l.a)
+	if work == "first" {
+		err := bulk{files: s.c.size.files}.plant(root)
+		settleDisk()
+		return err
+	}
+	file, size := filepath.Join(root, "big"), s.c.size.big
+	err := writeBlob(file, nil, size, bigSeed)
+	if err == nil && work != "big" {
+		err = run("cp", "-a", root+"/.", s.l.root(s.l.b)+"/")
+	}
+	switch {
+	case err != nil:
+	case work == "edit":
+		err = patch(file, size/2, inside)
+	case work == "insert":
+		err = writeBlob(file, front, size, bigSeed)
+	}
+	settleDisk()
+	return err
 }
 
 func installed(program string) bool {
@@ -47,10 +98,7 @@ func (l *lab) once(script string) (used, error) {
 	defer cancel()
 	_, err = l.a.run(ctx, "sh", "-c", script)
 	u, merr := m.read(time.Since(m.began).Seconds())
-	if err == nil {
-		err = merr
-	}
-	if err != nil {
+	if err = errors.Join(err, merr); err != nil {
 		return u, err
 	}
 	diffs, err := different(l.root(l.a), l.root(l.b))

@@ -66,7 +66,7 @@ func (r *results) dots(w work, k key, file string) (drawn bool, err error) {
 		return false, nil
 	}
 	p := plot.New()
-	p.Title.Text, p.Y.Label.Text = w.title, unit
+	p.Title.Text, p.Y.Label.Text = w.titled(k), unit
 	dots, err := plotter.NewScatter(points)
 	if err != nil {
 		return false, err

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -17,16 +18,17 @@ const profiling = 4 * time.Second
 
 // profile takes a CPU profile of both of Duet's daemons while a work goes on.
 // The returned function waits for the end.
-func (s *session) profile(work string) (wait func()) {
+func (s *session) profile(name string) (wait func()) {
 	var g sync.WaitGroup
+	work, _, _ := strings.Cut(name, ":")
 	if s.profiles == "" || s.t.name() != "duet" || !s.wanted[work] {
 		return g.Wait
 	}
 	for _, h := range s.l.hosts() {
 		g.Go(func() {
-			file := filepath.Join(s.profiles, work+"-"+h.name+".pprof")
+			file := filepath.Join(s.profiles, strings.NewReplacer(":", "-", " ", "-", ",", "").Replace(name)+"-"+h.name+".pprof")
 			if err := fetchProfile(filepath.Join(h.dir, "state", "control.sock"), file); err != nil {
-				fmt.Fprintf(os.Stderr, "bench: profile of %s on %s: %v\n", work, h.name, err)
+				fmt.Fprintf(os.Stderr, "bench: profile of %s on %s: %v\n", name, h.name, err)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -33,9 +34,15 @@ func writeReport(r *results, dir string) error {
 			fmt.Fprintf(&b, "\n* %s: %s", tool, strings.ReplaceAll(v, "|", "\\|"))
 		}
 	}
-	b.WriteString("\n")
+	b.WriteString("\n" + r.summary())
 	for _, w := range works {
+		if w.name == "scale" {
+			b.WriteString(r.growthTable(w))
+		}
 		for _, k := range r.settings(w.name) {
+			if w.name == "scale" {
+				break
+			}
 			b.WriteString(r.table(w, k))
 		}
 		plots, err := r.plots(w, filepath.Join(dir, "benchmarks"))
@@ -43,7 +50,7 @@ func writeReport(r *results, dir string) error {
 			return err
 		}
 		for _, name := range plots {
-			fmt.Fprintf(&b, "\n![%s](benchmarks/%s)\n", w.title, name)
+			fmt.Fprintf(&b, "\n![%s](benchmarks/%s)\n", w.titled(key{}), name)
 		}
 	}
 	return os.WriteFile(filepath.Join(dir, "benchmarks.md"), []byte(b.String()), 0o644)
@@ -64,12 +71,12 @@ func (r *results) settings(work string) []key {
 // table is one work in one setting: a line per tool, medians.
 func (r *results) table(w work, k key) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n## %s", w.title)
+	fmt.Fprintf(&b, "\n## %s", w.titled(k))
 	if k.phase != "" {
 		fmt.Fprintf(&b, ": %s", k.phase)
 	}
-	if k.files > 0 {
-		fmt.Fprintf(&b, ", %d files", k.files)
+	if k.files > 0 && !strings.Contains(w.title, "%s") {
+		fmt.Fprintf(&b, ", %s files", thousands(k.files))
 	}
 	if k.delay > 0 {
 		fmt.Fprintf(&b, ", round trip %d ms", k.delay)
@@ -124,8 +131,8 @@ func (r *results) line(w work, k key, duet float64) string {
 func (r *results) remarks(k key) string {
 	var out []string
 	for _, x := range []struct{ name, format string }{
-		{"p95", "95 %% within %s"}, {"writing", "of which writing the files %s"}, {"wrong", "%.0f wrong outcomes"}, {"outcomes", "of %.0f"},
-		{"index", "index %.0f bytes a path"}, {"find", "find -printf %s"},
+		{"p95", "95 %% within %s"}, {"worst", "the slowest %s"}, {"whole", "all files %s"}, {"writing", "of which writing the files %s"}, {"wrong", "%.0f wrong outcomes"}, {"outcomes", "of %.0f"},
+		{"index", "index %.0f bytes a path"}, {"find", "find takes %s of CPU"},
 	} {
 		v, ok := r.median(k, func(run result) float64 { return run.Extra[x.name] })
 		if _, has := r.first(k).Extra[x.name]; !ok || !has {
@@ -184,10 +191,8 @@ func bytesText(n float64) string {
 
 func extraText(extra map[string]float64) string {
 	var b strings.Builder
-	for _, k := range []string{"p95", "n", "writing", "wrong", "outcomes", "index", "find"} {
-		if v, ok := extra[k]; ok {
-			fmt.Fprintf(&b, "%s %.3g ", k, v)
-		}
+	for _, k := range slices.Sorted(maps.Keys(extra)) {
+		fmt.Fprintf(&b, "%s %.3g ", k, extra[k])
 	}
 	return b.String()
 }

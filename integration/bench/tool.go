@@ -32,28 +32,30 @@ type running struct {
 	ends []chan error
 }
 
-func (r *running) start() error {
+func (r *running) start() error { return errors.Join(r.startOn(0), r.startOn(1)) }
+
+// startOn starts what runs on one of the hosts.
+func (r *running) startOn(side int) error {
 	a, b := r.t.commands(r.l)
-	for i, words := range [][]string{a, b} {
-		if words == nil {
-			continue
-		}
-		h := r.l.hosts()[i]
-		log, err := os.OpenFile(filepath.Join(h.dir, r.t.name()+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-		if err != nil {
-			return err
-		}
-		cmd := h.command(context.Background(), words...)
-		cmd.Stdout, cmd.Stderr = log, log
-		err = h.start(cmd)
-		log.Close()
-		if err != nil {
-			return fmt.Errorf("start %s on %s: %w", r.t.name(), h.name, err)
-		}
-		end := make(chan error, 1)
-		go func() { end <- cmd.Wait() }()
-		r.cmds, r.ends = append(r.cmds, cmd), append(r.ends, end)
+	words := [][]string{a, b}[side]
+	if words == nil {
+		return nil
 	}
+	h := r.l.hosts()[side]
+	log, err := os.OpenFile(filepath.Join(h.dir, r.t.name()+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	cmd := h.command(context.Background(), words...)
+	cmd.Stdout, cmd.Stderr = log, log
+	err = h.start(cmd)
+	log.Close()
+	if err != nil {
+		return fmt.Errorf("start %s on %s: %w", r.t.name(), h.name, err)
+	}
+	end := make(chan error, 1)
+	go func() { end <- cmd.Wait() }()
+	r.cmds, r.ends = append(r.cmds, cmd), append(r.ends, end)
 	return nil
 }
 

@@ -22,6 +22,7 @@ const perDir = 100 // files in a directory
 type bulk struct {
 	under string // "" is the root
 	files int
+	small bool // of a few hundred bytes each
 }
 
 func (b bulk) dirs() int { return (b.files + perDir - 1) / perDir }
@@ -68,7 +69,11 @@ func (b bulk) plantDir(root string, d int) error {
 		return err
 	}
 	for i := d * perDir; i < min((d+1)*perDir, b.files); i++ {
-		if err := os.WriteFile(filepath.Join(root, b.name(i)), content(b.name(i), 0), 0o644); err != nil {
+		data := content(b.name(i), 0)
+		if b.small {
+			data = data[:200+len(data)/10]
+		}
+		if err := os.WriteFile(filepath.Join(root, b.name(i)), data, 0o644); err != nil {
 			return err
 		}
 	}

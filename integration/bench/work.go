@@ -3,33 +3,56 @@ package main
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // patience is how long a tool may take for any of the works.
-const patience = 4 * time.Minute
+var patience = 4 * time.Minute
 
 // work is something that users wait for.
 type work struct {
 	name  string
-	title string
-	goal  float64 // seconds that Duet must reach; 0: see docs/benchmarks.md
-	long  bool    // measured with a round trip of 40 ms as well
+	title string // %s is the number of files
+	long  bool   // measured with a round trip of 40 ms as well
+	asked bool   // only measured if it is asked for
 }
 
 var works = []work{
-	{name: "first", title: "first sync, 20,000 files of 1 to 3 KB", long: true},
-	{name: "save", title: "one small save, until it is on the peer", goal: 0.015},
-	{name: "burst", title: "burst of 5,000 new files", goal: 1, long: true},
-	{name: "rename", title: "rename a directory of 5,000 files", goal: 0.5},
+	{name: "first", title: "first sync, %s files of 1 to 3 KB", long: true},
+	{name: "save", title: "one small save, until it is on the peer"},
+	{name: "burst", title: "burst of 5,000 new files", long: true},
+	{name: "rename", title: "rename a directory of 5,000 files"},
 	{name: "idle", title: "idle, 25,000 files, per second"},
-	{name: "restart", title: "both down, nothing changed, start until a new file has crossed", goal: 0.2},
-	{name: "outage", title: "both down, 1,200 changes on both sides of 25,000 files, start until equal", goal: 0.6},
-	{name: "delete", title: "delete a directory of 5,000 files", goal: 0.5},
+	{name: "restart", title: "both down, nothing changed, start until a new file has crossed"},
+	{name: "outage", title: "both down, 1,200 changes on both sides of 25,000 files, start until equal"},
+	{name: "delete", title: "delete a directory of 5,000 files"},
+	{name: "first-save", title: "a save made during the first sync of %s files, until it is on the peer"},
 	{name: "big", title: "one file of 1 GiB", long: true},
-	{name: "edit", title: "1 MiB changed inside that file", goal: 2},
-	{name: "insert", title: "1,000 bytes inserted at its front", goal: 2.5},
+	{name: "edit", title: "1 MiB changed inside that file"},
+	{name: "insert", title: "1,000 bytes inserted at its front"},
+	{name: "scale", title: "growth", asked: true},
+}
+
+// titled is the title of a work in a setting.
+func (w work) titled(k key) string {
+	if !strings.Contains(w.title, "%s") {
+		return w.title
+	}
+	files := k.files
+	if files == 0 {
+		files = fullSize.files
+	}
+	return fmt.Sprintf(w.title, thousands(files))
+}
+
+func thousands(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 func workNamed(name string) (work, bool) {
@@ -48,6 +71,9 @@ type session struct {
 	root   [2]string
 	wanted map[string]bool
 	size   sizes
+
+	patched bool // the large file was edited
+	small   bool // files of a few hundred bytes
 
 	profiles string // directory for them; "": none
 	tell     func(name string, u used, extra map[string]float64, err error)
@@ -85,15 +111,6 @@ func (s *session) measure(name string, f func(begin func()) (done time.Time, ext
 		s.tell(name, u, extra, err)
 	}
 	return err
-}
-
-func (s *session) wants(names ...string) bool {
-	for _, n := range names {
-		if s.wanted[n] {
-			return true
-		}
-	}
-	return false
 }
 
 // begin gives the tool empty trees and lets plant fill a's.
