@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,7 +17,8 @@ import (
 // profiling is how long a profile of one work is; -profile asks for them.
 const profiling = 4 * time.Second
 
-// profile takes a CPU profile of both of Duet's daemons while a work goes on.
+// profile takes a CPU profile of both of Duet's daemons while a work goes on,
+// and then one of their heaps.
 // The returned function waits for the end.
 func (s *session) profile(name string) (wait func()) {
 	var g sync.WaitGroup
@@ -27,7 +29,10 @@ func (s *session) profile(name string) (wait func()) {
 	for _, h := range s.l.hosts() {
 		g.Go(func() {
 			file := filepath.Join(s.profiles, strings.NewReplacer(":", "-", " ", "-", ",", "").Replace(name)+"-"+h.name+".pprof")
-			if err := fetchProfile(filepath.Join(h.dir, "state", "control.sock"), file); err != nil {
+			socket := filepath.Join(h.dir, "state", "control.sock")
+			err := fetchProfile(socket, fmt.Sprintf("profile?seconds=%.0f", profiling.Seconds()), file)
+			err = errors.Join(err, fetchProfile(socket, "heap", strings.TrimSuffix(file, "pprof")+"heap"))
+			if err != nil {
 				fmt.Fprintf(os.Stderr, "bench: profile of %s on %s: %v\n", name, h.name, err)
 			}
 		})
@@ -35,14 +40,14 @@ func (s *session) profile(name string) (wait func()) {
 	return g.Wait
 }
 
-func fetchProfile(socket, file string) error {
+func fetchProfile(socket, what, file string) error {
 	for deadline := time.Now().Add(2 * time.Second); missing(socket) && time.Now().Before(deadline); {
 		pause(2)
 	}
 	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}}
-	answer, err := client.Get(fmt.Sprintf("http://duet/debug/pprof/profile?seconds=%.0f", profiling.Seconds()))
+	answer, err := client.Get("http://duet/debug/pprof/" + what)
 	if err != nil {
 		return err
 	}
