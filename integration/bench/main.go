@@ -25,6 +25,16 @@ type choice struct {
 	size         sizes
 }
 
+const ownResults = "integration/bench/results.json"
+
+// docs is where the report belongs.
+func (c choice) docs() string {
+	if c.file == ownResults {
+		return "docs"
+	}
+	return filepath.Dir(c.file)
+}
+
 func parse() (choice, error) {
 	c := choice{size: fullSize}
 	toolList := flag.String("tools", "", "some of: "+strings.Join(order, ",")+" (default: all that are installed)")
@@ -33,7 +43,7 @@ func parse() (choice, error) {
 	flag.IntVar(&c.repeat, "runs", 3, "how often to measure each; medians are shown")
 	flag.IntVar(&c.repeat, "repeat", 3, "the same as -runs")
 	flag.StringVar(&c.dir, "dir", os.TempDir(), "where the trees are made; a real disk, for fsync to count")
-	flag.StringVar(&c.file, "results", "integration/bench/results.json", "raw results, read and written")
+	flag.StringVar(&c.file, "results", ownResults, "raw results, read and written; of another file than this the report is written beside it")
 	flag.BoolVar(&c.report, "report", false, "only write docs/benchmarks.md and its plots again")
 	flag.IntVar(&c.size.files, "files", c.size.files, "files of the first sync")
 	flag.DurationVar(&c.size.idle, "idle", c.size.idle, "how long to watch an idle pair")
@@ -95,7 +105,7 @@ func bench(c choice) error {
 		return err
 	}
 	if c.report {
-		return writeReport(r, "docs")
+		return writeReport(r, c.docs())
 	}
 	if os.Getuid() != 0 {
 		return errors.New("network namespaces need root")
@@ -121,7 +131,7 @@ func bench(c choice) error {
 	if err := (&suite{c: c, l: l, r: r}).run(); err != nil {
 		return err
 	}
-	return writeReport(r, "docs")
+	return writeReport(r, c.docs())
 }
 
 // suite measures what was chosen and writes each result down as it comes.
