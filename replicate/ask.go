@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"duet/replicate/report"
+	"duet/replicate/talk"
 	"duet/replicate/wire"
 	"duet/scan"
 	"duet/store"
@@ -16,6 +17,10 @@ import (
 
 // ErrStopped means that the share is not running.
 var ErrStopped = errors.New("the share is not running")
+
+// ErrApart means that what needs both nodes cannot be done, because they are
+// not connected.
+var ErrApart = talk.ErrApart
 
 // do runs f in the loop and waits for what it sends to done.
 func (s *Share) do(ctx context.Context, f func(l *loop, done chan<- error)) error {
@@ -35,6 +40,21 @@ func (s *Share) do(ctx context.Context, f func(l *loop, done chan<- error)) erro
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// fromLoop is do for what has a result. If ctx ends before the loop gets to it,
+// the result goes nowhere.
+func fromLoop[T any](ctx context.Context, s *Share, f func(*loop) (T, error)) (result T, err error) {
+	got := make(chan T, 1)
+	err = s.do(ctx, func(l *loop, done chan<- error) {
+		v, err := f(l)
+		got <- v
+		done <- err
+	})
+	if err == nil {
+		result = <-got
+	}
+	return result, err
 }
 
 // released lets a held session go on.

@@ -7,7 +7,8 @@
 // where the tree and the index are written, one job after another.
 //
 // What is here is that loop, and what people may ask of it. What a loop is not
-// needed for has packages of its own, which are told what they have to know:
+// needed for has packages of its own, which are told what they have to know; those
+// that need it now and then reach it through package post:
 //
 //	what is noticed in the tree     notice.go   looks, trouble
 //	what it is in the index         lane.go     book
@@ -19,6 +20,7 @@
 //	                                ask.go
 //	                                resolve.go  ruling
 //	                                apply.go    plan
+//	whether it is all true          checkup.go  checkup
 //	what was displaced              keep.go     expiry
 //	                                restore.go  restore
 //	the root: opened, lost, back    home.go

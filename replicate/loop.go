@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"duet/replicate/book"
+	"duet/replicate/checkup"
 	"duet/replicate/gauge"
 	"duet/replicate/looks"
 	"duet/replicate/report"
@@ -48,7 +49,7 @@ type loop struct {
 	complaints complaints
 	keeping    keeping
 	open       map[index.Path]bool // directories to shut when all is done, see shut.go
-	verify     verifying
+	checkup    *checkup.Checkup
 
 	waiters    []waiter
 	stuckSince time.Time // for them; zero if the share is not
@@ -139,6 +140,7 @@ func newLoop(s *Share) *loop {
 	l.notice.snaps = map[index.Path]index.Hash{}
 	l.notice.looks = looks.New(l.notice.dirty)
 	l.open = map[index.Path]bool{}
+	l.checkup = checkup.New(l.checkupOptions())
 	var leaves book.Leaves
 	defer func() { l.rounds = rounds.New(l.roundsOptions(), leaves) }()
 	if s.st == nil {
@@ -158,7 +160,7 @@ func newLoop(s *Share) *loop {
 		return l
 	}
 	s.book.Reserve(l.talk.reserve)
-	l.recallVerified()
+	l.checkup.Recall()
 	return l
 }
 
@@ -208,7 +210,7 @@ func (l *loop) advance(now time.Time) {
 		l.choose(now)
 		l.keepHouse(now)
 		l.noteTogether(now)
-		l.verifyByRule(now)
+		l.checkup.ByRule(now)
 	}
 	l.write(now)
 	l.publish(now)
@@ -228,9 +230,7 @@ func (l *loop) arm(now time.Time) {
 		sooner(l.root.again)
 		sooner(l.trouble.Next(now))
 		sooner(l.rounds.Due())
-		if l.verify.look == nil && !l.verify.byRule {
-			sooner(l.verify.due)
-		}
+		sooner(l.checkup.Due())
 		if l.root.ready {
 			sooner(l.notice.wake())
 			if !l.keeping.busy && l.keeping.held == 0 {

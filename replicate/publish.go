@@ -63,7 +63,7 @@ func (l *loop) publishNow(now time.Time) {
 	l.s.status.Store(&st)
 	if busy := st.Progress != nil; busy {
 		p.due = now.Add(250 * time.Millisecond)
-	} else if l.verify.look != nil {
+	} else if l.checkup.Running() {
 		p.due = now.Add(time.Second)
 	}
 	l.answer(st, now)
@@ -107,7 +107,7 @@ func (l *loop) describe(now time.Time) report.Status {
 		st.Waiting = &report.Waiting{ID: report.EmptiedID, Deletes: n, Total: n, Reason: st.Reason}
 	}
 	st.Progress = l.progress(now)
-	st.Verify = l.describeVerify(now)
+	st.Verify = l.checkup.Describe(now)
 	st.Stuck, st.PeerStuck = l.stuckOn(st), fromWire(t.theirStuck)
 	return st
 }

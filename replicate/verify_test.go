@@ -13,6 +13,7 @@ import (
 
 	"duet/recovery/compare"
 	"duet/replicate"
+	"duet/replicate/checkup"
 	"duet/replicate/report"
 	"duet/scan"
 	"duet/store"
@@ -44,12 +45,12 @@ func (n *node) spoil(p index.Path, content string) {
 
 // verify has n verify, and returns "node what path" of each finding, with what
 // became of it.
-func (n *node) verify(o replicate.VerifyOrder) (lines []string, out replicate.Verification, err error) {
+func (n *node) verify(o checkup.Order) (lines []string, out checkup.Result, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	o.How = index.ByUser
-	out, err = n.share.Verify(ctx, o, replicate.VerifyWatch{
-		Found: func(node string, f replicate.VerifyFinding) error {
+	out, err = n.share.Verify(ctx, o, checkup.Watch{
+		Found: func(node string, f checkup.Finding) error {
 			line := fmt.Sprintf("%s %s %v", node, f.What, f.Path)
 			if f.Repaired != "" {
 				line += " from " + f.Repaired
@@ -60,7 +61,7 @@ func (n *node) verify(o replicate.VerifyOrder) (lines []string, out replicate.Ve
 			lines = append(lines, line)
 			return nil
 		},
-		Progress: func(string, replicate.VerifyTotals) error { return nil },
+		Progress: func(string, checkup.Totals) error { return nil },
 		Drift: func(d compare.Difference) error {
 			lines = append(lines, fmt.Sprintf("%v %v drift", d.Letter, d.Path))
 			return nil
@@ -70,7 +71,7 @@ func (n *node) verify(o replicate.VerifyOrder) (lines []string, out replicate.Ve
 	return lines, out, err
 }
 
-func (n *node) verified(o replicate.VerifyOrder, want ...string) replicate.Verification {
+func (n *node) verified(o checkup.Order, want ...string) checkup.Result {
 	n.t.Helper()
 	got, out, err := n.verify(o)
 	ok := err == nil && len(got) == len(want)
@@ -121,7 +122,7 @@ func spoilt(t *testing.T, spoil func(p *pair)) *pair {
 func TestVerifyAllIsWell(t *testing.T) {
 	t.Parallel()
 	p := spoilt(t, func(*pair) {})
-	out := p.a.verified(replicate.VerifyOrder{Content: true})
+	out := p.a.verified(checkup.Order{Content: true})
 	if out.Here.Files != 21 || out.Here.Bytes != 600_190 || out.Peer == nil || out.Peer.Files != 21 || out.Compared == nil || !out.Compared.Agreed() || !out.Here.Compared {
 		t.Errorf("%+v, peer %+v, %+v", out.Here, out.Peer, out.Compared)
 	}
@@ -131,7 +132,7 @@ func TestVerifyAllIsWell(t *testing.T) {
 			return v != nil && v.Contents != nil && v.Contents.Files == 21 && v.Contents.Bad() == 0 && v.Tree == nil
 		})
 	}
-	out = p.b.verified(replicate.VerifyOrder{})
+	out = p.b.verified(checkup.Order{})
 	if out.Here.Files != 0 || out.Here.Paths != 22 || out.Peer != nil {
 		t.Errorf("%+v, peer %+v", out.Here, out.Peer)
 	}
@@ -157,8 +158,8 @@ func TestVerifyRepairs(t *testing.T) {
 		p.b.spoil("d/f07", "contenT 7")
 	})
 	before := p.a.record("big")
-	p.a.verified(replicate.VerifyOrder{})
-	out := p.a.verified(replicate.VerifyOrder{Content: true}, "a corrupt big", "a corrupt d/f03", "b corrupt d/f07")
+	p.a.verified(checkup.Order{})
+	out := p.a.verified(checkup.Order{Content: true}, "a corrupt big", "a corrupt d/f03", "b corrupt d/f07")
 	if out.Here.Corrupt != 2 || out.Here.Repaired != 0 || !slices.Equal(out.Here.Damaged, []index.Path{"big", "d/f03"}) || !out.Compared.Agreed() {
 		t.Errorf("%+v %+v", out.Here, out.Compared)
 	}
@@ -167,7 +168,7 @@ func TestVerifyRepairs(t *testing.T) {
 		t.Fatalf("a has %q, b has %q", a, b)
 	}
 
-	out = p.a.verified(replicate.VerifyOrder{Content: true, Repair: true}, "a corrupt big from b", "a corrupt d/f03 from b", "b corrupt d/f07 from another copy, by b")
+	out = p.a.verified(checkup.Order{Content: true, Repair: true}, "a corrupt big from b", "a corrupt d/f03 from b", "b corrupt d/f07 from another copy, by b")
 	if out.Here.Repaired != 2 || out.Repaired != 1 {
 		t.Errorf("%+v", out)
 	}
@@ -188,7 +189,7 @@ func TestVerifyRepairs(t *testing.T) {
 	if got := p.a.history("d/f03"); !slices.Equal(got, []string{"created", "damaged", "damaged", "repaired"}) {
 		t.Errorf("history %q", got)
 	}
-	p.a.verified(replicate.VerifyOrder{Content: true})
+	p.a.verified(checkup.Order{Content: true})
 }
 
 // history is what happened to a path.
@@ -215,7 +216,7 @@ func TestVerifyCannotRepair(t *testing.T) {
 		p.a.spoil("d/f03", "contenT 3")
 		p.b.spoil("d/f03", "cOntent 3")
 	})
-	p.a.verified(replicate.VerifyOrder{Content: true, Repair: true},
+	p.a.verified(checkup.Order{Content: true, Repair: true},
 		"a corrupt d/f03: no other copy of it is here, and none came from b: ", "b corrupt d/f03: no other copy of it is here, and none came from a: ")
 	if a, b := p.a.read("d/f03"), p.b.read("d/f03"); a != "contenT 3" || b != "cOntent 3" {
 		t.Errorf("a has %q, b has %q", a, b)
@@ -225,7 +226,7 @@ func TestVerifyCannotRepair(t *testing.T) {
 	}
 	p.cut()
 	p.a.eventually("notices", func() bool { return !p.a.share.Status().Connected })
-	out := p.a.verified(replicate.VerifyOrder{Content: true, Repair: true}, "a corrupt d/f03: no other copy of it is here, and b is not connected")
+	out := p.a.verified(checkup.Order{Content: true, Repair: true}, "a corrupt d/f03: no other copy of it is here, and b is not connected")
 	if !errors.Is(out.Err, replicate.ErrApart) || !errors.Is(out.PeerErr, replicate.ErrApart) {
 		t.Errorf("%v, %v", out.Err, out.PeerErr)
 	}
@@ -243,7 +244,7 @@ func TestVerifyRepairsFromACopy(t *testing.T) {
 	p.a.spoil("two", "the samE")
 	p.a.start()
 	p.a.eventually("has scanned", func() bool { return p.a.share.Status().State != "starting" && p.a.share.Status().State != "scanning" })
-	p.a.verified(replicate.VerifyOrder{Content: true, Repair: true}, "a corrupt two from one")
+	p.a.verified(checkup.Order{Content: true, Repair: true}, "a corrupt two from one")
 	if got := p.a.read("two"); got != "the same" {
 		t.Errorf("two is %q", got)
 	}
@@ -274,7 +275,7 @@ func TestVerifyFindsMissedChanges(t *testing.T) {
 	if p.b.read("d/new") == "new" {
 		t.Fatal("the watcher is not deaf")
 	}
-	p.a.verified(replicate.VerifyOrder{}, "a missed d/changed", "a missed d/deleted", "a missed d/new")
+	p.a.verified(checkup.Order{}, "a missed d/changed", "a missed d/deleted", "a missed d/new")
 	p.a.eventually("has told", func() bool { return p.b.read("d/new") == "new" && p.b.read("d/changed") == "now longer" })
 	p.settle()
 }
@@ -307,11 +308,11 @@ func TestVerifyMendsDrift(t *testing.T) {
 	})
 	p.start()
 	p.flush()
-	out := p.a.verified(replicate.VerifyOrder{}, "L lost-on-b drift", "R lost-on-a drift", "X d/mode drift")
+	out := p.a.verified(checkup.Order{}, "L lost-on-b drift", "R lost-on-a drift", "X d/mode drift")
 	if out.Mended != 0 || out.Here.Drift != 3 {
 		t.Errorf("%+v", out)
 	}
-	out = p.a.verified(replicate.VerifyOrder{Repair: true}, "L lost-on-b drift", "R lost-on-a drift", "X d/mode drift")
+	out = p.a.verified(checkup.Order{Repair: true}, "L lost-on-b drift", "R lost-on-a drift", "X d/mode drift")
 	if out.Mended != 3 {
 		t.Errorf("%+v", out)
 	}
@@ -333,9 +334,9 @@ func TestVerifyOneAtATime(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	began, ended := make(chan bool, 100), make(chan error)
 	go func() {
-		_, err := p.a.share.Verify(ctx, replicate.VerifyOrder{Content: true, How: index.ByUser}, replicate.VerifyWatch{
-			Found:    func(string, replicate.VerifyFinding) error { return nil },
-			Progress: func(string, replicate.VerifyTotals) error { began <- true; return nil },
+		_, err := p.a.share.Verify(ctx, checkup.Order{Content: true, How: index.ByUser}, checkup.Watch{
+			Found:    func(string, checkup.Finding) error { return nil },
+			Progress: func(string, checkup.Totals) error { began <- true; return nil },
 		})
 		ended <- err
 	}()
@@ -344,7 +345,7 @@ func TestVerifyOneAtATime(t *testing.T) {
 		v := p.a.share.Status().Verify
 		return v != nil && v.Running != nil && v.Running.By == "user"
 	})
-	if _, _, err := p.a.verify(replicate.VerifyOrder{}); err == nil || !strings.Contains(err.Error(), "is being verified on a since") {
+	if _, _, err := p.a.verify(checkup.Order{}); err == nil || !strings.Contains(err.Error(), "is being verified on a since") {
 		t.Errorf("a second one: %v", err)
 	}
 	cancel()
@@ -379,7 +380,7 @@ func TestVerifyOfRuleMakesRoom(t *testing.T) {
 		v := p.a.share.Status().Verify
 		return v != nil && v.Running != nil && v.Running.By == "rule"
 	})
-	out := p.a.verified(replicate.VerifyOrder{Content: true, Rate: -1})
+	out := p.a.verified(checkup.Order{Content: true, Rate: -1})
 	if out.Here.Files != 1 || out.Here.Bytes != 2<<20 {
 		t.Errorf("%+v", out.Here)
 	}

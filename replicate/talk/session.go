@@ -11,6 +11,7 @@ package talk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,10 @@ import (
 	"duet/scan/vfs"
 	"duet/store/index"
 )
+
+// ErrApart means that what needs both nodes cannot be done, because they are
+// not connected.
+var ErrApart = errors.New("is not connected")
 
 // controlKind is the kind of the stream that carries everything but contents.
 // The node that dialled opens it.

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"duet/recovery/verify"
-	"duet/replicate"
+	"duet/replicate/checkup"
 	"duet/replicate/report"
 )
 
@@ -21,7 +21,7 @@ type Found struct {
 }
 
 // NewFound is the row for a finding.
-func NewFound(share, node string, f replicate.VerifyFinding) Found {
+func NewFound(share, node string, f checkup.Finding) Found {
 	return Found{Share: share, Node: node, Path: f.Path.String(), What: string(f.What), Detail: f.Detail, Repaired: f.Repaired, Trouble: f.Trouble}
 }
 
@@ -61,7 +61,7 @@ type PeerVerified struct {
 }
 
 // NewPeerVerified is what the peer said.
-func NewPeerVerified(node string, t *replicate.VerifyTotals, repaired int64) *PeerVerified {
+func NewPeerVerified(node string, t *checkup.Totals, repaired int64) *PeerVerified {
 	if t == nil {
 		return nil
 	}

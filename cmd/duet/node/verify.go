@@ -13,6 +13,7 @@ import (
 	"duet/cmd/duet/inspect"
 	"duet/recovery/compare"
 	"duet/replicate"
+	"duet/replicate/checkup"
 	"duet/replicate/report"
 	"duet/store"
 	"duet/store/index"
@@ -41,7 +42,7 @@ func (n *Node) verify(r *http.Request, out *Lines) error {
 	if err != nil {
 		return err
 	}
-	o := replicate.VerifyOrder{Content: q.Content, Repair: q.Repair, Rate: q.Rate, How: index.ByUser}
+	o := checkup.Order{Content: q.Content, Repair: q.Repair, Rate: q.Rate, How: index.ByUser}
 	if q.Under != "" {
 		if o.Under, err = index.ParsePath(q.Under); err != nil {
 			return exit.With(exit.Usage, err)
@@ -62,9 +63,9 @@ func (n *Node) verify(r *http.Request, out *Lines) error {
 		return err
 	}
 	began, said := time.Now(), map[string]time.Time{}
-	v, err := u.share.Verify(r.Context(), o, replicate.VerifyWatch{
-		Found: func(node string, f replicate.VerifyFinding) error { return out.Row(inspect.NewFound(q.Share, node, f)) },
-		Progress: func(node string, t replicate.VerifyTotals) error {
+	v, err := u.share.Verify(r.Context(), o, checkup.Watch{
+		Found: func(node string, f checkup.Finding) error { return out.Row(inspect.NewFound(q.Share, node, f)) },
+		Progress: func(node string, t checkup.Totals) error {
 			if time.Since(said[node]) < progressEvery {
 				return nil
 			}
@@ -79,7 +80,7 @@ func (n *Node) verify(r *http.Request, out *Lines) error {
 	return out.Row(n.verification(q.Share, &v))
 }
 
-func progressOf(began time.Time, content bool, t replicate.VerifyTotals) report.Verifying {
+func progressOf(began time.Time, content bool, t checkup.Totals) report.Verifying {
 	p := report.Verifying{
 		Since: began, By: index.ByUser.String(), Content: content,
 		Files: t.Files, Bytes: t.Bytes, AllFiles: t.AllFiles, AllBytes: t.AllBytes,
@@ -93,7 +94,7 @@ func progressOf(began time.Time, content bool, t replicate.VerifyTotals) report.
 	return p
 }
 
-func (n *Node) verification(share string, v *replicate.Verification) inspect.Verification {
+func (n *Node) verification(share string, v *checkup.Result) inspect.Verification {
 	row := inspect.Verification{
 		Share: share, Done: true, Node: n.cfg.Node, Here: report.NewVerified(v.Here), Mended: v.Mended,
 		Peer:  inspect.NewPeerVerified(n.cfg.Peer.Name, v.Peer, v.Repaired),

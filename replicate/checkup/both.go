@@ -1,4 +1,4 @@
-package replicate
+package checkup
 
 import (
 	"context"
@@ -13,20 +13,20 @@ import (
 	"duet/store/index"
 )
 
-// VerifyWatch gets what a verification of both nodes finds, as it goes, one
+// Watch gets what a verification of both nodes finds, as it goes, one
 // thing at a time.
-type VerifyWatch struct {
-	Found    func(node string, f VerifyFinding) error
-	Progress func(node string, t VerifyTotals) error
+type Watch struct {
+	Found    func(node string, f Finding) error
+	Progress func(node string, t Totals) error
 	Drift    func(compare.Difference) error
 }
 
-// Verification is what it came to.
-type Verification struct {
+// Result is what it came to.
+type Result struct {
 	Here     store.Verified
-	Peer     *VerifyTotals // nil: it was not asked, or could not answer
-	Repaired int64         // by the peer, of what was found there
-	PeerErr  error         // why the peer did not answer
+	Peer     *Totals // nil: it was not asked, or could not answer
+	Repaired int64   // by the peer, of what was found there
+	PeerErr  error   // why the peer did not answer
 	Compared *compare.Summary
 	Mended   int64 // paths of both indexes that had drifted
 	Err      error // why the indexes were not compared; ErrApart if the peer is not there
@@ -34,61 +34,61 @@ type Verification struct {
 
 // Verify verifies this node's tree, the peer's if contents are to be read, and
 // compares both indexes. That the peer cannot be reached is no error of Verify's.
-func (s *Share) Verify(ctx context.Context, o VerifyOrder, w VerifyWatch) (Verification, error) {
+func (c *Checkup) Verify(ctx context.Context, o Order, w Watch) (Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var mu sync.Mutex
-	watch := func(node string) VerifySink {
-		return VerifySink{
-			Found: func(f VerifyFinding) error {
+	watch := func(node string) Sink {
+		return Sink{
+			Found: func(f Finding) error {
 				mu.Lock()
 				defer mu.Unlock()
 				return w.Found(node, f)
 			},
-			Progress: func(t VerifyTotals) error {
+			Progress: func(t Totals) error {
 				mu.Lock()
 				defer mu.Unlock()
 				return w.Progress(node, t)
 			},
 		}
 	}
-	var out Verification
+	var out Result
 	asked := make(chan struct{})
 	go func() {
 		defer close(asked)
 		if o.Content {
-			out.Peer, out.Repaired, out.PeerErr = s.verifyPeer(ctx, o, watch(s.cfg.PeerName))
+			out.Peer, out.Repaired, out.PeerErr = c.verifyPeer(ctx, o, watch(c.Peer))
 		}
 	}()
 	var err error
-	if out.Here, err = s.verifyTree(ctx, o, watch(s.cfg.NodeName)); err != nil {
+	if out.Here, err = c.verifyTree(ctx, o, watch(c.Node)); err != nil {
 		cancel()
 		<-asked
 		return out, err
 	}
 	<-asked
-	if err := s.compareVerified(ctx, o, w.Drift, &out); err != nil {
+	if err := c.compareVerified(ctx, o, w.Drift, &out); err != nil {
 		return out, err
 	}
 	if o.Under != index.Root {
 		return out, nil
 	}
-	return out, s.saveVerified(ctx, out.Here)
+	return out, c.saveVerified(ctx, out.Here)
 }
 
 // compareVerified compares the indexes, and mends what has drifted if that was
 // asked for.
-func (s *Share) compareVerified(ctx context.Context, o VerifyOrder, drift func(compare.Difference) error, out *Verification) error {
+func (c *Checkup) compareVerified(ctx context.Context, o Order, drift func(compare.Difference) error, out *Result) error {
 	const most = 1000 // drifted paths of one commit; more than any accident makes
 	var list []book.Drifted
 	var told error
 	mend := func() error {
-		n, err := s.mend(ctx, list, o.How)
+		n, err := c.mend(ctx, list, o.How)
 		out.Mended += int64(n)
 		list = nil
 		return err
 	}
-	sum, err := s.Compare(ctx, compare.Options{Under: o.Under}, func(d compare.Difference) error {
+	sum, err := c.Compare(ctx, compare.Options{Under: o.Under}, func(d compare.Difference) error {
 		if d.State != compare.Drift {
 			return nil
 		}
@@ -121,48 +121,44 @@ func (s *Share) compareVerified(ctx context.Context, o VerifyOrder, drift func(c
 
 // mend has both nodes decide anew about paths on which they do not agree and
 // believe to.
-func (s *Share) mend(ctx context.Context, list []book.Drifted, how index.How) (int, error) {
-	mended := make(chan int, 1)
-	err := s.do(ctx, func(l *loop, done chan<- error) {
-		if l.root.ctx == nil {
-			done <- s.rootless(l)
+func (c *Checkup) mend(ctx context.Context, list []book.Drifted, how index.How) (int, error) {
+	n := make(chan int, 1)
+	err := c.Do(ctx, func(done chan<- error) {
+		if c.Now().Root == nil {
+			done <- c.Rootless()
 			return
 		}
-		l.ask(func() func() {
-			n, err := s.book.Mend(list, how, s.cfg.Node)
-			mended <- n
-			return func() {
-				l.rounds.Kick()
-				l.talk.wake()
-				done <- err
-			}
-		})
+		c.Wait(func() error {
+			mended, err := c.Book.Mend(list, how, c.Self)
+			n <- mended
+			return err
+		}, nil, done)
 	})
 	if err != nil {
 		return 0, err
 	}
-	return <-mended, nil
+	return <-n, nil
 }
 
 // verifyPeer has the peer verify its own tree, at its own pace.
-func (s *Share) verifyPeer(ctx context.Context, o VerifyOrder, sink VerifySink) (*VerifyTotals, int64, error) {
-	with, err := s.askPeer(ctx)
+func (c *Checkup) verifyPeer(ctx context.Context, o Order, sink Sink) (*Totals, int64, error) {
+	with, err := c.askPeer(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	ask, err := inquiry.Ask(ctx, with.conn.Open, false)
+	ask, err := inquiry.Ask(ctx, with.Conn.Open, false)
 	if err != nil {
-		return nil, 0, with.lost(err)
+		return nil, 0, lost(with, err)
 	}
 	defer ask.Close()
 	var repaired int64
-	totals := &VerifyTotals{}
+	totals := &Totals{}
 	totals.Found = map[verify.What]int64{}
 	err = ask.Verify(ctx, &wire.Verify{Under: o.Under, Repair: o.Repair, Rate: max(o.Rate, 0)}, func(v *wire.Verified) error {
 		totals.Paths, totals.Files, totals.Bytes, totals.Busy = v.Paths, v.Files, v.Bytes, v.Busy
 		totals.AllFiles, totals.AllBytes = v.AllFiles, v.AllBytes
 		for _, f := range v.Findings {
-			found := findingFrom(f, s.cfg.PeerName)
+			found := findingFrom(f, c.Peer)
 			totals.Found[found.What]++
 			if f.Repaired {
 				repaired++
@@ -174,7 +170,7 @@ func (s *Share) verifyPeer(ctx context.Context, o VerifyOrder, sink VerifySink) 
 		return sink.Progress(*totals)
 	})
 	if err != nil {
-		return nil, 0, with.lost(err)
+		return nil, 0, lost(with, err)
 	}
 	return totals, repaired, nil
 }
@@ -183,8 +179,8 @@ var whats = map[verify.What]wire.Found{
 	verify.Missed: wire.Missed, verify.Corrupt: wire.Corrupt, verify.Unreadable: wire.Unreadable, verify.Failed: wire.CannotTell,
 }
 
-func findingFrom(f wire.Finding, peer string) VerifyFinding {
-	out := VerifyFinding{Finding: verify.Finding{Path: f.Path, Detail: f.Detail}, Trouble: f.Trouble}
+func findingFrom(f wire.Finding, peer string) Finding {
+	out := Finding{Finding: verify.Finding{Path: f.Path, Detail: f.Detail}, Trouble: f.Trouble}
 	for what, n := range whats {
 		if n == f.What {
 			out.What = what
@@ -196,10 +192,10 @@ func findingFrom(f wire.Finding, peer string) VerifyFinding {
 	return out
 }
 
-// verifyForPeer verifies this node's tree because the peer asks for it: not
+// ForPeer verifies this node's tree because the peer asks for it: not
 // faster than the configuration says, and not while another one is under way.
-func (s *Share) verifyForPeer(ctx context.Context, q *wire.Verify, tell func(*wire.Verified) error) error {
-	o := VerifyOrder{Under: q.Under, Content: true, Repair: q.Repair, Rate: s.cfg.VerifyRate, How: index.ByPeer}
+func (c *Checkup) ForPeer(ctx context.Context, q *wire.Verify, tell func(*wire.Verified) error) error {
+	o := Order{Under: q.Under, Content: true, Repair: q.Repair, Rate: c.Rate, How: index.ByPeer}
 	if q.Rate > 0 && (o.Rate < 0 || q.Rate < o.Rate) {
 		o.Rate = q.Rate
 	}
@@ -209,8 +205,8 @@ func (s *Share) verifyForPeer(ctx context.Context, q *wire.Verify, tell func(*wi
 		m.Findings = nil
 		return err
 	}
-	done, err := s.verifyTree(ctx, o, VerifySink{
-		Found: func(f VerifyFinding) error {
+	done, err := c.verifyTree(ctx, o, Sink{
+		Found: func(f Finding) error {
 			m.Findings = append(m.Findings, wire.Finding{
 				Path: f.Path, What: whats[f.What], Detail: f.Detail, Repaired: f.Repaired != "", Trouble: f.Trouble,
 			})
@@ -219,7 +215,7 @@ func (s *Share) verifyForPeer(ctx context.Context, q *wire.Verify, tell func(*wi
 			}
 			return say()
 		},
-		Progress: func(t VerifyTotals) error {
+		Progress: func(t Totals) error {
 			m.Paths, m.Files, m.Bytes, m.Busy, m.AllFiles, m.AllBytes = t.Paths, t.Files, t.Bytes, t.Busy, t.AllFiles, t.AllBytes
 			return say()
 		},
@@ -228,7 +224,7 @@ func (s *Share) verifyForPeer(ctx context.Context, q *wire.Verify, tell func(*wi
 		return err
 	}
 	if o.Under == index.Root {
-		if err := s.saveVerified(ctx, done); err != nil {
+		if err := c.saveVerified(ctx, done); err != nil {
 			return err
 		}
 	}
