@@ -29,6 +29,7 @@ var layers = map[string]int{
 	"replicate/install":  3,
 	"replicate/link":     3,
 	"replicate/looks":    3,
+	"replicate/orders":   3,
 	"replicate/pace":     3,
 	"replicate/post":     3,
 	"replicate/restore":  3,

@@ -13,10 +13,10 @@ import (
 // time. skip are the paths for which that could not be done.
 func (s *Share) overrule(ctx context.Context, w *plan.Settling, id string, progress func(done, total int)) (out ruling.Result, skip []index.Path, err error) {
 	out = ruling.Result{Share: s.cfg.Name, Items: []ruling.Item{}}
-	err = s.keepingAll(ctx, func() error {
+	err = s.loop.orders.KeepingAll(ctx, func() error {
 		for _, part := range []*plan.Settling{w.Seconds(), w} {
 			for at, more := index.Root, true; more; {
-				err := s.chunk(ctx, &out, func(d *ruling.Desk, _ ruling.Peer) (errands []*ruling.Errand, work *ruling.Work, err error) {
+				err := s.loop.orders.Chunk(ctx, &out, func(d *ruling.Desk, _ ruling.Peer) (errands []*ruling.Errand, work *ruling.Work, err error) {
 					errands, at, more, err = d.LookWishes(part, at)
 					return errands, d.WorkWishes(context.WithoutCancel(ctx), part, "plan "+id, errands, &out.Ruling), err
 				})

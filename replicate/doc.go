@@ -18,10 +18,9 @@
 //	how it is done                              install, transfer
 //	what people see, and decide     publish.go  report
 //	                                ask.go
-//	                                resolve.go  ruling
+//	                                orders.go   orders, ruling, restore
 //	                                apply.go    plan
 //	whether it is all true          checkup.go  checkup
 //	what was displaced              keep.go     expiry
-//	                                restore.go  restore
 //	the root: opened, lost, back    home.go
 package replicate

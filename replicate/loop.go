@@ -11,6 +11,7 @@ import (
 	"duet/replicate/checkup"
 	"duet/replicate/gauge"
 	"duet/replicate/looks"
+	"duet/replicate/orders"
 	"duet/replicate/report"
 	"duet/replicate/rounds"
 	"duet/replicate/talk"
@@ -50,6 +51,7 @@ type loop struct {
 	keeping    keeping
 	open       map[index.Path]bool // directories to shut when all is done, see shut.go
 	checkup    *checkup.Checkup
+	orders     *orders.Orders
 
 	waiters    []waiter
 	stuckSince time.Time // for them; zero if the share is not
@@ -141,6 +143,7 @@ func newLoop(s *Share) *loop {
 	l.notice.looks = looks.New(l.notice.dirty)
 	l.open = map[index.Path]bool{}
 	l.checkup = checkup.New(l.checkupOptions())
+	l.orders = orders.New(l.ordersOptions())
 	var leaves book.Leaves
 	defer func() { l.rounds = rounds.New(l.roundsOptions(), leaves) }()
 	if s.st == nil {

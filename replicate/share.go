@@ -34,8 +34,7 @@ type Share struct {
 	rules  *scan.Rules
 	facts  scan.Facts
 	owner  ownership
-	boot   uint64        // random: names in the stage of one process never meet another's
-	orders atomic.Uint64 // contents staged for orders of people, for their names
+	boot   uint64 // random: names in the stage of one process never meet another's
 
 	mail    chan func()
 	stopped chan struct{}
