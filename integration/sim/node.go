@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"duet/integration/sim/memfs"
-	"duet/integration/sim/memnet"
 	"duet/replicate"
 	"duet/replicate/link"
+	"duet/replicate/link/memnet"
 	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store"

@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"duet/integration/sim/memfs"
-	"duet/integration/sim/memnet"
+	"duet/replicate/link/memnet"
 	"duet/replicate/transfer"
 	"duet/scan"
 	"duet/scan/vfs"

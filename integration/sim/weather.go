@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"duet/integration/sim/memnet"
 	"duet/replicate/link"
+	"duet/replicate/link/memnet"
 )
 
 // network connects the two nodes whenever both are up, as two daemons do that

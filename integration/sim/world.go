@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"duet/integration/sim/memfs"
-	"duet/integration/sim/memnet"
+	"duet/replicate/link/memnet"
 	"duet/replicate/report"
 	"duet/store/index"
 )

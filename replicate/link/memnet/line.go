@@ -1,6 +1,6 @@
-// Package memnet is a network in memory, for the simulator: connections whose
-// bytes take their time, and which can be cut: one way or both, between two
-// messages or in the middle of one.
+// Package memnet is a network in memory, for tests and the simulator:
+// connections whose bytes take their time, and which can be cut: one way or
+// both, between two messages or in the middle of one.
 //
 // It is held against the same contract as the real replicate/link.
 package memnet

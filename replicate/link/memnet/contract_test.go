@@ -5,9 +5,9 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"duet/integration/sim/memnet"
 	"duet/replicate/link"
 	"duet/replicate/link/linktest"
+	"duet/replicate/link/memnet"
 )
 
 func TestContract(t *testing.T) {
