@@ -32,6 +32,7 @@ var layers = map[string]int{
 	"replicate/orders":   3,
 	"replicate/pace":     3,
 	"replicate/post":     3,
+	"replicate/repair":   3,
 	"replicate/restore":  3,
 	"replicate/room":     3,
 	"replicate/rounds":   3,
