@@ -24,16 +24,25 @@ import (
 	"time"
 )
 
+// options are what the command line says; see the flags.
+type options struct {
+	pattern, at            string
+	workers                int
+	passed, table, verbose bool
+}
+
 func main() {
-	pattern := flag.String("run", "", "only mutants whose name matches this expression")
-	at := flag.String("at", "", "test this commit instead of the working tree")
-	workers := flag.Int("j", 4, "mutants at a time: their tests mostly wait")
-	write := flag.Bool("table", false, "only write the table in docs/safety.md")
-	verbose := flag.Bool("v", false, "show what the killing tests say")
+	var o options
+	flag.StringVar(&o.pattern, "run", "", "only mutants whose name matches this expression")
+	flag.StringVar(&o.at, "at", "", "test this commit instead of the working tree")
+	flag.IntVar(&o.workers, "j", 4, "mutants at a time: their tests mostly wait")
+	flag.BoolVar(&o.passed, "passed", false, "all tests have just passed: do not run them without a mutant first")
+	flag.BoolVar(&o.table, "table", false, "only write the table in docs/safety.md")
+	flag.BoolVar(&o.verbose, "v", false, "show what the killing tests say")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	ok, err := run(ctx, *pattern, *at, *workers, *verbose, *write)
+	ok, err := run(ctx, o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 	}
@@ -42,12 +51,12 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, pattern, at string, workers int, verbose, write bool) (bool, error) {
+func run(ctx context.Context, o options) (bool, error) {
 	root, err := moduleRoot(ctx)
 	if err != nil {
 		return false, err
 	}
-	only, err := regexp.Compile(pattern)
+	only, err := regexp.Compile(o.pattern)
 	if err != nil {
 		return false, err
 	}
@@ -58,22 +67,24 @@ func run(ctx context.Context, pattern, at string, workers int, verbose, write bo
 	if len(all) == 0 {
 		return false, errors.New("no mutant has such a name")
 	}
-	if write {
+	if o.table {
 		return true, renewFile(root, all)
 	}
-	labs := make([]*lab, min(workers, len(all)))
+	labs := make([]*lab, min(o.workers, len(all)))
 	for i := range labs {
-		if labs[i], err = newLab(ctx, root, at); err != nil {
+		if labs[i], err = newLab(ctx, root, o.at); err != nil {
 			return false, err
 		}
 		defer os.RemoveAll(labs[i].dir)
 	}
 	began := time.Now()
-	if err := healthy(ctx, labs, all); err != nil {
-		return false, err
+	if !o.passed {
+		if err := healthy(ctx, labs, all); err != nil {
+			return false, err
+		}
+		fmt.Printf("without a mutant all %d tests pass (%.0fs)\n", len(all), time.Since(began).Seconds())
 	}
-	fmt.Printf("without a mutant all %d tests pass (%.0fs)\n", len(all), time.Since(began).Seconds())
-	counts := try(ctx, labs, all, verbose)
+	counts := try(ctx, labs, all, o.verbose)
 	fmt.Printf("%d mutants: %d killed, %d survived, %d do not apply, %d broken (%.0fs)\n", len(all),
 		counts[killed], counts[survived], counts[misfit], counts[broken], time.Since(began).Seconds())
 	return counts[killed] == len(all), ctx.Err()
