@@ -38,6 +38,7 @@ var layers = map[string]int{
 	"replicate/rounds":   3,
 	"replicate/ruling":   3,
 	"replicate/talk":     3,
+	"replicate/tidy":     3,
 	"replicate/transfer": 3,
 	"replicate/trouble":  3,
 	"replicate":          4,

@@ -21,6 +21,6 @@
 //	                                orders.go   orders, ruling, restore
 //	                                apply.go    plan
 //	whether it is all true          checkup.go  checkup
-//	what was displaced              keep.go     expiry
+//	what was displaced                          tidy, expiry
 //	the root: opened, lost, back    home.go
 package replicate

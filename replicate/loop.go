@@ -15,6 +15,7 @@ import (
 	"duet/replicate/report"
 	"duet/replicate/rounds"
 	"duet/replicate/talk"
+	"duet/replicate/tidy"
 	"duet/replicate/trouble"
 	"duet/scan"
 	"duet/scan/vfs"
@@ -48,7 +49,7 @@ type loop struct {
 	rounds     *rounds.Rounds
 	trouble    trouble.Paths
 	complaints complaints
-	keeping    keeping
+	keeper     *tidy.Keeper
 	open       map[index.Path]bool // directories to shut when all is done, see shut.go
 	checkup    *checkup.Checkup
 	orders     *orders.Orders
@@ -143,6 +144,7 @@ func newLoop(s *Share) *loop {
 	l.notice.looks = looks.New(l.notice.dirty)
 	l.open = map[index.Path]bool{}
 	l.checkup = checkup.New(l.checkupOptions())
+	l.keeper = tidy.New(l.keeperOptions())
 	l.orders = orders.New(l.ordersOptions())
 	var leaves book.Leaves
 	defer func() { l.rounds = rounds.New(l.roundsOptions(), leaves) }()
@@ -211,7 +213,7 @@ func (l *loop) advance(now time.Time) {
 		l.examine(now)
 		l.greet()
 		l.choose(now)
-		l.keepHouse(now)
+		l.keeper.Keep(now)
 		l.noteTogether(now)
 		l.checkup.ByRule(now)
 	}
@@ -236,9 +238,7 @@ func (l *loop) arm(now time.Time) {
 		sooner(l.checkup.Due())
 		if l.root.ready {
 			sooner(l.notice.wake())
-			if !l.keeping.busy && l.keeping.held == 0 {
-				sooner(l.keeping.due)
-			}
+			sooner(l.keeper.Due())
 		}
 	}
 	sooner(l.published.due)

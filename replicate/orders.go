@@ -3,9 +3,11 @@ package replicate
 import (
 	"context"
 
+	"duet/replicate/expiry"
 	"duet/replicate/orders"
 	"duet/replicate/restore"
 	"duet/replicate/ruling"
+	"duet/replicate/tidy"
 	"duet/store/index"
 )
 
@@ -14,7 +16,7 @@ func (l *loop) ordersOptions() orders.Options {
 	s := l.s
 	return orders.Options{
 		Node: s.cfg.NodeName, Peer: s.cfg.PeerName, Self: s.cfg.Node, Book: s.book, Env: s.installEnv(), Names: s.boot,
-		Keep: func(by int) { l.keeping.held += by }, Loop: l.lend(),
+		Hold: l.keeper.Hold, Loop: l.lend(),
 	}
 }
 
@@ -55,4 +57,18 @@ func (s *Share) RestoreWindow(ctx context.Context, o restore.Order) (restore.Res
 		return restore.Result{}, s.broken
 	}
 	return s.loop.orders.RestoreWindow(ctx, o)
+}
+
+// keeperOptions are what the housekeeping needs to know of the share.
+func (l *loop) keeperOptions() tidy.Options {
+	s := l.s
+	return tidy.Options{
+		Store: s.st, Node: s.cfg.Node, Limits: s.cfg.Keep, Journal: s.cfg.Journal, Every: s.cfg.Housekeeping, Spread: s.boot,
+		Clock: s.now, Log: l.log, Loop: l.lend(),
+	}
+}
+
+// Prune removes kept versions for good, in as many steps as that takes.
+func (s *Share) Prune(ctx context.Context, o expiry.Order) (expiry.Pruned, error) {
+	return s.loop.keeper.Prune(ctx, o)
 }

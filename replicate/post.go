@@ -23,7 +23,7 @@ func (l *loop) lend() *post.Loop {
 func (l *loop) now() post.Now {
 	r, t := &l.root, &l.talk
 	out := post.Now{
-		Root: r.ctx, Files: r.files, Ready: r.ready, Paused: l.published.paused,
+		Root: r.ctx, Files: r.files, Ready: r.ready, Paused: l.published.paused, Held: t.held,
 		State: l.s.Status().State, Halted: r.halt != "", Reason: r.reason,
 		Heard: l.published.meta.Acked, Apart: t.why,
 	}

@@ -79,7 +79,7 @@ func (l *loop) describe(now time.Time) report.Status {
 		Epoch: p.meta.Epoch.String(), Head: p.head, Heard: uint64(p.meta.Heard), Acked: uint64(t.acked),
 		PendingIn: c.Take, PendingOut: c.Wait, Dirty: int64(l.notice.dirty.Len()),
 		Conflicts: c.Conflicts + c.Held, Held: c.Held, Ignored: c.Left, Kept: c.Kept, KeptBytes: c.KeptBytes,
-		Waiting: l.rounds.Waiting(), Space: l.keeping.short,
+		Waiting: l.rounds.Waiting(), Space: l.keeper.Short(),
 	}
 	if !t.greeted {
 		st.Acked = uint64(p.meta.Acked)

@@ -72,6 +72,7 @@ var folders = map[string]string{
 	"rounds":    "replicate/rounds",
 	"ruling":    "replicate/ruling",
 	"talk":      "replicate/talk",
+	"tidy":      "replicate/tidy",
 	"transfer":  "replicate/transfer",
 	"trouble":   "replicate/trouble",
 	"inspect":   "cmd/duet/inspect",

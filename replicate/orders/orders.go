@@ -28,7 +28,7 @@ type Options struct {
 	Book       *book.Book
 	Env        install.Env
 	Names      uint64       // random: names in the stage of one process never meet another's
-	Keep       func(by int) // in the loop: while the sum is above 0, nothing that is kept expires
+	Hold       func(by int) // in the loop: while the sum is above 0, nothing that is kept expires
 	*post.Loop
 }
 
@@ -55,7 +55,7 @@ func (o *Orders) away(why string) error {
 // KeepingAll runs f while nothing that is kept expires.
 func (o *Orders) KeepingAll(ctx context.Context, f func() error) error {
 	keep := func(ctx context.Context, by int) error {
-		return o.Do(ctx, func(done chan<- error) { o.Keep(by); done <- nil })
+		return o.Do(ctx, func(done chan<- error) { o.Hold(by); done <- nil })
 	}
 	if err := keep(ctx, 1); err != nil {
 		return err

@@ -39,6 +39,7 @@ type Now struct {
 	Files  vfs.Files
 	Ready  bool // the first scan of this life is done
 	Paused bool
+	Held   bool // nothing is applied until a person has looked at the plan
 	State  report.State
 	Halted bool
 	Reason string // why there is no root, or why it is halted, and what to do
