@@ -260,7 +260,7 @@ func (e *Endpoint) courtesy() time.Duration {
 	if e.hub.prefer || e.hub.opt.Listen == "" {
 		return 0
 	}
-	return e.hub.opt.RetryMin
+	return e.hub.opt.Courtesy
 }
 
 // backoff returns the next pause between two attempts, and makes the one after

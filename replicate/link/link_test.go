@@ -70,7 +70,7 @@ func start(t testing.TB, key *link.Key, peer link.PublicKey, change func(*link.O
 	log := &lines{}
 	o := link.Options{
 		Key: key, Peer: peer, PeerName: "tgt-b", Log: slog.New(slog.NewTextHandler(log, nil)),
-		RetryMin: 10 * time.Millisecond, RetryMax: 100 * time.Millisecond,
+		RetryMin: 10 * time.Millisecond, RetryMax: 100 * time.Millisecond, Courtesy: 10 * time.Millisecond,
 	}
 	change(&o)
 	h, err := link.NewHub(o)

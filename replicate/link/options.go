@@ -20,8 +20,9 @@ type Options struct {
 	Ping      time.Duration // something is sent at least this often; default 2 s
 	Silence   time.Duration // a connection that hears nothing for so long is closed; default 8 s
 	Handshake time.Duration // from accept to a working connection; default 10 s
-	RetryMin  time.Duration // first pause between attempts to dial; default 0.2 s
+	RetryMin  time.Duration // first pause between attempts to dial; default 10 ms: mostly both hosts start together
 	RetryMax  time.Duration // longest pause; default 4 s
+	Courtesy  time.Duration // for which a node that both dials and listens lets the other go first; default 0.2 s
 
 	// Ciphers, in order of preference, for measurements. Default: AES-GCM
 	// before ChaCha20, which is about three times as slow here.
@@ -37,8 +38,9 @@ func (o Options) withDefaults() Options {
 	set(&o.Ping, 2*time.Second)
 	set(&o.Silence, 8*time.Second)
 	set(&o.Handshake, 10*time.Second)
-	set(&o.RetryMin, 200*time.Millisecond)
+	set(&o.RetryMin, 10*time.Millisecond)
 	set(&o.RetryMax, 4*time.Second)
+	set(&o.Courtesy, 200*time.Millisecond)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
