@@ -45,7 +45,9 @@ type waiting struct {
 	busy    func(p index.Path, copied bool)          // it has to be looked at again; copied: a copy of it did not come out consistent
 	overdue func(index.Path) bool                    // copy it rather than wait longer
 	moved   func(now index.Stamp) (index.Hash, bool) // its content is known, from a path that is gone
-	nice    int                                      // see WalkOptions
+	// untouched is moved for what has not changed in any way, and need not be opened.
+	untouched func(now index.Stamp) (index.Hash, bool)
+	nice      int // see WalkOptions
 }
 
 type job struct {

@@ -46,7 +46,7 @@ func Examine(ctx context.Context, o ExamineOptions, paths []Dirty) (again []Dirt
 	x := &examiner{o: &o, since: map[index.Path]Dirty{}, moved: map[uint64]content{}, told: map[index.Path]bool{}}
 	x.crew = newCrew(ctx, &o.WalkOptions, 10*time.Millisecond, waiting{
 		settle: 10 * o.Settle, closely: true,
-		busy: x.busy, overdue: x.overdue, moved: x.known,
+		busy: x.busy, overdue: x.overdue, moved: x.known, untouched: x.untouched,
 	})
 	paths = slices.Clone(paths)
 	slices.SortFunc(paths, func(a, b Dirty) int { return a.Path.Compare(b.Path) })
@@ -67,7 +67,7 @@ type examiner struct {
 	*crew
 	o       *ExamineOptions
 	since   map[index.Path]Dirty // as given
-	moved   map[uint64]content   // by inode: what large files that are missing now held
+	moved   map[uint64]content   // by inode: what files that are missing now held
 	told    map[index.Path]bool  // directories that the index has, or that were emitted
 	missing graves
 
@@ -157,7 +157,7 @@ func (x *examiner) look(d Dirty) (s sight, ok bool, err error) {
 }
 
 // gone has the records at and below s buried if they are missing, and
-// remembers what large files held.
+// remembers what the files among them held.
 func (x *examiner) gone(s sight) error {
 	x.missing.add(s.Path, s.Path)
 	cur, err := newCursor(&x.o.WalkOptions, s.Path, s.Path)
@@ -170,19 +170,27 @@ func (x *examiner) gone(s sight) error {
 			return err
 		}
 		cur.drop()
-		if r.Ours.Live() && r.Ours.Kind == index.File && r.Ours.Size >= trustMoved {
+		if r.Ours.LiveKind() == index.File {
 			x.moved[r.Stamp.Ino] = content{r.Stamp, r.Ours.Hash}
 		}
 	}
 	return nil
 }
 
-// known returns the content of a file that was renamed. A whole number of
+// known returns the content of a large file that was renamed. A whole number of
 // seconds is no evidence: it is what archives and other tools set.
 func (x *examiner) known(now index.Stamp) (index.Hash, bool) {
 	m, ok := x.moved[now.Ino]
-	ok = ok && m.stamp.SameBytes(now) && now.ModTime%int64(time.Second) != 0
+	ok = ok && now.Size >= trustMoved && m.stamp.SameBytes(now) && now.ModTime%int64(time.Second) != 0
 	return m.hash, ok
+}
+
+// untouched returns the content of a file that came along when a directory above
+// it was renamed: nothing at all has changed of the file itself, not even its
+// ctime, and that is what every look takes for the same content.
+func (x *examiner) untouched(now index.Stamp) (index.Hash, bool) {
+	m, ok := x.moved[now.Ino]
+	return m.hash, ok && m.stamp == now
 }
 
 // examine compares one path that is there; whole if everything below it, too.

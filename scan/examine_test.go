@@ -71,13 +71,13 @@ func TestExamine(t *testing.T) {
 		{"parents first, though marked later", []string{"d/e/", "d/e/f=f", "d/g=g"}, "d/e/f", []string{
 			"created d=dir 755", "created d/e=dir 755", "created d/e/f=f 644"}},
 		{"moved-in directory of the same name", []string{"-images", "cgi>images"}, "images/ cgi", []string{
-			"stamp images", "created images/update.cgi=#! 644",
+			"stamp images", "created images/update.cgi= 644",
 			"deleted cgi", "deleted cgi/update.cgi", "deleted images/a.png", "deleted images/old", "deleted images/old/1.png"}},
 		{"another directory, not said to be new", []string{"-images", "cgi>images"}, "images cgi", []string{
-			"stamp images", "created images/update.cgi=#! 644",
+			"stamp images", "created images/update.cgi= 644",
 			"deleted cgi", "deleted cgi/update.cgi", "deleted images/a.png", "deleted images/old", "deleted images/old/1.png"}},
 		{"renamed directory", []string{"images>pictures"}, "images pictures/", []string{
-			"created pictures=dir 755", "created pictures/a.png=a 644", "created pictures/old=dir 755", "created pictures/old/1.png=1 644",
+			"created pictures=dir 755", "created pictures/a.png= 644", "created pictures/old=dir 755", "created pictures/old/1.png= 644",
 			"deleted images", "deleted images/a.png", "deleted images/old", "deleted images/old/1.png"}},
 		{"link", []string{"-current", "current->images"}, "current", []string{"changed current=->images"}},
 		{"directory to link", []string{"-images", "images->cgi"}, "images images/a.png", []string{
@@ -170,8 +170,8 @@ func (c counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A large file that was renamed, by itself or with its directory, is known by
-// its inode; a small one, and one with a made-up mtime, is read again.
+// What was renamed with its directory is known by its stamp, and a large file that
+// was renamed by itself by its inode, unless it has a made-up mtime.
 func TestExamineRename(t *testing.T) {
 	large := strings.Repeat("x", trustMoved)
 	w := newWorld(t, "d/", "d/e/", "d/e/large="+large, "d/small=y", "old="+large, "old@5")
@@ -184,8 +184,11 @@ func TestExamineRename(t *testing.T) {
 	if len(r.findings) != 9+1 {
 		t.Errorf("%q", r.lines())
 	}
-	if got := w.records["f/e/large"].Ours; got.Hash != hash || got.Size != trustMoved || read.Load() != trustMoved+1 {
+	if got := w.records["f/e/large"].Ours; got.Hash != hash || got.Size != trustMoved || read.Load() != trustMoved {
 		t.Errorf("read %d bytes; %+v", read.Load(), got)
+	}
+	if got := w.records["f/small"].Ours; got.Size != 1 || got.Hash != SumBytes([]byte("y")) {
+		t.Errorf("%+v", got)
 	}
 	// Without the old path among the missing there is nothing to go by.
 	read.Store(0)
@@ -193,6 +196,20 @@ func TestExamineRename(t *testing.T) {
 	w.examine("linked")
 	if read.Load() != trustMoved {
 		t.Errorf("read %d bytes of a new hard link", read.Load())
+	}
+}
+
+// What was renamed with its directory, and has changed since, is read: even if its
+// size and mtime are what they were, its ctime is not.
+func TestExamineChangedInRenamed(t *testing.T) {
+	w := newWorld(t, "d/", "d/same=yes", "d/other=yes", "d/other@1700000000")
+	w.settledScan()
+	w.make("d>f", "f/other=no!", "f/other@1700000000")
+	w.examine("d", "f/")
+	for p, want := range map[index.Path]string{"f/same": "yes", "f/other": "no!"} {
+		if got := w.records[p].Ours.Hash; got != SumBytes([]byte(want)) {
+			t.Errorf("%v is not %q", p, want)
+		}
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 	"duet/store/index"
 )
 
-// trustMoved is the size from which a file that was renamed is not read again.
+// trustMoved is the size from which a file that was renamed by itself, which is
+// a new ctime, is not read again.
 // Below it reading costs less than the doubt: inode numbers are used again at
 // once, and unpacked archives may give every file the same mtime.
 const trustMoved = 64 << 10
@@ -88,10 +89,8 @@ func (c *crew) settled(file vfs.Content) (index.Stamp, error) {
 
 // content returns the hash of a file, and the bytes if they are few.
 func (c *crew) content(file vfs.Content, s index.Stamp) (index.Hash, []byte, error) {
-	if s.Size >= trustMoved {
-		if h, ok := c.wait.moved(s); ok {
-			return h, nil, nil
-		}
+	if h, ok := c.wait.moved(s); ok {
+		return h, nil, nil
 	}
 	h, content, n, err := sum(c.ctx, file, SmallContent, c.read)
 	if err == nil && n != s.Size {
@@ -132,7 +131,13 @@ func (c *crew) present(p index.Path, r *index.Record, info vfs.Info) error {
 	same := known(ours, was, kind) && was == info.Stamp
 	switch {
 	case kind == index.File && !same:
-		return c.file(p, r)
+		h, ok := c.wait.untouched(info.Stamp)
+		if !ok {
+			return c.file(p, r)
+		}
+		if f, changed := c.o.Facts.compare(p, r, state{stamp: info.Stamp, kind: kind, hash: h}, true); changed {
+			c.found(f)
+		}
 	case kind == index.Symlink && (!same || c.wait.closely):
 		return c.presentLink(p, r)
 	case kind == index.Dir:

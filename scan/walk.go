@@ -61,13 +61,14 @@ type Summary struct {
 //
 // A file that is being written is a Problem with ErrBusy.
 func Walk(ctx context.Context, o WalkOptions) (Summary, error) {
+	nowhere := func(index.Stamp) (index.Hash, bool) { return index.Hash{}, false }
 	var c *crew
 	c = newCrew(ctx, &o, 100*time.Millisecond, waiting{
 		settle:  blindSettle,
 		busy:    func(p index.Path, _ bool) { c.problem(Problem{Path: p, Err: ErrBusy}) },
 		overdue: func(index.Path) bool { return false },
-		moved:   func(index.Stamp) (index.Hash, bool) { return index.Hash{}, false },
-		nice:    o.Nice,
+		moved:   nowhere, untouched: nowhere,
+		nice: o.Nice,
 	})
 	return c.run(func() error {
 		var missing graves
