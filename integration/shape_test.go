@@ -19,7 +19,7 @@ import (
 // layers says how high each part stands; imports run downward, or sideways.
 // The longest matching prefix counts.
 var layers = map[string]int{
-	"store/index": 0, "replicate/chunk": 0,
+	"store/index": 0, "replicate/chunk": 0, "replicate/squeeze": 0,
 	"store": 1, "scan/vfs": 1, "diff": 1, "replicate/wire": 1,
 	"scan": 2, "recovery": 2, "replicate/report": 2, "replicate/gauge": 2,
 	"replicate/book":     3,
@@ -53,7 +53,7 @@ var owned = map[string]string{
 	"github.com/bmatcuk/":    "scan",
 	"github.com/zeebo/":      "scan",
 	"golang.org/x/crypto/":   "replicate/link",
-	"github.com/klauspost/":  "replicate/transfer",
+	"github.com/klauspost/":  "replicate/squeeze",
 	"github.com/cespare/":    "replicate/chunk",
 	"github.com/spf13/viper": "cmd/duet/config",
 	"gonum.org/":             "integration/bench",

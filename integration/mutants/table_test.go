@@ -68,6 +68,7 @@ var folders = map[string]string{
 	"link":      "replicate/link",
 	"looks":     "replicate/looks",
 	"room":      "replicate/room",
+	"squeeze":   "replicate/squeeze",
 	"plan":      "replicate/plan",
 	"rounds":    "replicate/rounds",
 	"ruling":    "replicate/ruling",

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"sync"
@@ -8,14 +9,17 @@ import (
 	"duet/integration/sim/memfs"
 	"duet/replicate/link/memnet"
 	"duet/replicate/transfer"
+	"duet/replicate/wire"
 	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store/index"
 )
 
-// warm transfers one content outside of any bubble: what compresses it is made
-// once for the whole process, and its channels must belong to no bubble.
+// warm transfers one content, and says one long message, outside of any bubble:
+// what compresses them is made once for the whole process, and its channels must
+// belong to no bubble.
 var warm = sync.OnceFunc(func() {
+	warmWire()
 	text := strings.Repeat("warm ", 1000)
 	d := memfs.New()
 	p := memfs.People{D: d}
@@ -38,6 +42,21 @@ var warm = sync.OnceFunc(func() {
 		}
 	})
 })
+
+func warmWire() {
+	m := &wire.Changes{Through: 100, Head: 100}
+	for i := range 100 {
+		m.Changes = append(m.Changes, wire.Change{Pos: index.Seq(i + 1), Path: "warm/f",
+			Entry: &index.Entry{Kind: index.Gone, Version: index.Version{{Epoch: 1, Seq: 1}}}})
+	}
+	var b bytes.Buffer
+	if err := wire.WriteSqueezed(&b, m); err != nil {
+		panic(err)
+	}
+	if _, err := wire.ReadMsg(&b); err != nil {
+		panic(err)
+	}
+}
 
 type shelf struct{ files *memfs.Files }
 

@@ -25,7 +25,7 @@ func (sess *Session) Feed(files vfs.Files, from, live index.Seq) error {
 		}
 		if msg != nil {
 			sess.told.Store(uint64(msg.Through))
-			if err := wire.WriteMsg(sess.stream, msg); err != nil {
+			if err := sess.tell(msg); err != nil {
 				return err
 			}
 			from = msg.Through
@@ -55,6 +55,14 @@ func (sess *Session) Feed(files vfs.Files, from, live index.Seq) error {
 			}
 		}
 	}
+}
+
+// tell writes changes, compressed if the peer can read that.
+func (sess *Session) tell(m *wire.Changes) error {
+	if sess.squeezes {
+		return wire.WriteSqueezed(sess.stream, m)
+	}
+	return wire.WriteMsg(sess.stream, m)
 }
 
 // saySome says what waits to be said, without waiting for more.

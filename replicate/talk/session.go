@@ -47,6 +47,8 @@ type Session struct {
 	say    chan wire.Msg // bounded: acks and controls
 	room   chan struct{} // a token for each place among what was heard and is not committed
 	told   atomic.Uint64 // our position up to which the peer was told, or is just being told
+
+	squeezes bool // the peer knows wire.Squeezed
 }
 
 // maxHeard bounds the messages of changes that are heard and not committed.
@@ -69,6 +71,7 @@ func New(ctx context.Context, conn link.Conn, b *book.Book) *Session {
 // contents are fetched, 0 for the default.
 func (sess *Session) Begin(files vfs.Files, from index.Seq, protocol uint32, streams int) {
 	sess.told.Store(uint64(from))
+	sess.squeezes = protocol >= wire.Squeezed
 	sess.Fetch = transfer.NewFetcher(transfer.Options{Open: sess.Conn.Open, Files: files, Ranges: protocol >= wire.Ranges, Streams: streams})
 }
 

@@ -12,7 +12,7 @@ import (
 
 func FuzzExpand(f *testing.F) {
 	for _, n := range []int{0, 1, 1000, wire.MaxPiece, wire.MaxPiece + 1} {
-		f.Add(encoder().EncodeAll(make([]byte, n), nil))
+		f.Add(pieces.Append(nil, make([]byte, n)))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		data, _, err := expand(&wire.Piece{ID: 1, Data: b, Zstd: true}, nil)

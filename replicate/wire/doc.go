@@ -25,14 +25,18 @@ import "duet/replicate/chunk"
 //	1  the beginning
 //	2  Compare, Digests, Listing, Verify, Verified; the stream that they are on
 //	3  parts of contents, holes, and what chunks a content has (see Ranges)
+//	4  Changes may be compressed (see Squeezed)
 const (
-	Protocol = 3
+	Protocol = 4
 	Oldest   = 1
 )
 
 // Ranges is the protocol version from which on a Want may have a Length or
 // ChunkBits, and a Piece a Hole or Chunks.
 const Ranges = 3
+
+// Squeezed is the protocol version from which on WriteSqueezed may be used.
+const Squeezed = 4
 
 // Limits. Both sides hold them; a message beyond one is an error.
 const (

@@ -150,6 +150,12 @@ func decode(kind wirepb.Kind, b []byte) (Msg, error) {
 			return nil, err
 		}
 		return changesFrom(&p)
+	case wirepb.Kind_SQUEEZED:
+		plain, err := expand(b)
+		if err != nil {
+			return nil, err
+		}
+		return decode(wirepb.Kind_CHANGES, plain)
 	case wirepb.Kind_ACK:
 		var p wirepb.Ack
 		if err := proto.Unmarshal(b, &p); err != nil {

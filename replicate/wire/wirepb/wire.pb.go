@@ -46,6 +46,9 @@ const (
 	Kind_LISTING  Kind = 9
 	Kind_VERIFY   Kind = 10
 	Kind_VERIFIED Kind = 11
+	// From protocol version 4 on: the encoding of a Changes, as one zstd frame
+	// that expands to less than 1 MiB.
+	Kind_SQUEEZED Kind = 12
 )
 
 // Enum value maps for Kind.
@@ -63,6 +66,7 @@ var (
 		9:  "LISTING",
 		10: "VERIFY",
 		11: "VERIFIED",
+		12: "SQUEEZED",
 	}
 	Kind_value = map[string]int32{
 		"NO_KIND":  0,
@@ -77,6 +81,7 @@ var (
 		"LISTING":  9,
 		"VERIFY":   10,
 		"VERIFIED": 11,
+		"SQUEEZED": 12,
 	}
 )
 
@@ -667,7 +672,11 @@ type Ack struct {
 	Heard uint64                 `protobuf:"varint,1,opt,name=heard,proto3" json:"heard,omitempty"`
 	// All that can be done about that is done, and what is left waits for a person.
 	// Absent while the sender is at work, or if nothing is left.
-	Stuck         *Stuck `protobuf:"bytes,2,opt,name=stuck,proto3" json:"stuck,omitempty"`
+	Stuck *Stuck `protobuf:"bytes,2,opt,name=stuck,proto3" json:"stuck,omitempty"`
+	// A position of the sender's own journal: all that was deleted in its tree has
+	// been told up to there, and nothing has happened there for a while. 0: nothing
+	// is said.
+	Whole         uint64 `protobuf:"varint,3,opt,name=whole,proto3" json:"whole,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -714,6 +723,13 @@ func (x *Ack) GetStuck() *Stuck {
 		return x.Stuck
 	}
 	return nil
+}
+
+func (x *Ack) GetWhole() uint64 {
+	if x != nil {
+		return x.Whole
+	}
+	return 0
 }
 
 // Stuck is what a person has to do something about.
@@ -1694,10 +1710,11 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\x06agreed\x18\x05 \x01(\x04R\x06agreed\x12\x10\n" +
 	"\x03how\x18\x06 \x01(\rR\x03how\x12\x12\n" +
 	"\x04time\x18\a \x01(\x10R\x04time\x12\x14\n" +
-	"\x05other\x18\b \x01(\fR\x05other\"C\n" +
+	"\x05other\x18\b \x01(\fR\x05other\"Y\n" +
 	"\x03Ack\x12\x14\n" +
 	"\x05heard\x18\x01 \x01(\x04R\x05heard\x12&\n" +
-	"\x05stuck\x18\x02 \x01(\v2\x10.duet.wire.StuckR\x05stuck\"\x8e\x01\n" +
+	"\x05stuck\x18\x02 \x01(\v2\x10.duet.wire.StuckR\x05stuck\x12\x14\n" +
+	"\x05whole\x18\x03 \x01(\x04R\x05whole\"\x8e\x01\n" +
 	"\x05Stuck\x12&\n" +
 	"\x03for\x18\x01 \x01(\x0e2\x14.duet.wire.Stuck.ForR\x03for\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"I\n" +
@@ -1781,7 +1798,7 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\x04what\x18\x02 \x01(\rR\x04what\x12\x16\n" +
 	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x1a\n" +
 	"\brepaired\x18\x04 \x01(\bR\brepaired\x12\x18\n" +
-	"\atrouble\x18\x05 \x01(\tR\atrouble*\x98\x01\n" +
+	"\atrouble\x18\x05 \x01(\tR\atrouble*\xa6\x01\n" +
 	"\x04Kind\x12\v\n" +
 	"\aNO_KIND\x10\x00\x12\t\n" +
 	"\x05HELLO\x10\x01\x12\v\n" +
@@ -1796,7 +1813,8 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\n" +
 	"\x06VERIFY\x10\n" +
 	"\x12\f\n" +
-	"\bVERIFIED\x10\v*G\n" +
+	"\bVERIFIED\x10\v\x12\f\n" +
+	"\bSQUEEZED\x10\f*G\n" +
 	"\aRefusal\x12\x0f\n" +
 	"\vNOT_REFUSED\x10\x00\x12\b\n" +
 	"\x04GONE\x10\x01\x12\v\n" +
