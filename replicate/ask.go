@@ -145,33 +145,20 @@ func (s *Share) Flush(ctx context.Context) error {
 	})
 }
 
-// noticeMost is how long Flush waits for what the kernel has not told yet: if that
-// was lost, all of the tree is marked, and it does not matter.
-const noticeMost = 2 * time.Second
-
 // noticed waits until what has happened in the tree so far is known: what a
 // script has just written may not have been read from the kernel's queue yet.
 func (s *Share) noticed(ctx context.Context) error {
 	w, err := fromLoop(ctx, s, func(l *loop) (scan.Watcher, error) { return l.root.watcher, nil })
-	marker, ok := w.(interface {
-		Mark(dir string) (<-chan struct{}, error)
-	})
-	if err != nil || !ok {
+	if err != nil {
 		return err
 	}
-	mark, err := marker.Mark(s.cfg.File + ".mark")
-	if err != nil {
-		s.log.Debug("flush does not know whether all is noticed", "error", err)
-		return nil
-	}
+	s.hasTold(ctx, w)
 	select {
-	case <-mark:
-	case <-time.After(noticeMost):
-	case <-ctx.Done():
 	case <-s.stopped:
 		return ErrStopped
+	default:
+		return nil
 	}
-	return nil
 }
 
 // Rescan starts a scan of the whole tree now.

@@ -118,21 +118,7 @@ func (s slow) Mark(dir string) (<-chan struct{}, error) {
 // has not told of it when Flush is called.
 func TestFlushNoticesWhatWasJustWritten(t *testing.T) {
 	p := newPair(t, nil)
-	p.a.cfg.Doors.Watch = func(rules *scan.Rules) (scan.Watcher, error) {
-		w, err := scan.Watch(p.a.root, rules)
-		if err != nil {
-			return nil, err
-		}
-		s := slow{w, make(chan scan.Event)}
-		go func() {
-			defer close(s.events)
-			for ev := range w.Events() {
-				time.Sleep(100 * time.Millisecond) // it is what the test is about
-				s.events <- ev
-			}
-		}()
-		return s, nil
-	}
+	p.a.cfg.Doors.Watch = slowWatcher(p.a.root)
 	p.start()
 	p.settle()
 	for i := range 5 {

@@ -134,6 +134,9 @@ func (l *loop) recorded(jobs []findings, out book.Recorded, now time.Time) {
 			l.dropSnapshots([]index.Path{sn.Path}) // the peer does not want it
 		}
 	}
+	if out.Deletes > 0 {
+		l.notice.burst.Deleted(out.Through)
+	}
 	if out.Edits > 0 {
 		l.rounds.Kick()
 		l.talk.wake()

@@ -216,6 +216,7 @@ func (l *loop) advance(now time.Time) {
 		l.keeper.Keep(now)
 		l.noteTogether(now)
 		l.checkup.ByRule(now)
+		l.tellWhole(now)
 	}
 	l.write(now)
 	l.publish(now)
@@ -236,6 +237,7 @@ func (l *loop) arm(now time.Time) {
 		sooner(l.trouble.Next(now))
 		sooner(l.rounds.Due())
 		sooner(l.checkup.Due())
+		sooner(l.wholeDue())
 		if l.root.ready {
 			sooner(l.notice.wake())
 			sooner(l.keeper.Due())

@@ -122,6 +122,9 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 		from = theirs.Heard
 	}
 	t.acked, t.saved = from, m.Meta.Acked
+	t.whole, t.theirWhole = 0, 0
+	l.notice.burst.Forget()
+	l.notice.burst.Deleted(m.Head) // a scan may have found deletes
 	t.skew = time.Duration(theirs.Clock - l.s.now().UnixNano())
 	live := m.Head
 	if theirs.Records == 0 {
@@ -266,7 +269,7 @@ func (l *loop) sayAck() {
 	if !t.owes || t.sess == nil || !t.greeted {
 		return
 	}
-	t.owes = !t.sess.Say(&wire.Ack{Heard: t.heard, Stuck: t.stuck})
+	t.owes = !t.sess.Say(&wire.Ack{Heard: t.heard, Stuck: t.stuck, Whole: t.whole})
 }
 
 // misheard ends a session in which the peer said something impossible, or in

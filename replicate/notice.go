@@ -19,6 +19,8 @@ import (
 type notice struct {
 	dirty    *scan.DirtySet
 	looks    *looks.Underway
+	burst    looks.Burst
+	marking  bool // the watcher is asked whether it has told everything
 	limited  bool // the kernel's limit of watches was reached
 	scanning bool
 	first    bool // the scan under way is the first since the root was opened
@@ -284,9 +286,12 @@ func (l *loop) happened(evs []scan.Event, now time.Time) {
 		return
 	}
 	for _, ev := range evs {
-		switch {
-		case ev.Mark != nil:
+		if ev.Mark != nil {
 			close(ev.Mark)
+			continue
+		}
+		l.notice.burst.Stir(now)
+		switch {
 		case ev.Overflow:
 			l.overflow(now)
 		case ev.Path == index.Root:

@@ -28,7 +28,7 @@ func (l *loop) choose(now time.Time) {
 		r.Kick()
 	}
 	for l.mayAct() && r.More() {
-		b, idle, err := r.Next(rounds.Moment{Now: now, Drained: l.drained(), Scanning: l.notice.scanning, Told: l.talk.acked, Heard: l.talk.heard})
+		b, idle, err := r.Next(rounds.Moment{Now: now, Drained: l.drained(), Scanning: l.notice.scanning, Told: l.talk.acked, Heard: l.talk.heard, Whole: l.talk.theirWhole})
 		switch {
 		case err != nil:
 			l.haltFor(err)

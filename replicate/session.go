@@ -53,10 +53,12 @@ type conversation struct {
 	heard index.Seq       // committed
 	acked index.Seq       // the peer has heard us up to here
 	saved index.Seq       // of acked, committed
+	whole index.Seq       // ours: all that was deleted here is told up to there
 	inbox []*wire.Changes // bounded by the session
 	owes  bool            // an ack has to be sent
 
 	stuck, theirStuck wire.Stuck // what either waits for, as last said
+	theirWhole        index.Seq  // whole, of the peer's journal
 }
 
 func (t *conversation) wake() {
@@ -274,6 +276,10 @@ func (l *loop) ear(sess *talk.Session) talk.Ear {
 // heardUs takes note of how far the peer has heard us.
 func (l *loop) heardUs(m *wire.Ack) {
 	l.talk.acked, l.talk.theirStuck = max(l.talk.acked, m.Heard), m.Stuck
+	if m.Whole > l.talk.theirWhole {
+		l.talk.theirWhole = m.Whole
+		l.rounds.HeardWhole(time.Now())
+	}
 	l.rounds.Told()
 }
 

@@ -88,10 +88,10 @@ func (w *writing) confirmed(c *wire.Change, out *Heard) error {
 	r.Theirs, r.Heard = r.Ours, c.Pos
 	w.agree(r)
 	out.Agreed = append(out.Agreed, r.Path)
-	if err := w.tx.Put(r); err != nil {
-		return err
+	if w.forgettable(r) {
+		return w.tx.Delete(r.Path)
 	}
-	return w.forget(r)
+	return w.tx.Put(r)
 }
 
 // forget drops a tombstone that has served.

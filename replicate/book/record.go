@@ -20,8 +20,10 @@ type Findings struct {
 
 // Recorded is what became of findings.
 type Recorded struct {
-	Edits int
-	Stale []index.Path // an install came between the look and the commit, or was seen half done: look again
+	Edits   int
+	Deletes int          // of the edits
+	Through index.Seq    // where our journal ends
+	Stale   []index.Path // an install came between the look and the commit, or was seen half done: look again
 	// Unsettled are paths of which nothing is recorded before a replay has told
 	// how far an interrupted install came there.
 	Unsettled []index.Path
@@ -74,6 +76,7 @@ func (b *Book) Record(files vfs.Files, batch []Findings, now int64, apart bool) 
 				}
 			}
 		}
+		out.Through = tx.Head()
 		return nil
 	})
 	return out, err
@@ -152,6 +155,9 @@ func (w *writing) edit(f *scan.Finding, out *Recorded) error {
 		return err
 	}
 	out.Edits++
+	if e.Kind == index.Gone {
+		out.Deletes++
+	}
 	r.Next = index.Wait
 	if err := w.settle(r); err != nil {
 		return err

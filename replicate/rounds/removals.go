@@ -35,7 +35,7 @@ func (r *Rounds) pickRemovals(m Moment) (*Batch, error) {
 		r.waiting, r.seen, r.grown, r.noisy = nil, 0, time.Time{}, time.Time{}
 		return nil, err
 	}
-	if r.growing(todo, m.Now) {
+	if r.growing(todo, m) {
 		return nil, nil
 	}
 	b := newBatch()
@@ -97,7 +97,8 @@ func (k *picking) remove(r *index.Record) error {
 // removals are what the peer deleted and is still here.
 type removals struct {
 	all  int64
-	open []open // what of it nobody approved, for each bound
+	upto index.Seq // the last of it was heard at this position
+	open []open    // what of it nobody approved, for each bound
 
 	spared []index.Path // of those that a person rejected, not in all: the first maxSpared
 }
@@ -142,6 +143,7 @@ func (r *Rounds) removalsIn(tx *store.Tx) (removals, error) {
 			continue
 		}
 		out.all++
+		out.upto = max(out.upto, rec.Heard)
 		if approved {
 			continue
 		}
@@ -175,13 +177,15 @@ func (r *Rounds) rejects(rec *index.Record) bool {
 }
 
 // growing reports whether so many removals wait that more on their way could
-// be too many.
-func (r *Rounds) growing(todo removals, now time.Time) bool {
+// be too many. None are if the peer says so of just these: it knows when nobody
+// deletes any more, and here that has to be guessed.
+func (r *Rounds) growing(todo removals, m Moment) bool {
+	now := m.Now
 	near := r.Bounds[0].Limit.Near(todo.all)
 	for i, b := range r.Bounds {
 		near = near || b.Limit.Near(todo.open[i].n)
 	}
-	if !near {
+	if !near || todo.upto > 0 && todo.upto <= m.Whole && m.Whole <= m.Heard {
 		return false
 	}
 	if r.noisy.IsZero() {

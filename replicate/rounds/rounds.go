@@ -70,6 +70,7 @@ type Rounds struct {
 	kick     bool                // something may have become possible since the walk began
 	passed   int                 // records that the walk came by
 	rest     time.Time           // no other walk before this
+	hastened time.Time           // when a rest was last cut short
 	flying   map[index.Path]bool // paths in a batch
 	fetching map[index.Hash]bool // contents in a batch
 	batches  int                 // staging or ready
@@ -98,6 +99,7 @@ type Moment struct {
 	Scanning bool      // what is here may not be what the index says
 	Told     index.Seq // the peer has heard our journal up to here
 	Heard    index.Seq // we have heard the peer's up to here
+	Whole    index.Seq // up to here it has all that was deleted there, as the peer says
 }
 
 // New returns a Rounds that has nothing on its way. leaves is what was said of
@@ -127,6 +129,15 @@ func (r *Rounds) Parted() {
 
 // Kick says that something may have become possible.
 func (r *Rounds) Kick() { r.kick = true }
+
+// HeardWhole says that the peer has nothing more to delete for now: what waits for
+// that is looked at without a rest, though not again and again.
+func (r *Rounds) HeardWhole(now time.Time) {
+	r.kick = true
+	if now.Sub(r.hastened) >= restMost {
+		r.hastened, r.rest = now, time.Time{}
+	}
+}
 
 // Remember keeps contents that came along with changes until they are staged.
 // What does not fit is fetched later.

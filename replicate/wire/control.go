@@ -14,6 +14,10 @@ import (
 type Ack struct {
 	Heard index.Seq
 	Stuck Stuck // what of that is left to be done waits for this; zero if nothing does
+	// Whole is a position of the sender's own journal: it has all that was deleted
+	// in the sender's tree by the time at which nothing had been going on there for
+	// a while. 0: nothing is said. It may be said again.
+	Whole index.Seq
 }
 
 // Stuck is what keeps a node from doing what is left to be done before a person
@@ -35,7 +39,7 @@ const (
 )
 
 func (m *Ack) proto() *wirepb.Ack {
-	p := &wirepb.Ack{Heard: uint64(m.Heard)}
+	p := &wirepb.Ack{Heard: uint64(m.Heard), Whole: uint64(m.Whole)}
 	if m.Stuck.For != 0 {
 		p.Stuck = &wirepb.Stuck{For: wirepb.Stuck_For(m.Stuck.For), Text: Text(m.Stuck.Text)}
 	}
@@ -45,7 +49,7 @@ func (m *Ack) proto() *wirepb.Ack {
 // ackFrom reads what an older version does not say, and skips what only a newer
 // one knows.
 func ackFrom(p *wirepb.Ack) *Ack {
-	m := &Ack{Heard: index.Seq(p.Heard)}
+	m := &Ack{Heard: index.Seq(p.Heard), Whole: index.Seq(p.Whole)}
 	if s := p.Stuck; s != nil && s.For > 0 && s.For <= wirepb.Stuck_For(ForProblems) {
 		m.Stuck = Stuck{StuckFor(s.For), Text(s.Text)}
 	}

@@ -54,6 +54,7 @@ var samples = []struct {
 	}},
 	{"no changes", &Changes{Changes: []Change{}, Through: 12, Head: 12}},
 	{"ack", &Ack{Heard: 77}},
+	{"ack with more to say", &Ack{Heard: 77, Whole: 99}},
 	{"ack of a stuck node", &Ack{Heard: 77, Stuck: Stuck{ForApproval, "6 deletes"}}},
 	{"control", &Control{Kind: Refuse, Text: "the shares' policies differ"}},
 	{"fetch", &Fetch{Wants: []Want{{ID: 1, Path: "a", Hash: hashA, Size: 10, Offset: 4}, {ID: 2, Path: "b", Hash: hashA, Size: 10}}}},
