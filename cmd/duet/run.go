@@ -81,6 +81,7 @@ func (a *app) serve(ctx context.Context, l serving) error {
 	if err != nil {
 		return err
 	}
+	boundMemory(len(cfg.Shares))
 	ctx, stop := stopping(ctx, func(sig os.Signal) {
 		notify("STOPPING=1")
 		log.Info("stopping; once more to stop at once", "signal", sig.String())

@@ -129,7 +129,7 @@ func removeLab(dir string) error {
 	for _, name := range []string{"a", "b"} {
 		space := spaceOf(dir, name)
 		if group := filepath.Join(mount, space); mount != "" && !missing(group) {
-			err = errors.Join(err, killGroup(group), os.Remove(group))
+			err = errors.Join(err, killGroup(group))
 		}
 		if !missing("/run/netns/" + space) {
 			err = errors.Join(err, run("ip", "netns", "del", space))
@@ -141,16 +141,20 @@ func removeLab(dir string) error {
 // spaceOf is what a host's network namespace and control group are called.
 func spaceOf(dir, name string) string { return filepath.Base(dir) + "-" + name }
 
-// killGroup ends every process of a control group.
+// killGroup ends every process of a control group, and removes it.
 func killGroup(group string) error {
 	err := os.WriteFile(filepath.Join(group, "cgroup.kill"), []byte("1"), 0)
-	for range 250 {
-		if len(pidsOf(group)) == 0 {
-			break
+	for range 500 {
+		if err != nil {
+			return err
 		}
-		pause(20)
+		rerr := os.Remove(group)
+		if !errors.Is(rerr, unix.EBUSY) {
+			return rerr
+		}
+		pause(20) // they are still on their way out
 	}
-	return err
+	return fmt.Errorf("%s: does not get empty", group)
 }
 
 func pidsOf(group string) []string {

@@ -41,13 +41,14 @@ func (s *session) profile(name string) (wait func()) {
 }
 
 func fetchProfile(socket, what, file string) error {
-	for deadline := time.Now().Add(2 * time.Second); missing(socket) && time.Now().Before(deadline); {
-		pause(2)
-	}
 	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}}
 	answer, err := client.Get("http://duet/debug/pprof/" + what)
+	for deadline := time.Now().Add(2 * time.Second); err != nil && time.Now().Before(deadline); {
+		pause(2) // it is just coming up
+		answer, err = client.Get("http://duet/debug/pprof/" + what)
+	}
 	if err != nil {
 		return err
 	}
