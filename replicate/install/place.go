@@ -31,6 +31,8 @@ func (b *batch) place(t *task) {
 // where the scan finds it: no bytes leave the tree.
 func (b *batch) move(t *task) {
 	src := t.from
+	was := b.follow(src)
+	defer was.close()
 	if !b.expected(t, src.path, src.rec.Stamp) {
 		return
 	}
@@ -48,7 +50,7 @@ func (b *batch) move(t *task) {
 	err := b.files.Move(src.path, t.path)
 	switch {
 	case err == nil:
-		b.moved(t)
+		b.moved(t, was)
 		return
 	case errors.Is(err, fs.ErrExist):
 		t.raced = b.free(t) || t.raced
@@ -64,11 +66,31 @@ func (b *batch) move(t *task) {
 	b.undress(t)
 }
 
-// moved looks at what was moved. Something else than was expected is somebody
-// else's save, and goes back to where it was made.
-func (b *batch) moved(t *task) {
+// follow opens the file that is about to be moved, so that it can be told later
+// where it went. What cannot be opened, or is no file, is not followed.
+func (b *batch) follow(src *task) *guard {
+	if src.rec.Ours.Kind != index.File {
+		return nil
+	}
+	c, err := b.files.Open(src.path)
+	if err != nil {
+		return nil
+	}
+	return &guard{c}
+}
+
+// moved looks at what was moved. If the file had been replaced at its old name,
+// it is somebody else's save that was moved, and that goes back to where it was
+// made. Anything else that is not as it was has been done to it under its new
+// name, and stays: the next look finds the edit.
+//
+// RACE: who writes into the file itself, in the microseconds between the check
+// and the move, has written under the old name, and finds that under the new
+// one, as if it had been before the peer's rename: bytes do not tell by which
+// name they came. Nothing of it is lost.
+func (b *batch) moved(t *task, was *guard) {
 	b.landed(t)
-	if !t.raced {
+	if !t.raced || was == nil || !was.c.LostAt(t.from.path) {
 		t.from.done = true
 		return
 	}

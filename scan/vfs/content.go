@@ -3,6 +3,7 @@ package vfs
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -133,6 +134,23 @@ func (c *content) Writers() (writers, known bool) {
 		return nil
 	})
 	return writers, known
+}
+
+// LostAt asks where the kernel had the file last: readlink of proc_pid_fd(5),
+// which goes along with renames and says when the name is gone.
+func (c *content) LostAt(p index.Path) (lost bool) {
+	_ = c.tree.at("look back", p, func(s spot) error {
+		dir, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", s.dir))
+		if err != nil {
+			return err
+		}
+		return control(c.File, func(fd int) error {
+			last, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+			lost = err == nil && last == filepath.Join(dir, s.leaf)+" (deleted)"
+			return err
+		})
+	})
+	return lost
 }
 
 // lease takes a read lease on fd, which must be open for reading only:

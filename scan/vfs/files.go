@@ -176,6 +176,10 @@ type Content interface {
 	// Sync puts the content and the metadata on stable storage: what SetMeta
 	// changed in place.
 	Sync() error
+	// LostAt reports whether the file lost its name at p: it was removed there,
+	// or replaced. One that was renamed before that lost its name elsewhere.
+	// Where the system does not tell (/proc/self/fd), it is false.
+	LostAt(p index.Path) bool
 }
 
 // Draft is a staged file being written.

@@ -114,6 +114,16 @@ func (c *content) Sync() error {
 	})
 }
 
+// LostAt looks where the file had its last name.
+func (c *content) LostAt(p index.Path) (lost bool) {
+	_ = c.locked("look back", func() error {
+		s, err := c.f.spot(p)
+		lost = err == nil && c.n.parent == nil && c.n.last == s.dir && c.n.name == s.leaf
+		return err
+	})
+	return lost
+}
+
 func (c *content) Close() error {
 	c.f.d.mu.Lock()
 	defer c.f.d.mu.Unlock()

@@ -66,7 +66,8 @@ type node struct {
 	kids     map[string]*node
 	parent   *node
 	name     string
-	touched  bool // people made or changed it
+	last     *node // the directory of the last name; n.name is that
+	touched  bool  // people made or changed it
 }
 
 // New returns an empty filesystem.
@@ -200,7 +201,7 @@ func (d *Disk) exchange(a, b *node) {
 
 func (d *Disk) attach(dir *node, name string, n *node) {
 	dir.kids[name] = n
-	n.parent, n.name = dir, name
+	n.parent, n.last, n.name = dir, dir, name
 }
 
 func (d *Disk) detach(n *node) {

@@ -46,7 +46,13 @@ func openFile(w *world) {
 		if _, err := io.ReadFull(c, half); err != nil || string(half) != "con" {
 			w.Errorf("%s: read %q, %v", name, half, err)
 		}
+		if c.LostAt(p) {
+			w.Errorf("%s: its name is lost before anything was done", name)
+		}
 		w.must(do(p))
+		if lost, want := c.LostAt(p), name == "replaced" || name == "removed"; lost != want {
+			w.Errorf("%s: lost at %v: %v", name, p, lost)
+		}
 		want := map[string]string{"written in place": "content that is new", "shorter than read": "con"}[name]
 		if want == "" {
 			want = "content"
