@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"duet/replicate/plan"
 	"duet/replicate/report"
@@ -153,7 +154,7 @@ func (s *Share) release(ctx context.Context, left *index.Reserve) error {
 					return
 				}
 				l.leaveOut(left, nil)
-				l.released()
+				l.released(s.cfg.NodeName)
 				done <- nil
 			}
 		})
@@ -168,10 +169,38 @@ func (l *loop) leaveOut(ours, theirs *index.Reserve) {
 	l.rounds.Kick()
 }
 
+// maxOrders is how often within a minute the peer may ask to hold, or to go on: a
+// person asks once in a while, and each time costs a commit and a line of log.
+const maxOrders = 60
+
+// ordered counts what the peer asks for. It reports whether that is too much.
+func (l *loop) ordered() bool {
+	t, now := &l.talk, time.Now()
+	if t.orders.Sum(now) < maxOrders {
+		t.orders.Add(1, now)
+		return false
+	}
+	l.misheard(t.sess, wire.Impossible("peer asks to hold and to go on again and again: %d times within a minute", maxOrders))
+	return true
+}
+
+// heldBy is the peer asking to apply nothing for now.
+func (l *loop) heldBy() {
+	if !l.ordered() {
+		l.talk.held = true
+	}
+}
+
 // releasedBy is what the peer's person wants: the last order of a person, on
-// either node, stands.
+// either node, stands. It lets happen what only waited for somebody to look at
+// the plan, and nothing else: neither deletes that wait for approval, nor a share
+// that is paused or halted here.
 func (l *loop) releasedBy(theirs *index.Reserve) {
+	if l.ordered() {
+		return
+	}
 	if !l.talk.reserve.Empty() {
+		l.log.Info("what was left out of a plan here goes on", "peer", l.s.cfg.PeerName, "by", l.s.cfg.PeerName)
 		l.ask(func() func() {
 			err := l.s.book.Amend(func(m *store.Meta) { m.Reserve = nil })
 			return func() {
@@ -182,5 +211,5 @@ func (l *loop) releasedBy(theirs *index.Reserve) {
 		})
 	}
 	l.leaveOut(nil, theirs)
-	l.released()
+	l.released(l.s.cfg.PeerName)
 }

@@ -57,12 +57,10 @@ func fromLoop[T any](ctx context.Context, s *Share, f func(*loop) (T, error)) (r
 	return result, err
 }
 
-// released lets a held session go on.
-func (l *loop) released() {
+// released lets a held session go on. by is the node on which somebody said so.
+func (l *loop) released(by string) {
 	if l.talk.held {
-		l.log.Info("released", "peer", l.s.cfg.PeerName)
-	}
-	if l.talk.held {
+		l.log.Info("released", "peer", l.s.cfg.PeerName, "by", by)
 		l.remember(func(m *store.Meta) { m.Connected = l.s.now().UnixNano() })
 	}
 	l.talk.held = false

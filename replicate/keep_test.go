@@ -207,18 +207,23 @@ func TestJournalIsBounded(t *testing.T) {
 // next start.
 func TestPartsAreDropped(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, func(c *replicate.Config) {
-		c.Keep, c.Housekeeping = expiry.Limits{Versions: 3}, 5*time.Millisecond
-		c.Doors.Clock = func() time.Time { return time.Now().Add(2 * time.Hour) }
-	})
-	p.start()
-	p.settle()
-	part := filepath.Join(p.b.share.Status().Holding, "stage", strings.Repeat("ab", 32)+".part")
-	if err := os.WriteFile(part, []byte("a beginning"), 0o600); err != nil {
-		t.Fatal(err)
+	for name, limits := range map[string]expiry.Limits{"three versions": {Versions: 3}, "all for ever": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, func(c *replicate.Config) {
+				c.Keep, c.Housekeeping = limits, 5*time.Millisecond
+				c.Doors.Clock = func() time.Time { return time.Now().Add(2 * time.Hour) }
+			})
+			p.start()
+			p.settle()
+			part := filepath.Join(p.b.share.Status().Holding, "stage", strings.Repeat("ab", 32)+".part")
+			if err := os.WriteFile(part, []byte("a beginning"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p.until("the beginning to go", func() bool {
+				_, err := os.Stat(part)
+				return errors.Is(err, fs.ErrNotExist)
+			})
+		})
 	}
-	p.until("the beginning to go", func() bool {
-		_, err := os.Stat(part)
-		return errors.Is(err, fs.ErrNotExist)
-	})
 }

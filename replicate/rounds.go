@@ -37,7 +37,19 @@ func (l *loop) choose(now time.Time) {
 			l.launch(b)
 		case idle:
 			l.shutAll()
+		case r.Paused():
+			l.yield()
+			return
 		}
+	}
+}
+
+// yield lets others have their turn before the loop goes on with what is to do: a
+// full mailbox brings that about by itself.
+func (l *loop) yield() {
+	select {
+	case l.s.mail <- func() {}:
+	default:
 	}
 }
 

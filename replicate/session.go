@@ -46,6 +46,7 @@ type conversation struct {
 	skew         time.Duration
 	met          gauge.Lately // sessions
 	weary        bool         // there were too many lately
+	orders       gauge.Lately // of the peer's people, to hold and to go on
 	mending      talk.Mending // of histories
 	ruling       talk.Mending // of ignore rules
 
@@ -268,7 +269,7 @@ func (l *loop) ear(sess *talk.Session) talk.Ear {
 	return talk.Ear{
 		Changes:  func(m *wire.Changes) { post(func() { l.changes(m) }) },
 		Ack:      func(m *wire.Ack) { post(func() { l.heardUs(m) }) },
-		Held:     func() { post(func() { l.talk.held = true }) },
+		Held:     func() { post(l.heldBy) },
 		Released: func(but *index.Reserve) { post(func() { l.releasedBy(but) }) },
 	}
 }

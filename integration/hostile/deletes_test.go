@@ -47,6 +47,15 @@ func TestDeletesEverything(t *testing.T) {
 			must(t, s.tell(all...))
 			s.waitAck()
 			until(t, "the deletes to wait", func() bool { return v.status("bad").Waiting != nil })
+			for range 10 { // a plan that somebody applies is no approval
+				must(t, sendRaw(s.ctl, wirepb.Kind_CONTROL, &wirepb.Control{Kind: wirepb.Control_HOLD}))
+				must(t, sendRaw(s.ctl, wirepb.Kind_CONTROL, &wirepb.Control{Kind: wirepb.Control_RELEASE}))
+			}
+			must(t, s.tell(s.file("after", "the release")))
+			until(t, "what comes after", func() bool { return v.read("after") == "the release" })
+			if v.status("bad").Waiting == nil {
+				t.Error("a release lets deletes happen")
+			}
 			s.close()
 			a.proves()
 			for d := range dirs {

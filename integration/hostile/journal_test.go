@@ -68,6 +68,12 @@ func journals() []attack {
 		{name: "an unknown control", do: func(s *session) {
 			sendRaw(s.ctl, wirepb.Kind_CONTROL, &wirepb.Control{Kind: 77})
 		}, ends: "unknown kind 77"},
+		{name: "holds and goes on without end", do: func(s *session) {
+			for range 100 {
+				sendRaw(s.ctl, wirepb.Kind_CONTROL, &wirepb.Control{Kind: wirepb.Control_HOLD})
+				sendRaw(s.ctl, wirepb.Kind_CONTROL, &wirepb.Control{Kind: wirepb.Control_RELEASE})
+			}
+		}, ends: "again and again"},
 		{name: "a second hello", do: func(s *session) { wire.WriteMsg(s.ctl, s.hello()) }, ends: "Hello"},
 		{name: "a piece on the control stream", do: func(s *session) {
 			sendRaw(s.ctl, wirepb.Kind_PIECE, &wirepb.Piece{Id: 1, Last: true})

@@ -143,14 +143,14 @@ func (v *victim) populate() {
 func (v *victim) lookOut() {
 	v.t.Helper()
 	v.around = v.surroundings()
-	v.watch = newWatch(v.t)
-	v.watch.add(v.dir, changesOnly)
-	v.watch.add(v.Dir, changesOnly, "log")
-	v.watch.add(filepath.Join(v.Dir, "files"), changesOnly)
-	v.watch.add(filepath.Join(v.Dir, "files/bad"), changesOnly, "root", ".duet-bad")
-	v.watch.add(filepath.Join(v.Dir, "files/good"), changesOnly, "root", ".duet-good")
+	v.watch = newWatch(v.t, v.Pid())
+	v.watch.add(v.dir)
+	v.watch.add(v.Dir, "log")
+	v.watch.add(filepath.Join(v.Dir, "files"))
+	v.watch.add(filepath.Join(v.Dir, "files/bad"), "root", ".duet-bad")
+	v.watch.add(filepath.Join(v.Dir, "files/good"), "root", ".duet-good")
 	for _, dir := range []string{"canary", "canary/deep"} {
-		v.watch.add(filepath.Join(v.dir, dir), anything)
+		v.watch.addSecret(filepath.Join(v.dir, dir))
 	}
 }
 
@@ -164,7 +164,6 @@ func (v *victim) untouched() {
 	if now := v.surroundings(); now != v.around {
 		v.t.Errorf("outside of the share, there was:\n%s\nand there is:\n%s", v.around, now)
 	}
-	v.watch.touched() // by our own look
 }
 
 func (v *victim) status(share string) report.Status {
@@ -243,7 +242,7 @@ func (v *victim) end() {
 	}
 	v.prints()
 	v.untouched()
-	must(v.t, unix.Close(v.watch.fd))
+	v.watch.close()
 	v.memory.end()
 	peak := v.memory.peak()
 	v.t.Logf("memory of the victim: peak of %d MiB, %d with mapped files", peak, v.memory.mapped())

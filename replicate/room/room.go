@@ -3,8 +3,10 @@
 package room
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -47,9 +49,11 @@ func (e *FullError) Error() string { return e.text }
 type Budget struct {
 	free, spare int64
 	unknown     bool
+	from        *Promises
+	promised    int64
 }
 
-// Of looks how much room there is.
+// Of looks how much room there is, whatever is promised of it.
 func Of(files vfs.Files) *Budget {
 	free, err := files.Free()
 	if err != nil {
@@ -57,6 +61,73 @@ func Of(files vfs.Files) *Budget {
 	}
 	spare := min(spare, free/16)
 	return &Budget{free: free - spare, spare: spare}
+}
+
+// Promises is what the batches of a share may still write: the disk counts it as
+// free until they have.
+type Promises struct {
+	mu    sync.Mutex
+	bytes int64
+	kept  int           // batches that have written what they were promised
+	less  chan struct{} // closed, and made anew, when bytes become less
+}
+
+// Ask looks how much room there is for a batch that wants need bytes. While
+// others may still write so much that it does not fit in besides them, it waits
+// until they have: half of it begun, all of them would only fill the disk. The
+// error is ctx's. Return the budget when all is written.
+func (p *Promises) Ask(ctx context.Context, files vfs.Files, need int64) (*Budget, error) {
+	for {
+		kept, less := p.now()
+		b := Of(files)
+		if b.unknown || p.promise(b, need, kept) {
+			return b, nil
+		}
+		select {
+		case <-less:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (p *Promises) now() (kept int, less chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.less == nil {
+		p.less = make(chan struct{})
+	}
+	return p.kept, p.less
+}
+
+// promise lets b have what it needs of what is free besides all other promises.
+// kept is how many of these had been kept before anybody looked what is free.
+func (p *Promises) promise(b *Budget, need int64, kept int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.kept != kept || p.bytes > 0 && need > b.free-p.bytes {
+		return false
+	}
+	b.from, b.promised = p, max(min(need, b.free), 0)
+	p.bytes += b.promised
+	return true
+}
+
+// Return says that all is written, or will not be.
+func (b *Budget) Return() {
+	if b.from == nil {
+		return
+	}
+	p := b.from
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bytes -= b.promised
+	p.kept++
+	b.promised = 0
+	if p.less != nil {
+		close(p.less)
+	}
+	p.less = make(chan struct{})
 }
 
 // Take takes up room, or says why there is none.

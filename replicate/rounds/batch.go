@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"duet/replicate/install"
+	"duet/replicate/room"
 	"duet/replicate/transfer"
 	"duet/scan/vfs"
 	"duet/store/index"
@@ -17,6 +18,7 @@ type Batch struct {
 	Failed  map[index.Path]error      // paths that could not be staged
 	Sources map[index.Path]index.Path // of copies: where the content was thought to be
 
+	room     *room.Promises
 	wants    []transfer.Want
 	copies   []copying
 	small    map[index.Path][]byte   // contents that are here, by path

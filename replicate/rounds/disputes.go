@@ -21,6 +21,7 @@ func (k *picking) untold(r *index.Record, v diff.Verdict) bool {
 // is looked at again.
 func (r *Rounds) Told() {
 	if r.untold {
-		r.untold, r.kick = false, true
+		r.untold = false
+		r.Kick()
 	}
 }

@@ -34,16 +34,20 @@ type picking struct {
 // end reports that the walk has reached the end of what is to do; the batch is
 // nil if nothing on the way can be done now.
 func (r *Rounds) pick(m Moment) (b *Batch, end bool, err error) {
-	if r.cursor == index.Root {
+	if r.batches > 0 {
+		r.links = false // of what they depend on something is on its way again
+	}
+	if r.cursor == index.Root && !r.links {
 		r.later = false
 	}
-	b, end, later, err := r.pickFrom(r.cursor, m, false)
+	b, end, later, err := r.pickFrom(r.cursor, m, r.links)
 	r.later = r.later || later
-	if err != nil || b != nil || !end || !r.later || r.batches > 0 {
+	if err != nil || b != nil || !end || !r.later || r.batches > 0 || r.links {
 		return b, end, err
 	}
 	// Whatever links and type changes may depend on is in place.
-	b, end, _, err = r.pickFrom(index.Root, m, true)
+	r.cursor, r.links = index.Root, true
+	b, end, _, err = r.pickFrom(r.cursor, m, r.links)
 	return b, end, err
 }
 
@@ -52,13 +56,14 @@ func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end,
 		rounds: r, m: m, links: links, made: map[index.Path]bool{}, used: map[index.Path]bool{}, b: newBatch(),
 	}
 	end = true
+	upto := r.passed + maxPassed
 	err = r.Book.Store.View(func(tx *store.Tx) error {
 		k.tx = tx
 		for rec, err := range tx.Todo(from) {
 			if err != nil {
 				return err
 			}
-			if len(k.b.Jobs)+len(k.b.Settle) >= maxBatch || k.b.bytes >= maxBatchBytes || k.b.along >= maxBatchAlong || k.b.big {
+			if len(k.b.Jobs)+len(k.b.Settle) >= maxBatch || k.b.bytes >= maxBatchBytes || k.b.along >= maxBatchAlong || k.b.big || r.passed >= upto {
 				end = false
 				break
 			}

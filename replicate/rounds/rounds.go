@@ -24,6 +24,7 @@ import (
 	"duet/replicate/gauge"
 	"duet/replicate/install"
 	"duet/replicate/report"
+	"duet/replicate/room"
 	"duet/replicate/trouble"
 	"duet/replicate/wire"
 	"duet/scan/vfs"
@@ -36,6 +37,7 @@ const (
 	maxBatchAlong = 8 << 20  // of their contents, those that came along
 	maxBatchBytes = 64 << 20 // contents fetched and installed together
 	maxBatches    = 3        // batches on their way
+	maxPassed     = 8192     // paths that are passed in one turn
 	bigFile       = 4 << 20  // a file of this size has a batch of its own
 	maxBig        = 2        // of those batches
 
@@ -67,6 +69,9 @@ type Rounds struct {
 	heard    index.Seq           // Moment.Heard when it began
 	later    bool                // the walk passed links, which come after contents
 	untold   bool                // the walk passed losers that the peer has not heard of
+	links    bool                // it is at links, which come after contents
+	paused   bool                // it has passed enough for one turn
+	missed   bool                // something may have become possible behind it since then
 	kick     bool                // something may have become possible since the walk began
 	passed   int                 // records that the walk came by
 	rest     time.Time           // no other walk before this
@@ -76,6 +81,7 @@ type Rounds struct {
 	batches  int                 // staging or ready
 	big      int                 // of those, the ones of a big file
 	along    along               // contents that came along, at most maxSmall bytes
+	room     *room.Promises      // of the batches on their way
 	serial   uint64              // for names in the stage
 
 	leaves  book.Leaves    // what people said of deletes that waited
@@ -117,18 +123,22 @@ func New(o Options, leaves book.Leaves) *Rounds {
 func (r *Rounds) Reset() {
 	*r = Rounds{
 		Options: r.Options, kick: true, flying: map[index.Path]bool{}, fetching: map[index.Hash]bool{},
-		leaves: r.leaves, deleted: r.deleted,
+		leaves: r.leaves, deleted: r.deleted, room: &room.Promises{},
 	}
 }
 
 // Parted forgets what only the session could bring.
 func (r *Rounds) Parted() {
 	r.waiting, r.seen, r.grown, r.quiet, r.noisy = nil, 0, time.Time{}, time.Time{}, time.Time{}
-	r.kick = true
+	r.Kick()
 }
 
 // Kick says that something may have become possible.
-func (r *Rounds) Kick() { r.kick = true }
+func (r *Rounds) Kick() { r.kick, r.missed = true, true }
+
+// Paused reports whether Next has stopped on its way, with nothing found yet, so
+// that others have their turn.
+func (r *Rounds) Paused() bool { return r.paused }
 
 // HeardWhole says that the peer has nothing more to delete for now: what waits for
 // that is looked at without a rest, though not again and again.
@@ -165,7 +175,8 @@ func (r *Rounds) Rest() { r.done, r.began = 0, time.Time{} }
 // Wake looks whether the time for something has come.
 func (r *Rounds) Wake(now time.Time) {
 	if !r.quiet.IsZero() && !now.Before(r.quiet) {
-		r.quiet, r.kick = time.Time{}, true
+		r.quiet = time.Time{}
+		r.Kick()
 	}
 	if !now.Before(r.rest) {
 		r.rest = time.Time{}
@@ -180,15 +191,16 @@ func (r *Rounds) More() bool { return r.kick && r.batches < maxBatches && r.rest
 // its way. Call it while More.
 func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
 	if !r.walking {
-		r.walking, r.heard, r.passed = true, m.Heard, 0
+		r.walking, r.heard, r.passed, r.missed = true, m.Heard, 0, false
 	}
 	b, end, err := r.pick(m)
+	r.paused = err == nil && b == nil && !end
 	if err != nil {
 		return nil, false, fmt.Errorf("look for what is to do: %w", err)
 	}
 	if end {
 		r.cursor = index.Root
-		r.kick, r.walking = false, false
+		r.kick, r.walking, r.links = r.missed, false, false
 		r.Trouble.Walked(r.heard, m.Now)
 	}
 	idle = end && r.batches == 0
@@ -215,7 +227,7 @@ func (r *Rounds) Launch(b *Batch, files vfs.Files, now time.Time) {
 	if r.began.IsZero() {
 		r.began = now
 	}
-	b.Files = files
+	b.Files, b.room = files, r.room
 	for i := range b.Jobs {
 		j := &b.Jobs[i]
 		r.flying[j.Path] = true
@@ -248,7 +260,7 @@ func (r *Rounds) Landed(b *Batch) {
 	for _, w := range b.wants {
 		delete(r.fetching, w.Hash)
 	}
-	r.kick = true
+	r.Kick()
 }
 
 // Done counts a path of b that was installed.
@@ -280,5 +292,5 @@ func (r *Rounds) Hold(p index.Path) bool {
 // Free ends Hold.
 func (r *Rounds) Free(p index.Path) {
 	delete(r.flying, p)
-	r.kick = true
+	r.Kick()
 }

@@ -3,6 +3,7 @@ package rounds
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -29,9 +30,16 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 		defer mu.Unlock()
 		b.Failed[p] = err
 	}
+	budget, err := b.room.Ask(ctx, b.Files, b.need())
+	if err != nil {
+		for i := range b.Jobs {
+			b.Failed[b.Jobs[i].Path] = ErrParted
+		}
+		return
+	}
+	defer budget.Return()
 	var group errgroup.Group
 	group.SetLimit(stageAtOnce)
-	budget := room.Of(b.Files)
 	late := b.lateOnes()
 	b.stageSmall(&group, late, budget, fail)
 	for _, c := range b.copies {
@@ -83,6 +91,22 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 			}
 		}
 	}
+}
+
+// need is how many bytes all of the batch are.
+func (b *Batch) need() int64 {
+	n := int64(0)
+	add := func(size int64) { n += min(size, math.MaxInt64-n) }
+	for _, content := range b.small {
+		add(int64(len(content)))
+	}
+	for _, c := range b.copies {
+		add(b.Jobs[c.job].Entry.Size)
+	}
+	for i := range b.wants {
+		add(b.wants[i].Size)
+	}
+	return n
 }
 
 // ErrParted means that the session ended under a transfer. It is nobody's

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"duet/replicate/install"
+	"duet/replicate/room"
 	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store/index"
@@ -65,7 +66,7 @@ func TestStagedIsOnDisk(t *testing.T) {
 			defer tree.Close()
 			w := &watched{Files: tree, synced: map[string]bool{}}
 			b := newBatch()
-			b.Files = w
+			b.Files, b.room = w, &room.Promises{}
 			for i := range n {
 				p, content := index.Path(fmt.Sprintf("f%d", i)), []byte(fmt.Sprint(i))
 				j := install.Job{Path: p, Staged: vfs.Held{Area: vfs.Stage, Name: fmt.Sprintf("%d.new", i)},
@@ -114,7 +115,7 @@ func TestStageAsksForRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBatch()
-	b.Files = crammed{tree}
+	b.Files, b.room = crammed{tree}, &room.Promises{}
 	add := func(p index.Path, content []byte) int {
 		b.Jobs = append(b.Jobs, install.Job{Path: p, Staged: vfs.Held{Area: vfs.Stage, Name: string(p) + ".new"},
 			Entry: &index.Entry{Kind: index.File, Size: int64(len(content)), Hash: scan.SumBytes(content)}})

@@ -227,12 +227,16 @@ func (r *Rounds) Answer(id string, reject bool) (said []store.Leave, note string
 }
 
 // Said says what people have said of deletes, instead of what was known of that.
-func (r *Rounds) Said(leaves []store.Leave) { r.leaves, r.waiting, r.kick = leaves, nil, true }
+func (r *Rounds) Said(leaves []store.Leave) {
+	r.leaves, r.waiting = leaves, nil
+	r.Kick()
+}
 
 // Leave takes note of what a person said of deletes that wait.
 func (r *Rounds) Leave(leaves ...store.Leave) {
 	r.leaves = append(slices.Clip(r.leaves), leaves...)
-	r.waiting, r.kick = nil, true
+	r.waiting = nil
+	r.Kick()
 }
 
 // Lately returns how many removals of each bound were done lately: they count

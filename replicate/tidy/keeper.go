@@ -74,13 +74,19 @@ func (k *Keeper) Due() time.Time {
 // Keep asks for the next step when it is time.
 func (k *Keeper) Keep(now time.Time) {
 	is := k.Now()
-	if k.Limits == (expiry.Limits{}) && k.Journal == (expiry.Journal{}) || is.Root == nil || !is.Ready || k.busy || k.held > 0 {
+	if is.Root == nil || !is.Ready || k.busy || k.held > 0 {
 		return
 	}
 	if k.due.IsZero() {
 		k.due = now.Add(k.after())
 	}
 	if now.Before(k.due) {
+		return
+	}
+	parts := k.steps%partsEvery == 0
+	forever := k.Limits == (expiry.Limits{}) && k.Journal == (expiry.Journal{})
+	if forever && !parts {
+		k.due = now.Add(k.after())
 		return
 	}
 	k.busy = true
@@ -98,30 +104,35 @@ func (k *Keeper) Keep(now time.Time) {
 		k.trim = &expiry.Trimmer{Store: k.Store, Limits: k.Journal}
 	}
 	trim, files := k.trim, is.Files
-	parts := k.steps%partsEvery == 0
 	k.Ask(func() func() {
 		var r expiry.Report
 		var err error
-		var more bool
-		if ctx.Err() == nil {
-			r, err = p.Step(k.Clock())
-		}
-		if err == nil {
-			more, err = trim.Step(k.Clock())
-		}
-		if err == nil {
-			var rest bool
-			rest, err = expiry.Rulings(k.Store, k.Limits.Age, k.Clock())
-			more = more || rest
+		if !forever {
+			r, err = k.expire(ctx, p, trim)
 		}
 		if err == nil && parts && ctx.Err() == nil {
 			if _, bad := recovery.DropParts(ctx, k.Store, files, k.Clock()); bad != nil {
 				r.Problems = append(r.Problems, fmt.Errorf("what is left of transfers: %w", bad))
 			}
 		}
-		r.More = r.More || more
 		return func() { k.kept(r, err, time.Now()) }
 	})
+}
+
+// expire takes one step of what comes to its end, in the writer lane.
+func (k *Keeper) expire(ctx context.Context, p *expiry.Pruner, trim *expiry.Trimmer) (r expiry.Report, err error) {
+	if ctx.Err() == nil {
+		if r, err = p.Step(k.Clock()); err != nil {
+			return r, err
+		}
+	}
+	more, err := trim.Step(k.Clock())
+	if err != nil {
+		return r, err
+	}
+	rest, err := expiry.Rulings(k.Store, k.Limits.Age, k.Clock())
+	r.More = r.More || more || rest
+	return r, err
 }
 
 // after spreads the steps.
