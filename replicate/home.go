@@ -10,6 +10,7 @@ import (
 
 	"duet/recovery"
 	"duet/replicate/book"
+	"duet/replicate/link"
 	"duet/replicate/report"
 	"duet/replicate/trouble"
 	"duet/scan"
@@ -165,7 +166,7 @@ func (l *loop) checkRoot(now time.Time) {
 	r := &l.root
 	if r.ctx != nil && !r.again.IsZero() && !now.Before(r.again) {
 		r.again, r.next = time.Time{}, now
-		l.hangup("an interrupted install has to be settled on " + l.s.cfg.NodeName)
+		l.hangup(ending{index.EndedHalted, link.Anew, "an interrupted install has to be settled on " + l.s.cfg.NodeName})
 		l.leave()
 	}
 	if r.ctx == nil || now.Before(r.next) {
@@ -217,7 +218,7 @@ func (l *loop) halt(state report.State, reason string) {
 	}
 	l.root.halt, l.root.reason = state, reason
 	l.root.next = time.Now().Add(rootEvery)
-	l.hangup("share halted on " + l.s.cfg.NodeName + ": " + reason)
+	l.hangup(ending{index.EndedHalted, link.Halts, "share halted on " + l.s.cfg.NodeName + ": " + reason})
 	l.leave()
 }
 

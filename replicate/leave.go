@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"duet/replicate/book"
+	"duet/replicate/link"
 	"duet/replicate/report"
 	"duet/store/index"
 )
@@ -103,7 +104,7 @@ func (l *loop) spare(paths []index.Path, leaves book.Leaves) {
 // refill forgets what was in a root that was found empty: then nothing of it
 // can count as deleted, and the peer has it all.
 func (l *loop) refill(done chan<- error) {
-	l.hangup("the root of " + l.s.cfg.NodeName + " was found empty, and a person wants it filled again")
+	l.hangup(ending{index.EndedHalted, link.Anew, "the root of " + l.s.cfg.NodeName + " was found empty, and a person wants it filled again"})
 	l.ask(func() func() {
 		err := l.s.st.ForgetAll(l.s.now())
 		if err == nil {

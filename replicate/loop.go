@@ -10,6 +10,7 @@ import (
 	"duet/replicate/book"
 	"duet/replicate/checkup"
 	"duet/replicate/gauge"
+	"duet/replicate/link"
 	"duet/replicate/looks"
 	"duet/replicate/orders"
 	"duet/replicate/report"
@@ -157,6 +158,7 @@ func newLoop(s *Share) *loop {
 		l.published.paused = m.Paused
 		l.talk.reserve = m.Reserve
 		l.published.crash = crashed(tx, m)
+		l.published.ended = endedBefore(m, l.published.crash)
 		leaves = book.LeavesIn(m)
 		return err
 	})
@@ -259,7 +261,7 @@ func (l *loop) stop() {
 		return
 	}
 	l.stopping = true
-	l.hangup("this node stops")
+	l.hangup(ending{index.EndedStopped, link.Stops, "duet was stopped on " + l.s.cfg.NodeName})
 	if l.root.cancel != nil {
 		l.root.cancel()
 	}

@@ -132,6 +132,7 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 	}
 	l.rounds.Kick()
 	l.log.Info("connected to peer", "peer", l.s.cfg.PeerName, "version", theirs.Version, "to_hear", t.head-t.heard, "to_tell", m.Head-from)
+	l.knowBetter(theirs)
 	if !t.held { // a look at the plan is not the end of an outage
 		l.remember(func(m *store.Meta) { m.Connected = l.s.now().UnixNano() })
 	}

@@ -1,12 +1,16 @@
 package replicate
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"duet/replicate/link"
 	"duet/replicate/report"
+	"duet/replicate/wire"
 	"duet/store"
+	"duet/store/index"
 )
 
 // outage is the last time apart; nil if there was none. crash is how the run
@@ -22,17 +26,82 @@ func outage(m store.Meta, crash *report.Outage) *report.Outage {
 	if m.Parted == 0 {
 		return nil
 	}
-	out := &report.Outage{From: time.Unix(0, m.Parted), Why: m.PartedWhy, Kind: "cut"}
+	out := &report.Outage{From: time.Unix(0, m.Parted), Why: m.PartedWhy, Kind: m.PartedHow.String()}
 	if m.Connected > m.Parted {
 		out.To = time.Unix(0, m.Connected)
 	}
-	switch {
-	case strings.Contains(out.Why, "halted"):
-		out.Kind = "halted"
-	case strings.Contains(out.Why, " stops"), strings.Contains(out.Why, "closed the connection"): // its process has ended, however
-		out.Kind = "stopped"
-	}
 	return out
+}
+
+// ending is why this node ends a session.
+type ending struct {
+	how  index.Ending
+	say  link.Reason // to the peer; 0: nothing
+	text string
+}
+
+func (e ending) Error() string { return e.text }
+
+// howEnded tells from its error how a session ended, as far as this node can know
+// by then: what the peer said, what its kernel did, or nothing at all. See
+// knowBetter.
+func howEnded(err error) index.Ending {
+	var own ending
+	switch {
+	case errors.As(err, &own):
+		return own.how
+	case wire.IsImpossible(err):
+		return index.EndedRefused
+	case errors.Is(err, link.ErrHungUp):
+		return index.EndedCrashed
+	}
+	switch link.ReasonOf(err) {
+	case link.Stops:
+		return index.EndedStopped
+	case link.Halts, link.Anew:
+		return index.EndedHalted
+	}
+	return index.EndedCut
+}
+
+// before is the last session of this process.
+type before struct {
+	how  index.Ending
+	life uint64 // the peer's
+}
+
+// knowBetter corrects how the last session ended by what the peer says now: a
+// connection that was closed without a word was cut if the process there lived
+// on, and a host that fell silent may have lost its power.
+func (l *loop) knowBetter(theirs *wire.Hello) {
+	was, peer := l.talk.before, l.s.cfg.PeerName
+	l.talk.before = before{}
+	how, why := was.how, ""
+	switch {
+	case was.life == 0 || theirs.Life == 0 || how != index.EndedCut && how != index.EndedCrashed:
+	case theirs.Life == was.life && how == index.EndedCrashed:
+		how, why = index.EndedCut, "duet went on running on both hosts"
+	case theirs.Life == was.life:
+	case theirs.Before == index.EndedCrashed:
+		how, why = index.EndedCrashed, "duet ended on "+peer+" without stopping (a crash, a kill, or a power failure)"
+	case theirs.Before == index.EndedStopped && how == index.EndedCrashed:
+		how, why = index.EndedStopped, "duet was stopped on "+peer
+	}
+	if why == "" {
+		return
+	}
+	l.remember(func(m *store.Meta) { m.PartedHow, m.PartedWhy = how, why })
+}
+
+// endedBefore is how the run before this one ended.
+func endedBefore(m store.Meta, crash *report.Outage) index.Ending {
+	switch {
+	case crash != nil:
+		return index.EndedCrashed
+	case m.Clean && m.Connected != 0:
+		return index.EndedStopped
+	}
+	return index.EndedSomehow
 }
 
 // crashed says how the run before ended, if that was while the nodes were

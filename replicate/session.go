@@ -40,6 +40,7 @@ type conversation struct {
 	heldWhy      string
 	reserve      *index.Reserve // what a person here has left out of a plan; nil: nothing
 	theirReserve *index.Reserve // and there, as last heard
+	before       before         // the last session of this process
 	together     time.Time      // when to write down next that we are connected
 	since        time.Time      // of the last change of connectedness
 	why          string         // why there is no session
@@ -79,7 +80,7 @@ func (l *loop) drained() bool {
 
 // connected takes a new connection in place of the one before.
 func (l *loop) connected(conn link.Conn) {
-	l.hangup("a new connection replaced this one")
+	l.hangup(ending{how: index.EndedCut, text: "a new connection replaced this one"})
 	now := time.Now()
 	if n := l.talk.met.Sum(now); n >= maxSessions {
 		if !l.talk.weary {
@@ -110,7 +111,7 @@ func (l *loop) connected(conn link.Conn) {
 		select {
 		case <-conn.Done():
 		case <-sess.Ctx.Done():
-			conn.Close()
+			sess.HangUp()
 			<-conn.Done()
 		}
 		sess.Close()
@@ -129,13 +130,16 @@ func (l *loop) refuse(conn link.Conn, text string) {
 }
 
 // hangup ends the session, if there is one.
-func (l *loop) hangup(why string) {
+func (l *loop) hangup(e ending) {
 	sess := l.talk.sess
 	if sess == nil {
 		return
 	}
+	if e.say != 0 {
+		sess.Leave(e.say, e.text)
+	}
 	sess.Close()
-	l.parted(sess, errors.New(why))
+	l.parted(sess, e)
 }
 
 // parted takes note that a session has ended.
@@ -153,7 +157,9 @@ func (l *loop) parted(sess *talk.Session, err error) {
 		if t.held {
 			l.log.Debug("nothing was applied: the outage before goes on")
 		} else {
-			l.remember(func(m *store.Meta) { m.Parted, m.PartedWhy = l.s.now().UnixNano(), why })
+			how := howEnded(err)
+			t.before = before{how, t.theirs.Life}
+			l.remember(func(m *store.Meta) { m.Parted, m.PartedWhy, m.PartedHow = l.s.now().UnixNano(), why, how })
 		}
 	}
 	if err != nil {
@@ -199,6 +205,7 @@ func (l *loop) greet() {
 		l.indexFailed("say hello", err)
 		return
 	}
+	hello.Before = l.published.ended
 	l.start(func() func() {
 		theirs, err := sess.Greet(hello)
 		if wire.IsImpossible(err) {

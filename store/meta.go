@@ -27,6 +27,7 @@ type Meta struct {
 	Connected int64  // ns since 1970: the last session began
 	Parted    int64  // ns since 1970: the last session ended
 	PartedWhy string // why it ended
+	PartedHow index.Ending
 	Together  int64  // ns since 1970: last known to be connected; see Apart
 	Clean     bool   // the last stop was orderly
 	Approved  string // id of the plan whose deletes a person approved
@@ -144,7 +145,7 @@ func (v *metaValue) marshal() ([]byte, error) {
 		Heard: uint64(v.Heard), Acked: uint64(v.Acked),
 		Connected: v.Connected, Parted: v.Parted, PartedWhy: []byte(v.PartedWhy),
 		Clean: v.Clean, Approved: []byte(v.Approved), Paused: v.Paused, Halt: []byte(v.Halt),
-		Together: v.Together, FirstScan: v.FirstScan, Reset_: uint32(v.reset), ResetAfter: []byte(v.resetAfter),
+		PartedHow: uint32(v.PartedHow), Together: v.Together, FirstScan: v.FirstScan, Reset_: uint32(v.reset), ResetAfter: []byte(v.resetAfter),
 	}
 	if v.Rules != (index.Hash{}) {
 		m.Rules = v.Rules[:]
@@ -175,7 +176,7 @@ func unmarshalMeta(raw []byte) (*metaValue, error) {
 			Heard: index.Seq(m.Heard), Acked: index.Seq(m.Acked),
 			Connected: m.Connected, Parted: m.Parted, PartedWhy: string(m.PartedWhy),
 			Clean: m.Clean, Approved: string(m.Approved), Paused: m.Paused, Halt: string(m.Halt),
-			Together: m.Together, FirstScan: m.FirstScan,
+			PartedHow: index.Ending(m.PartedHow), Together: m.Together, FirstScan: m.FirstScan,
 		},
 		reset: reset(m.Reset_), resetAfter: index.Path(m.ResetAfter),
 	}

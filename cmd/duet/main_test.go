@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -124,20 +123,28 @@ func cmdWrite(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// await TEXT cmd args...: runs the command until its output has the text.
+// await TEXT cmd args...: runs the command until its output has the text. It is a
+// script, and not a loop here, so that the report has the last try only.
 func cmdAwait(ts *testscript.TestScript, _ bool, args []string) {
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		err := ts.Exec(args[1], args[2:]...)
-		if out := ts.ReadFile("stdout"); strings.Contains(out, args[0]) {
-			return
-		}
-		if time.Now().After(deadline) {
-			ts.Fatalf("%q never said %q: %v", args[1:], args[0], err)
-		}
-		time.Sleep(20 * time.Millisecond) // between two questions
+	if ts.Exec("sh", append([]string{"-c", awaiting, "await"}, args...)...) != nil {
+		ts.Fatalf("%q never said %q: above is how its last output ended", args[1:], args[0])
 	}
 }
+
+const awaiting = `text=$1; shift
+end=$(($(date +%s) + 60))
+while :; do
+	out=$("$@" 2>"$TMPDIR/await.err")
+	code=$?
+	case $out in *"$text"*) printf '%s\n' "$out"; exit 0;; esac
+	if [ $(date +%s) -ge $end ]; then
+		printf '%s\n' "$out" | tail -n 5 | tail -c 2000
+		tail -n 5 "$TMPDIR/await.err" >&2
+		echo "exit status $code" >&2
+		exit 1
+	fi
+	sleep 0.02
+done`
 
 var (
 	selfID = index.NodeID(0xa)

@@ -43,6 +43,7 @@ type ShareStatus struct {
 	Dirty      int64           `json:"dirty"`
 	Progress   json.RawMessage `json:"progress"`
 	Problems   []Problem       `json:"problems"`
+	Outage     json.RawMessage `json:"outage"`
 }
 
 // Problem is one path that does not work.

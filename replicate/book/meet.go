@@ -19,6 +19,9 @@ func (b *Book) Introduce(h *wire.Hello) error {
 			return err
 		}
 		h.Epoch, h.Head, h.Run = m.Epoch, tx.Head(), index.RunAt(m.Runs, tx.Head())
+		if n := len(m.Runs); n > 0 {
+			h.Life = m.Runs[n-1].ID
+		}
 		h.HeardEpoch, h.Heard, h.HeardRun = m.PeerEpoch, m.Heard, m.PeerRun
 		h.Records = uint64(c.Records)
 		return nil

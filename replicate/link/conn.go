@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -304,8 +305,17 @@ func (c *conn) Accept(ctx context.Context) (Stream, error) {
 
 // lostError puts the end of a connection into words.
 func lostError(o *Options, err error) error {
-	if err == nil || errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s closed the connection", o.PeerName)
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return hungUp{fmt.Errorf("%s closed the connection without a word", o.PeerName)}
+	case errors.Is(err, syscall.ECONNRESET):
+		return hungUp{fmt.Errorf("connection to %s: %w", o.PeerName, tamed{err})}
 	}
 	return fmt.Errorf("connection to %s: %w", o.PeerName, tamed{err})
 }
+
+// hungUp is the end of a connection of which the peer's kernel told, and not the
+// peer.
+type hungUp struct{ error }
+
+func (e hungUp) Unwrap() []error { return []error{ErrHungUp, e.error} }

@@ -38,7 +38,7 @@ type State struct {
 // offer is a connection that asks to be elected.
 type offer struct {
 	c      *conn
-	answer chan reason
+	answer chan Reason
 }
 
 func newEndpoint(h *Hub, share string) *Endpoint {
@@ -63,15 +63,15 @@ func (e *Endpoint) Conns() <-chan Conn { return e.conns }
 func (e *Endpoint) State() State { return *e.state.Load() }
 
 // offer proposes a connection to the loop.
-func (e *Endpoint) offer(ctx context.Context, c *conn) reason {
-	o := offer{c, make(chan reason, 1)}
+func (e *Endpoint) offer(ctx context.Context, c *conn) Reason {
+	o := offer{c, make(chan Reason, 1)}
 	select {
 	case e.offers <- o:
 		return <-o.answer
 	case <-ctx.Done():
-		return stopping
+		return Stops
 	case <-e.over:
-		return stopping
+		return Stops
 	}
 }
 
@@ -125,11 +125,11 @@ func (e *Endpoint) loop(ctx context.Context) {
 			if abort != nil {
 				abort()
 				if r := <-results; r.c != nil {
-					r.c.bye(stopping, ErrClosed)
+					r.c.bye(Stops, "", ErrClosed)
 				}
 			}
 			if e.current != nil {
-				e.current.bye(stopping, ErrClosed)
+				e.current.bye(Stops, "", ErrClosed)
 			}
 			return
 		}
@@ -161,7 +161,7 @@ func (e *Endpoint) attempted(r dialled) time.Duration {
 		if e.elect(r.c) == welcome {
 			return 0
 		}
-		r.c.bye(duplicate, errReplaced)
+		r.c.bye(duplicate, "", errReplaced)
 		return 0 // there is a connection: the loop does not dial
 	}
 	if e.current != nil {
@@ -175,7 +175,7 @@ func (e *Endpoint) attempted(r dialled) time.Duration {
 
 // elect decides on a connection that is ready. Both nodes see the same two
 // connections and choose alike, in whatever order they see them.
-func (e *Endpoint) elect(c *conn) reason {
+func (e *Endpoint) elect(c *conn) Reason {
 	if old := e.current; old != nil && isDone(old.ended) {
 		<-old.done
 		e.lost()
@@ -188,7 +188,7 @@ func (e *Endpoint) elect(c *conn) reason {
 			old.fail(errReplaced)
 			<-old.done
 		} else {
-			old.bye(duplicate, errReplaced)
+			old.bye(duplicate, "", errReplaced)
 		}
 	}
 	known := e.current != nil

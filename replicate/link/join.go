@@ -2,6 +2,7 @@ package link
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,14 +20,16 @@ const (
 	pingRequest = "keepalive@openssh.com"
 )
 
-// reason is why a connection is not wanted.
-type reason uint32
+// Reason is why a node does not want a connection, or ends one, as it says itself.
+type Reason uint32
 
 const (
-	welcome   reason = iota // it is wanted
+	welcome   Reason = iota // it is wanted
 	noShare                 // the share is not configured here
 	duplicate               // another connection stays
-	stopping                // this node stops
+	Stops                   // this node stops in an orderly way
+	Halts                   // the share is halted until a person has looked
+	Anew                    // the share begins anew, and connects again
 )
 
 // refusal is a reason as it is sent.
@@ -35,7 +38,7 @@ type refusal struct {
 	Text   string // for people
 }
 
-func (r reason) marshal(text string) []byte { return ssh.Marshal(refusal{uint32(r), text}) }
+func (r Reason) marshal(text string) []byte { return ssh.Marshal(refusal{uint32(r), text}) }
 
 // parseRefusal reads what the peer sent; it need not make sense.
 func parseRefusal(b []byte) refusal {
@@ -54,13 +57,17 @@ type peerError struct {
 }
 
 func (e *peerError) Error() string {
-	switch reason(e.Reason) {
+	switch Reason(e.Reason) {
 	case noShare:
 		return fmt.Sprintf("%s has no share %q: check that the share has one name on both hosts, and that duet was restarted there after a change", e.peer, e.share)
 	case duplicate:
 		return fmt.Sprintf("%s keeps another connection for this share", e.peer)
-	case stopping:
+	case Stops:
 		return fmt.Sprintf("duet was stopped on %s", e.peer)
+	case Halts, Anew:
+		if e.Text != "" {
+			return e.Text
+		}
 	}
 	return fmt.Sprintf("%s closed the connection: %s", e.peer, cmp.Or(e.Text, "it does not say why"))
 }
@@ -76,11 +83,29 @@ func printable(s string) string {
 	}, s[:min(len(s), limit)])
 }
 
+// ReasonOf returns the reason that the peer gave for the end of a connection; 0 if
+// it gave none.
+func ReasonOf(err error) Reason {
+	var said *peerError
+	if errors.As(err, &said) {
+		return Reason(said.Reason)
+	}
+	return 0
+}
+
+// Farewell is the error of a connection that the peer has ended with Leave, for
+// links in memory.
+func Farewell(peer string, r Reason, text string) error {
+	return &peerError{peer, "", refusal{uint32(r), printable(text)}}
+}
+
+func (c *conn) Leave(r Reason, text string) error { return c.bye(r, text, ErrClosed) }
+
 // bye closes a connection after telling the peer why. A peer that may be dead
 // is not waited for.
-func (c *conn) bye(r reason, cause error) {
+func (c *conn) bye(r Reason, text string, cause error) error {
 	c.setCause(cause)
 	c.raw.SetWriteDeadline(time.Now().Add(lingerTime))
-	c.ssh.SendRequest(byeRequest, false, r.marshal(""))
-	c.Close()
+	c.ssh.SendRequest(byeRequest, false, r.marshal(text))
+	return c.Close()
 }

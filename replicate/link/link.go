@@ -26,6 +26,9 @@ type Conn interface {
 	Dialled() bool
 	// Close ends the connection and all its streams.
 	Close() error
+	// Leave is Close after telling the peer why, if it can be told at once: see
+	// ReasonOf. The text is for people.
+	Leave(why Reason, text string) error
 	// Done is closed when the connection has ended, and Err then says why.
 	Done() <-chan struct{}
 	Err() error
@@ -47,4 +50,7 @@ var (
 	ErrClosed = errors.New("connection closed by this node")
 	// ErrSilent means that nothing was heard of the peer for too long.
 	ErrSilent = errors.New("nothing heard")
+	// ErrHungUp means that the peer's end was closed without a word: its process
+	// has ended suddenly, or something on the way has cut the connection.
+	ErrHungUp = errors.New("the peer hung up")
 )

@@ -79,7 +79,7 @@ func (h *Hub) admit(ctx context.Context, c *conn, disown func() bool) bool {
 	case <-c.ended:
 		return false
 	}
-	refuse := func(r reason) bool {
+	refuse := func(r Reason) bool {
 		join.Reply(false, r.marshal(""))
 		select {
 		case <-c.ended:

@@ -50,7 +50,7 @@ func TestTelling(t *testing.T) {
 
 func FuzzRefusal(f *testing.F) {
 	f.Add(noShare.marshal(""))
-	f.Add(stopping.marshal("why\x1b[2J"))
+	f.Add(Stops.marshal("why\x1b[2J"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e := &peerError{"tgt-b", "images", parseRefusal(b)}
 		if got := e.Error(); got != printable(got) && len(got) < 300 {

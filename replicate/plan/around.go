@@ -15,9 +15,9 @@ type upward struct {
 
 // Of says what becomes of r, with all that other paths have to do with it.
 func (p *Planner) Of(r *index.Record) (Fate, error) {
-	f := p.alone(r)
-	if f.moves == [2]*Move{} {
-		return f, nil
+	f, err := p.alone(r)
+	if err != nil || f.moves == [2]*Move{} {
+		return f, err
 	}
 	for _, at := range []side{here, there} {
 		if f.moves[at] == nil {
@@ -39,7 +39,7 @@ func (p *Planner) Of(r *index.Record) (Fate, error) {
 	if f.Waits != "" {
 		return f, nil
 	}
-	held, err := p.underHeld(r.Path)
+	held, err := p.underWaiting(r.Path)
 	if err != nil || held {
 		f.Waits = waitsAbove
 		return f, err
@@ -74,13 +74,17 @@ func (p *Planner) inside(r *index.Record, f *Fate, at side) error {
 	if f.Waits != "" || m.Was.LiveKind() != index.Dir || m.Is.LiveKind() == index.Dir {
 		return nil
 	}
-	waits := false
+	waits, full := false, false
 	for c, err := range p.tx.Under(r.Path) {
 		if err != nil {
 			return err
 		}
-		cf := p.alone(c)
+		cf, err := p.alone(c)
+		if err != nil {
+			return err
+		}
 		cm := cf.moves[at]
+		full = full || now(c, at).Live()
 		switch {
 		case cf.Waits != "":
 			if now(c, at).Live() {
@@ -96,14 +100,27 @@ func (p *Planner) inside(r *index.Record, f *Fate, at side) error {
 		case !now(c, at).Live():
 			continue
 		}
+		if f.Take != ByRule {
+			f.Waits = waitsStays
+			return nil
+		}
 		// It stays: so does the directory, and the other node gets it back.
 		f.moves = [2]*Move{}
 		f.moves[at.other()] = change(now(r, at.other()), now(r, at))
 		f.Line, f.revived = diff.LineContents, true
 		return nil
 	}
-	if waits {
+	switch {
+	case waits:
 		f.Waits = waitsInside
+	case full && at == here && f.Take != ByRule && !m.Is.Live():
+		w, err := p.goesAlong(r)
+		if err != nil {
+			return err
+		}
+		if w == nil { // else it goes with all that is in it
+			f.Waits = waitsFirst
+		}
 	}
 	return nil
 }
@@ -123,8 +140,8 @@ func (p *Planner) needed(r *index.Record, f *Fate) (bool, error) {
 			if err != nil {
 				return false, err
 			}
-			if cf := p.alone(c); cf.Waits == "" && cf.moves[at] != nil && cf.moves[at].Is.Live() {
-				return true, nil
+			if cf, err := p.alone(c); err != nil || cf.Waits == "" && cf.moves[at] != nil && cf.moves[at].Is.Live() {
+				return true, err
 			}
 		}
 	}
@@ -153,7 +170,10 @@ func (p *Planner) becomesDir(at side, dir index.Path) (bool, error) {
 	if now(r, at).LiveKind() == index.Dir {
 		return true, nil // it stays, for what comes into it
 	}
-	f := p.alone(r)
+	f, err := p.alone(r)
+	if err != nil {
+		return false, err
+	}
 	for _, on := range []side{here, there} {
 		if f.moves[on] == nil {
 			continue
@@ -167,20 +187,4 @@ func (p *Planner) becomesDir(at side, dir index.Path) (bool, error) {
 		return false, nil
 	}
 	return p.reachable(at, dir.Parent())
-}
-
-// underHeld reports whether p is below a path that waits for a person: a
-// directory against a file.
-func (p *Planner) underHeld(q index.Path) (bool, error) {
-	c, err := p.tx.Counts()
-	if err != nil || c.Held == 0 {
-		return false, err
-	}
-	for d := q.Parent(); d != index.Root; d = d.Parent() {
-		r, err := p.tx.Get(d)
-		if err != nil || r != nil && r.Next == index.Held {
-			return true, err
-		}
-	}
-	return false, nil
 }

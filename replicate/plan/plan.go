@@ -36,6 +36,8 @@ type Planner struct {
 	leaves book.Leaves
 	shut   []bool // bounds that what is to be deleted here exceeds
 	up     [2]upward
+	inner  inner
+	said   said
 }
 
 // side is on which node something happens.
@@ -140,22 +142,35 @@ const (
 	waitsMany      = "more than max_delete: waits for approval"
 	waitsInside    = "something in it waits"
 	waitsAbove     = "a directory above it waits"
-	waitsDir       = "a directory is not chosen by itself: settle it with `duet conflicts resolve`"
+	waitsStays     = "something in it is to stay: choose for that, too"
+	waitsFirst     = "it is not empty, and what is in it goes first: choose again when it has"
 	waitsNewest    = "neither is newer"
+	waitsNoTime    = "a directory has no time to go by: choose ours or theirs"
 	waitsBoth      = "both can only be kept of two different files or links"
 	waitsNever     = "the share follows no deletes"
 	waitsName      = "the second name would be ignored, or is too long"
 )
 
-// alone is what becomes of r, but for what depends on other paths.
-func (p *Planner) alone(r *index.Record) Fate {
+// alone is what becomes of r, but for what depends on other paths; on those above
+// it only in that it goes along with a directory that a person chooses.
+func (p *Planner) alone(r *index.Record) (Fate, error) {
 	f := p.byRule(r)
-	if f.moves == [2]*Move{} {
-		return Fate{}
+	w, err := p.goesAlong(r)
+	if err != nil {
+		return Fate{}, err
 	}
-	p.choose(r, &f)
+	_, own := p.orders.choices[r.Path]
+	switch {
+	case w != nil && !(own && w.dir):
+		f.By = "choice"
+		p.take(r, &f, w.take)
+	case f.moves == [2]*Move{}:
+		return Fate{}, nil
+	default:
+		p.choose(r, &f)
+	}
 	if f.moves == [2]*Move{} {
-		return f
+		return f, nil
 	}
 	removes := f.moves[here].removes() || f.moves[there].removes()
 	chosen := f.moves[here] != nil && book.Chosen(r.Ours, r.Theirs) || f.moves[there] != nil && book.Chosen(r.Theirs, r.Ours)
@@ -174,7 +189,7 @@ func (p *Planner) alone(r *index.Record) Fate {
 	case f.moves[here].removes() && p.withholds(r):
 		f.Waits = waitsMany
 	}
-	return f
+	return f, nil
 }
 
 // withholds reports whether the removal of what is here waits for approval.
@@ -197,9 +212,6 @@ func (p *Planner) choose(r *index.Record, f *Fate) {
 	take, chosen := p.orders.choices[r.Path]
 	dirs := r.Ours.LiveKind() == index.Dir || r.Theirs.LiveKind() == index.Dir
 	switch {
-	case chosen && dirs:
-		f.Waits = waitsDir
-		return
 	case chosen:
 		f.By = "choice"
 	case p.orders.other && f.Conflict && !dirs:
@@ -216,6 +228,10 @@ func (p *Planner) choose(r *index.Record, f *Fate) {
 		return
 	}
 	if take == Newest {
+		if dirs {
+			f.Waits = waitsNoTime
+			return
+		}
 		ours, err := diff.Newest(r.Ours, r.Theirs)
 		if err != nil {
 			f.Waits = waitsNewest
@@ -249,7 +265,9 @@ func (p *Planner) take(r *index.Record, f *Fate, take Take) {
 	} else {
 		moves[here] = change(r.Ours, orGone(r.Theirs))
 	}
-	if f.Waits == "" && same(moves[here], f.moves[here]) && same(moves[there], f.moves[there]) {
+	w := p.wholeOf(r)
+	first := w != nil && w.dir && w.take == Theirs // what goes along needs a directory to go to
+	if !first && f.Waits == "" && same(moves[here], f.moves[here]) && same(moves[there], f.moves[there]) {
 		f.By = ""
 		return
 	}

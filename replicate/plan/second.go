@@ -24,7 +24,8 @@ type Second struct {
 
 // both lets the winner keep the name.
 func (p *Planner) both(r *index.Record, f *Fate) {
-	if !r.Ours.Live() || !r.Theirs.Live() || index.SameContent(r.Ours, r.Theirs) {
+	dirs := r.Ours.LiveKind() == index.Dir || r.Theirs.LiveKind() == index.Dir
+	if dirs || !r.Ours.Live() || !r.Theirs.Live() || index.SameContent(r.Ours, r.Theirs) {
 		f.Waits = waitsBoth
 		return
 	}

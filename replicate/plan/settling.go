@@ -86,6 +86,10 @@ func (s *Settling) wish(p *Planner, r *index.Record) (*ruling.Wish, error) {
 	if err != nil {
 		return nil, err
 	}
+	along, err := p.goesAlong(r)
+	if err != nil || along != nil && !along.dir {
+		return nil, err // whoever makes a file of its directory sees to it
+	}
 	switch {
 	case !chosen && f.Take == ByRule:
 		return nil, nil
@@ -97,6 +101,9 @@ func (s *Settling) wish(p *Planner, r *index.Record) (*ruling.Wish, error) {
 		return nil, nil
 	}
 	w := s.aim(r, &f)
+	if whole := p.wholeOf(r); whole != nil {
+		w.Whole = !whole.dir
+	}
 	if f.Take != Both {
 		if s.seconds {
 			return nil, nil

@@ -95,7 +95,11 @@ func (p *Planner) report(ctx context.Context, plan *report.Plan, emit Emit) erro
 				}
 			}
 		}
-		if f := p.alone(r); f.Waits == "" && f.Take == ByRule && f.moves[here].removes() && !p.approved(r) {
+		f, err := p.alone(r)
+		if err != nil {
+			return err
+		}
+		if f.Waits == "" && f.Take == ByRule && f.moves[here].removes() && !p.approved(r) {
 			for i, b := range p.Bounds {
 				if b.Holds(r.Path) {
 					removals[i]++

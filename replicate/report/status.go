@@ -159,7 +159,7 @@ type Outage struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to,omitzero"`
 	Why  string    `json:"why"`
-	Kind string    `json:"kind"` // cut, stopped, crashed, halted
+	Kind string    `json:"kind"` // an index.Ending: cut, stopped, crashed, halted, refused, unknown
 }
 
 // Moment is what a share has to do with one path just now.

@@ -74,7 +74,7 @@ func (w *Work) settleBelow() error {
 			do = w.rememberChild
 		case e.Held && e.Ours && e.want.LiveKind() == index.Dir:
 			do = w.keepChild
-		case e.Held && e.Ours && e.rec.Theirs.LiveKind() == index.Dir:
+		case (e.Held || e.whole) && e.Ours && e.rec.Theirs.LiveKind() == index.Dir:
 			do = w.giveUpChild
 		}
 		if do == nil {

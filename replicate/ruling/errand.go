@@ -17,6 +17,7 @@ type Errand struct {
 	Ours bool // our side was chosen
 
 	child bool // it comes back with its directory
+	whole bool // of a wish: a directory gives way with all that is in it
 
 	from index.Path // where the peer has the content; Root: at Path
 	key  index.Path // of a wish: the path that it was made for
@@ -52,12 +53,13 @@ type clerk struct {
 	d     *Desk
 	tx    *store.Tx
 	epoch index.Epoch
-	seq   index.Seq // of all edits of this order that are not journalled yet
+	seq   index.Seq           // of all edits of this order that are not journalled yet
+	made  map[index.Path]bool // directories that wishes before make
 }
 
 func (d *Desk) clerk(tx *store.Tx) (*clerk, error) {
 	m, err := tx.Meta()
-	return &clerk{d, tx, m.Epoch, tx.Head() + 1}, err
+	return &clerk{d, tx, m.Epoch, tx.Head() + 1, map[index.Path]bool{}}, err
 }
 
 // errand decides what an order makes of one path.
@@ -157,6 +159,8 @@ func (k *clerk) blocked(p index.Path) (index.Path, error) {
 			return index.Root, err
 		}
 		switch {
+		case k.made[d]:
+			return index.Root, nil
 		case r == nil || !r.Ours.Live():
 		case r.Ours.Kind == index.Dir:
 			return index.Root, nil

@@ -16,6 +16,7 @@ type Wish struct {
 	Rival *index.Entry  // of a conflict: what the peer has; else nil
 	Upto  index.Version // of all that the person looked at
 	From  index.Path    // where the peer has the content; Root: at Path
+	Whole bool          // one of the sides is a directory, which gives way with all that is in it
 	Skip  string        // why nothing can be done; "" if it can
 }
 
@@ -86,7 +87,7 @@ func (k *clerk) wish(w *Wish) (*Errand, error) {
 	if r == nil {
 		r = &index.Record{Path: w.Path}
 	}
-	e := &Errand{Path: w.Path, key: w.Path, Ours: w.Ours, rec: r, want: w.Want, rival: w.Rival, skip: w.Skip, from: w.From}
+	e := &Errand{Path: w.Path, key: w.Path, Ours: w.Ours, rec: r, want: w.Want, rival: w.Rival, skip: w.Skip, from: w.From, whole: w.Whole}
 	if w.From != index.Root {
 		e.key = w.From
 	}
@@ -94,12 +95,18 @@ func (k *clerk) wish(w *Wish) (*Errand, error) {
 	case e.skip != "":
 	case k.d.Book.Ignores(r):
 		e.skip = "one of the nodes ignores it"
-	case r.Ours.LiveKind() == index.Dir || w.Want.LiveKind() == index.Dir:
+	case w.From != index.Root && (r.Ours.LiveKind() == index.Dir || w.Want.LiveKind() == index.Dir):
 		e.skip = "it is a directory by now"
 	}
 	if e.skip != "" {
 		return e, nil
 	}
 	e.entry = diff.Ruled(w.Want, r.Ours, w.Rival, w.Upto, k.d.Book.Policy.Self, k.epoch, k.seq)
-	return e, k.supply(e, false)
+	if err := k.supply(e, w.Whole); err != nil {
+		return nil, err
+	}
+	if e.skip == "" && w.Want.LiveKind() == index.Dir {
+		k.made[w.Path] = true
+	}
+	return e, nil
 }

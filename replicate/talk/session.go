@@ -48,7 +48,8 @@ type Session struct {
 	room   chan struct{} // a token for each place among what was heard and is not committed
 	told   atomic.Uint64 // our position up to which the peer was told, or is just being told
 
-	squeezes bool // the peer knows wire.Squeezed
+	squeezes bool                     // the peer knows wire.Squeezed
+	farewell atomic.Pointer[farewell] // nil: none
 }
 
 // maxHeard bounds the messages of changes that are heard and not committed.
@@ -77,6 +78,27 @@ func (sess *Session) Begin(files vfs.Files, from index.Seq, protocol uint32, str
 
 // Close ends the session. It waits for nobody.
 func (sess *Session) Close() { sess.cancel() }
+
+// Leave is Close for a reason that the peer hears.
+func (sess *Session) Leave(why link.Reason, text string) {
+	sess.farewell.CompareAndSwap(nil, &farewell{why, text})
+	sess.cancel()
+}
+
+// HangUp ends the connection of a session that has ended here.
+func (sess *Session) HangUp() {
+	if f := sess.farewell.Load(); f != nil {
+		sess.Conn.Leave(f.why, f.text)
+		return
+	}
+	sess.Conn.Close()
+}
+
+// farewell is what the peer hears last.
+type farewell struct {
+	why  link.Reason
+	text string
+}
 
 // Wake lets Feed look at the journal, which has grown.
 func (sess *Session) Wake() {

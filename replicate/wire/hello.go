@@ -47,6 +47,9 @@ type Hello struct {
 
 	Reserves bool           // the sender knows what a Reserve is
 	Reserve  *index.Reserve // what a person there has left out of a plan; nil: nothing
+
+	Before index.Ending // of the sender's process before this one: stopped, crashed or unknown
+	Life   uint64       // of its process; 0: not said
 }
 
 // Speak returns the protocol version that two nodes use, or an error that says
@@ -82,6 +85,9 @@ func (m *Hello) check() error {
 	if m.HeardEpoch == 0 && (m.Heard != 0 || m.HeardRun != 0) {
 		return fmt.Errorf("remembers position %d of no epoch", m.Heard)
 	}
+	if _, ok := befores[m.Before]; !ok {
+		return fmt.Errorf("its run before was %v", m.Before)
+	}
 	if err := m.Reserve.Check(); err != nil {
 		return fmt.Errorf("left out of a plan: %w", err)
 	}
@@ -114,6 +120,13 @@ func checkName(s string) error {
 	return nil
 }
 
+// befores are what a Hello can say of the run before.
+var befores = map[index.Ending]wirepb.Hello_Before{
+	index.EndedSomehow: wirepb.Hello_UNSAID,
+	index.EndedStopped: wirepb.Hello_STOPPED,
+	index.EndedCrashed: wirepb.Hello_CRASHED,
+}
+
 func (m *Hello) proto() *wirepb.Hello {
 	p := &wirepb.Hello{
 		Protocol: m.Protocol, Oldest: m.Oldest, Version: m.Version,
@@ -124,6 +137,7 @@ func (m *Hello) proto() *wirepb.Hello {
 		SpecialBits: m.SpecialBits, SyncOwners: m.SyncOwners, Hold: m.Hold,
 		ClockNs: m.Clock, Records: m.Records,
 		Reserves: m.Reserves, Reserve: index.ReserveProto(m.Reserve),
+		Before: befores[m.Before], Life: m.Life,
 	}
 	for _, line := range m.Ignore {
 		p.Ignore = append(p.Ignore, []byte(line))
@@ -139,10 +153,15 @@ func helloFrom(p *wirepb.Hello) (*Hello, error) {
 		HeardEpoch: index.Epoch(p.HeardEpoch), Heard: index.Seq(p.Heard), HeardRun: p.HeardRun,
 		Conflict: p.Conflict, Deletes: p.Deletes,
 		SpecialBits: p.SpecialBits, SyncOwners: p.SyncOwners, Hold: p.Hold,
-		Clock: p.ClockNs, Records: p.Records, Reserves: p.Reserves,
+		Clock: p.ClockNs, Records: p.Records, Reserves: p.Reserves, Life: p.Life,
 	}
 	for _, line := range p.Ignore {
 		m.Ignore = append(m.Ignore, string(line))
+	}
+	for ending, before := range befores { // what only a newer version knows is unknown
+		if p.Before == before {
+			m.Before = ending
+		}
 	}
 	var err error
 	if m.Reserve, err = index.ReserveFrom(p.Reserve); err != nil {

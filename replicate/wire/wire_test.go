@@ -34,6 +34,7 @@ func hello() *Hello {
 		Epoch: 3, Head: 100, Run: 0xbeef, HeardEpoch: 4, Heard: 50, HeardRun: 0xcafe,
 		Conflict: "newer", Deletes: "track", SpecialBits: true, SyncOwners: true, Hold: true,
 		Clock: 1_700_000_000_000_000_000, Records: 12, Ignore: []string{"*.tmp", "", "!keep\xff"},
+		Before: index.EndedCrashed, Life: 0xf00d,
 	}
 }
 

@@ -27,6 +27,7 @@ func Contract(t *testing.T, dial func(t *testing.T) (a, b link.Conn)) {
 		{"close delivers what was written", testStreamClose},
 		{"close wakes who waits", testCloseWakes},
 		{"the end of a connection is no end of stream", testConnClose},
+		{"the peer hears why", testLeave},
 		{"contexts end waiting", testContexts},
 		{"streams are bounded", testBounds},
 		{"there is room for what nobody has read", testRoom},
@@ -247,6 +248,25 @@ func testConnClose(t *testing.T, a, b link.Conn) {
 	}
 	if err := a.Close(); err != nil {
 		t.Errorf("second close: %v", err)
+	}
+}
+
+func testLeave(t *testing.T, a, b link.Conn) {
+	if err := a.Leave(link.Halts, "halted on a"); err != nil {
+		t.Error(err)
+	}
+	for _, c := range []link.Conn{a, b} {
+		select {
+		case <-c.Done():
+		case <-time.After(deadline):
+			t.Fatal("it has not ended")
+		}
+	}
+	if err := b.Err(); link.ReasonOf(err) != link.Halts || !strings.Contains(err.Error(), "halted on a") {
+		t.Errorf("the peer has heard %v", err)
+	}
+	if err := a.Err(); !errors.Is(err, link.ErrClosed) || link.ReasonOf(err) != 0 {
+		t.Errorf("closed here, but says %v", err)
 	}
 }
 

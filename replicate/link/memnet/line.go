@@ -125,7 +125,14 @@ func (e *End) Err() error {
 }
 
 // Close ends the connection. The peer hears of it a little later, if at all.
-func (e *End) Close() error {
+func (e *End) Close() error { return e.leave(errClosedThere) }
+
+// Leave is Close with a word to the peer.
+func (e *End) Leave(why link.Reason, text string) error {
+	return e.leave(link.Farewell("the peer", why, text))
+}
+
+func (e *End) leave(there error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ended {
@@ -135,12 +142,12 @@ func (e *End) Close() error {
 	switch {
 	case e.mute:
 	case e.Lag == 0:
-		e.peer.end(errClosedThere)
+		e.peer.end(there)
 	default:
 		time.AfterFunc(e.Lag, func() {
 			e.mu.Lock()
 			defer e.mu.Unlock()
-			e.peer.end(errClosedThere)
+			e.peer.end(there)
 		})
 	}
 	return nil

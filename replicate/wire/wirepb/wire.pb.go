@@ -167,6 +167,56 @@ func (Refusal) EnumDescriptor() ([]byte, []int) {
 	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{1}
 }
 
+// How the run of the sender before this one ended.
+type Hello_Before int32
+
+const (
+	Hello_UNSAID  Hello_Before = 0 // there was none, or nobody knows
+	Hello_STOPPED Hello_Before = 1
+	Hello_CRASHED Hello_Before = 2 // suddenly
+)
+
+// Enum value maps for Hello_Before.
+var (
+	Hello_Before_name = map[int32]string{
+		0: "UNSAID",
+		1: "STOPPED",
+		2: "CRASHED",
+	}
+	Hello_Before_value = map[string]int32{
+		"UNSAID":  0,
+		"STOPPED": 1,
+		"CRASHED": 2,
+	}
+)
+
+func (x Hello_Before) Enum() *Hello_Before {
+	p := new(Hello_Before)
+	*p = x
+	return p
+}
+
+func (x Hello_Before) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Hello_Before) Descriptor() protoreflect.EnumDescriptor {
+	return file_replicate_wire_wirepb_wire_proto_enumTypes[2].Descriptor()
+}
+
+func (Hello_Before) Type() protoreflect.EnumType {
+	return &file_replicate_wire_wirepb_wire_proto_enumTypes[2]
+}
+
+func (x Hello_Before) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Hello_Before.Descriptor instead.
+func (Hello_Before) EnumDescriptor() ([]byte, []int) {
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{0, 0}
+}
+
 type Stuck_For int32
 
 const (
@@ -206,11 +256,11 @@ func (x Stuck_For) String() string {
 }
 
 func (Stuck_For) Descriptor() protoreflect.EnumDescriptor {
-	return file_replicate_wire_wirepb_wire_proto_enumTypes[2].Descriptor()
+	return file_replicate_wire_wirepb_wire_proto_enumTypes[3].Descriptor()
 }
 
 func (Stuck_For) Type() protoreflect.EnumType {
-	return &file_replicate_wire_wirepb_wire_proto_enumTypes[2]
+	return &file_replicate_wire_wirepb_wire_proto_enumTypes[3]
 }
 
 func (x Stuck_For) Number() protoreflect.EnumNumber {
@@ -261,11 +311,11 @@ func (x Control_Kind) String() string {
 }
 
 func (Control_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_replicate_wire_wirepb_wire_proto_enumTypes[3].Descriptor()
+	return file_replicate_wire_wirepb_wire_proto_enumTypes[4].Descriptor()
 }
 
 func (Control_Kind) Type() protoreflect.EnumType {
-	return &file_replicate_wire_wirepb_wire_proto_enumTypes[3]
+	return &file_replicate_wire_wirepb_wire_proto_enumTypes[4]
 }
 
 func (x Control_Kind) Number() protoreflect.EnumNumber {
@@ -304,6 +354,8 @@ type Hello struct {
 	Ignore        [][]byte         `protobuf:"bytes,20,rep,name=ignore,proto3" json:"ignore,omitempty"`                   // lines of the sender's ignore rules, at most 1000 and 64 KiB
 	Reserves      bool             `protobuf:"varint,26,opt,name=reserves,proto3" json:"reserves,omitempty"`              // the sender knows what a Reserve is
 	Reserve       *indexpb.Reserve `protobuf:"bytes,27,opt,name=reserve,proto3" json:"reserve,omitempty"`                 // what a person on the sender's side has left out of a plan
+	Before        Hello_Before     `protobuf:"varint,28,opt,name=before,proto3,enum=duet.wire.Hello_Before" json:"before,omitempty"`
+	Life          uint64           `protobuf:"fixed64,29,opt,name=life,proto3" json:"life,omitempty"` // another one for every start of the sender's process; 0: not said
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -490,6 +542,20 @@ func (x *Hello) GetReserve() *indexpb.Reserve {
 		return x.Reserve
 	}
 	return nil
+}
+
+func (x *Hello) GetBefore() Hello_Before {
+	if x != nil {
+		return x.Before
+	}
+	return Hello_UNSAID
+}
+
+func (x *Hello) GetLife() uint64 {
+	if x != nil {
+		return x.Life
+	}
+	return 0
 }
 
 // Changes is a part of the sender's journal, in the order of its positions.
@@ -1670,7 +1736,7 @@ var File_replicate_wire_wirepb_wire_proto protoreflect.FileDescriptor
 
 const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\n" +
-	" replicate/wire/wirepb/wire.proto\x12\tduet.wire\x1a\x1fstore/index/indexpb/index.proto\"\xd2\x04\n" +
+	" replicate/wire/wirepb/wire.proto\x12\tduet.wire\x1a\x1fstore/index/indexpb/index.proto\"\xc7\x05\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x16\n" +
 	"\x06oldest\x18\x02 \x01(\rR\x06oldest\x12\x18\n" +
@@ -1696,7 +1762,14 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\arecords\x18\x13 \x01(\x04R\arecords\x12\x16\n" +
 	"\x06ignore\x18\x14 \x03(\fR\x06ignore\x12\x1a\n" +
 	"\breserves\x18\x1a \x01(\bR\breserves\x12-\n" +
-	"\areserve\x18\x1b \x01(\v2\x13.duet.index.ReserveR\areserve\"v\n" +
+	"\areserve\x18\x1b \x01(\v2\x13.duet.index.ReserveR\areserve\x12/\n" +
+	"\x06before\x18\x1c \x01(\x0e2\x17.duet.wire.Hello.BeforeR\x06before\x12\x12\n" +
+	"\x04life\x18\x1d \x01(\x06R\x04life\".\n" +
+	"\x06Before\x12\n" +
+	"\n" +
+	"\x06UNSAID\x10\x00\x12\v\n" +
+	"\aSTOPPED\x10\x01\x12\v\n" +
+	"\aCRASHED\x10\x02\"v\n" +
 	"\aChanges\x12+\n" +
 	"\achanges\x18\x01 \x03(\v2\x11.duet.wire.ChangeR\achanges\x12\x18\n" +
 	"\athrough\x18\x02 \x01(\x04R\athrough\x12\x12\n" +
@@ -1835,52 +1908,54 @@ func file_replicate_wire_wirepb_wire_proto_rawDescGZIP() []byte {
 	return file_replicate_wire_wirepb_wire_proto_rawDescData
 }
 
-var file_replicate_wire_wirepb_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_replicate_wire_wirepb_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
 var file_replicate_wire_wirepb_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_replicate_wire_wirepb_wire_proto_goTypes = []any{
 	(Kind)(0),               // 0: duet.wire.Kind
 	(Refusal)(0),            // 1: duet.wire.Refusal
-	(Stuck_For)(0),          // 2: duet.wire.Stuck.For
-	(Control_Kind)(0),       // 3: duet.wire.Control.Kind
-	(*Hello)(nil),           // 4: duet.wire.Hello
-	(*Changes)(nil),         // 5: duet.wire.Changes
-	(*Change)(nil),          // 6: duet.wire.Change
-	(*Ack)(nil),             // 7: duet.wire.Ack
-	(*Stuck)(nil),           // 8: duet.wire.Stuck
-	(*Control)(nil),         // 9: duet.wire.Control
-	(*Fetch)(nil),           // 10: duet.wire.Fetch
-	(*Want)(nil),            // 11: duet.wire.Want
-	(*Piece)(nil),           // 12: duet.wire.Piece
-	(*Compare)(nil),         // 13: duet.wire.Compare
-	(*Digests)(nil),         // 14: duet.wire.Digests
-	(*Digest)(nil),          // 15: duet.wire.Digest
-	(*Listing)(nil),         // 16: duet.wire.Listing
-	(*Item)(nil),            // 17: duet.wire.Item
-	(*Verify)(nil),          // 18: duet.wire.Verify
-	(*Verified)(nil),        // 19: duet.wire.Verified
-	(*Finding)(nil),         // 20: duet.wire.Finding
-	(*indexpb.Reserve)(nil), // 21: duet.index.Reserve
-	(*indexpb.Entry)(nil),   // 22: duet.index.Entry
+	(Hello_Before)(0),       // 2: duet.wire.Hello.Before
+	(Stuck_For)(0),          // 3: duet.wire.Stuck.For
+	(Control_Kind)(0),       // 4: duet.wire.Control.Kind
+	(*Hello)(nil),           // 5: duet.wire.Hello
+	(*Changes)(nil),         // 6: duet.wire.Changes
+	(*Change)(nil),          // 7: duet.wire.Change
+	(*Ack)(nil),             // 8: duet.wire.Ack
+	(*Stuck)(nil),           // 9: duet.wire.Stuck
+	(*Control)(nil),         // 10: duet.wire.Control
+	(*Fetch)(nil),           // 11: duet.wire.Fetch
+	(*Want)(nil),            // 12: duet.wire.Want
+	(*Piece)(nil),           // 13: duet.wire.Piece
+	(*Compare)(nil),         // 14: duet.wire.Compare
+	(*Digests)(nil),         // 15: duet.wire.Digests
+	(*Digest)(nil),          // 16: duet.wire.Digest
+	(*Listing)(nil),         // 17: duet.wire.Listing
+	(*Item)(nil),            // 18: duet.wire.Item
+	(*Verify)(nil),          // 19: duet.wire.Verify
+	(*Verified)(nil),        // 20: duet.wire.Verified
+	(*Finding)(nil),         // 21: duet.wire.Finding
+	(*indexpb.Reserve)(nil), // 22: duet.index.Reserve
+	(*indexpb.Entry)(nil),   // 23: duet.index.Entry
 }
 var file_replicate_wire_wirepb_wire_proto_depIdxs = []int32{
-	21, // 0: duet.wire.Hello.reserve:type_name -> duet.index.Reserve
-	6,  // 1: duet.wire.Changes.changes:type_name -> duet.wire.Change
-	22, // 2: duet.wire.Change.entry:type_name -> duet.index.Entry
-	8,  // 3: duet.wire.Ack.stuck:type_name -> duet.wire.Stuck
-	2,  // 4: duet.wire.Stuck.for:type_name -> duet.wire.Stuck.For
-	3,  // 5: duet.wire.Control.kind:type_name -> duet.wire.Control.Kind
-	21, // 6: duet.wire.Control.reserve:type_name -> duet.index.Reserve
-	11, // 7: duet.wire.Fetch.wants:type_name -> duet.wire.Want
-	1,  // 8: duet.wire.Piece.refusal:type_name -> duet.wire.Refusal
-	15, // 9: duet.wire.Digests.digests:type_name -> duet.wire.Digest
-	17, // 10: duet.wire.Listing.items:type_name -> duet.wire.Item
-	22, // 11: duet.wire.Item.entry:type_name -> duet.index.Entry
-	20, // 12: duet.wire.Verified.findings:type_name -> duet.wire.Finding
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	22, // 0: duet.wire.Hello.reserve:type_name -> duet.index.Reserve
+	2,  // 1: duet.wire.Hello.before:type_name -> duet.wire.Hello.Before
+	7,  // 2: duet.wire.Changes.changes:type_name -> duet.wire.Change
+	23, // 3: duet.wire.Change.entry:type_name -> duet.index.Entry
+	9,  // 4: duet.wire.Ack.stuck:type_name -> duet.wire.Stuck
+	3,  // 5: duet.wire.Stuck.for:type_name -> duet.wire.Stuck.For
+	4,  // 6: duet.wire.Control.kind:type_name -> duet.wire.Control.Kind
+	22, // 7: duet.wire.Control.reserve:type_name -> duet.index.Reserve
+	12, // 8: duet.wire.Fetch.wants:type_name -> duet.wire.Want
+	1,  // 9: duet.wire.Piece.refusal:type_name -> duet.wire.Refusal
+	16, // 10: duet.wire.Digests.digests:type_name -> duet.wire.Digest
+	18, // 11: duet.wire.Listing.items:type_name -> duet.wire.Item
+	23, // 12: duet.wire.Item.entry:type_name -> duet.index.Entry
+	21, // 13: duet.wire.Verified.findings:type_name -> duet.wire.Finding
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_replicate_wire_wirepb_wire_proto_init() }
@@ -1893,7 +1968,7 @@ func file_replicate_wire_wirepb_wire_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_replicate_wire_wirepb_wire_proto_rawDesc), len(file_replicate_wire_wirepb_wire_proto_rawDesc)),
-			NumEnums:      4,
+			NumEnums:      5,
 			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,

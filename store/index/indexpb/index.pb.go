@@ -1337,6 +1337,7 @@ type Meta struct {
 	Together      int64                  `protobuf:"fixed64,25,opt,name=together,proto3" json:"together,omitempty"`                     // the nodes were connected then; kept up only if a share is to be held after a long time apart
 	Leaves        []*Leave               `protobuf:"bytes,24,rep,name=leaves,proto3" json:"leaves,omitempty"`                           // what people said of deletes that waited, at most 64, oldest first
 	Reserve       *Reserve               `protobuf:"bytes,26,opt,name=reserve,proto3" json:"reserve,omitempty"`                         // what a person on this node has left out of a plan; absent: nothing
+	PartedHow     uint32                 `protobuf:"varint,27,opt,name=parted_how,json=partedHow,proto3" json:"parted_how,omitempty"`   // how the last session ended: 0 unknown, 1 cut, 2 stopped, 3 crashed, 4 halted, 5 refused
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1551,6 +1552,13 @@ func (x *Meta) GetReserve() *Reserve {
 		return x.Reserve
 	}
 	return nil
+}
+
+func (x *Meta) GetPartedHow() uint32 {
+	if x != nil {
+		return x.PartedHow
+	}
+	return 0
 }
 
 // Reserve is what a person has left out of a plan, and what waits therefore on
@@ -2201,7 +2209,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x04gone\x18\x04 \x01(\bR\x04gone\")\n" +
 	"\x03Run\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\x06R\x02id\"\xcd\x05\n" +
+	"\x02id\x18\x02 \x01(\x06R\x02id\"\xec\x05\n" +
 	"\x04Meta\x12\x14\n" +
 	"\x05share\x18\x01 \x01(\fR\x05share\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\x06R\x04node\x12\x14\n" +
@@ -2233,7 +2241,9 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x05rules\x18\x17 \x01(\fR\x05rules\x12\x1a\n" +
 	"\btogether\x18\x19 \x01(\x10R\btogether\x12)\n" +
 	"\x06leaves\x18\x18 \x03(\v2\x11.duet.index.LeaveR\x06leaves\x12-\n" +
-	"\areserve\x18\x1a \x01(\v2\x13.duet.index.ReserveR\areserve\"\x91\x01\n" +
+	"\areserve\x18\x1a \x01(\v2\x13.duet.index.ReserveR\areserve\x12\x1d\n" +
+	"\n" +
+	"parted_how\x18\x1b \x01(\rR\tpartedHow\"\x91\x01\n" +
 	"\aReserve\x12\x12\n" +
 	"\x04plan\x18\x01 \x01(\fR\x04plan\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x10R\x04time\x12\x12\n" +
