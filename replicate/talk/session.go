@@ -175,18 +175,24 @@ func (sess *Session) Greet(ours *wire.Hello) (*wire.Hello, error) {
 		return nil, fmt.Errorf("open the control stream: %w", err)
 	}
 	sess.stream = stream
-	if err := wire.WriteMsg(stream, ours); err != nil {
+	b, err := wire.Append(nil, ours)
+	if err != nil {
 		return nil, fmt.Errorf("say hello: %w", err)
 	}
+	// Who refuses to talk says so and hangs up, and does not wait for our hello.
+	_, unsaid := stream.Write(b)
 	m, err := wire.ReadMsg(stream)
+	if c, ok := m.(*wire.Control); ok {
+		return nil, fmt.Errorf("peer says: %s", c.Text)
+	}
+	if unsaid != nil {
+		return nil, fmt.Errorf("say hello: %w", unsaid)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("wait for the peer's hello: %w", err)
 	}
-	switch m := m.(type) {
-	case *wire.Hello:
-		return m, nil
-	case *wire.Control:
-		return nil, fmt.Errorf("peer says: %s", m.Text)
+	if h, ok := m.(*wire.Hello); ok {
+		return h, nil
 	}
 	return nil, wire.Impossible("peer began with a %T", m)
 }
