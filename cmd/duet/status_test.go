@@ -19,7 +19,7 @@ var (
 	troubled = report.Status{Name: "troubled", State: report.Degraded, Connected: true,
 		Problems: []report.Problem{{Path: `"a\nb"`, Error: "permission denied", Next: time.Unix(110, 0)}}}
 	held    = report.Status{Name: "held", State: report.Watching, Connected: true, Held: 2, Space: "3 bytes are free"}
-	alone   = report.Status{Name: "alone", State: report.Disconnected, LastError: "connection refused"}
+	alone   = report.Status{Name: "alone", State: report.Disconnected, Reason: "connection refused", LastError: "connection refused"}
 	waiting = report.Status{Name: "waiting", State: report.WaitingApproval, Connected: true,
 		Waiting: &report.Waiting{ID: "x", Deletes: 60, Total: 100, Reason: "more than 50%"}}
 	halted = report.Status{Name: "halted", State: report.RootMissing, Reason: "there is no /srv/www"}
@@ -63,6 +63,9 @@ func TestStatusText(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, &b)
 		}
+	}
+	if n := strings.Count(b.String(), "connection refused"); n != 1 {
+		t.Errorf("why it is not connected is said %d times:\n%s", n, &b)
 	}
 	if strings.Contains(b.String(), "fifo") {
 		t.Errorf("what is skipped is not a problem:\n%s", &b)

@@ -63,7 +63,8 @@ func statusText(w io.Writer, s *node.Status, now time.Time) error {
 
 func shareNotes(b *strings.Builder, sh report.Status, running bool, now time.Time) {
 	note := func(format string, args ...any) { fmt.Fprintf(b, "%s: %s\n", sh.Name, fmt.Sprintf(format, args...)) }
-	if sh.Reason != "" {
+	apart := running && !sh.Connected && sh.LastError != ""
+	if sh.Reason != "" && !(apart && sh.Reason == sh.LastError) { // which is said below
 		note("%s", sh.Reason)
 	}
 	if p := sh.Progress; p != nil {
@@ -86,7 +87,7 @@ func shareNotes(b *strings.Builder, sh report.Status, running bool, now time.Tim
 	if s := sh.PeerStuck; s != nil && s.Reason != sh.Reason {
 		note("on the other host this waits for a person: %s", s.Reason)
 	}
-	if running && !sh.Connected && sh.LastError != "" {
+	if apart {
 		note("not connected: %s", sh.LastError)
 	}
 	if sh.Held > 0 {
