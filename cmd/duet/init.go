@@ -26,7 +26,7 @@ func (a *app) initCmd() *cobra.Command {
 		Long: `Write a commented config, make the state directory and this node's key, and print
 what the other host needs. A config that is there already is never touched.`,
 		Example: `  # on the first host
-  duet init --node web1 --listen :7722 --share www=/srv/www
+  duet init --node web1 --listen :7722 --peer-name web2 --share www=/srv/www
   # on the second: the line that the first one printed
   duet init --node web2 --peer-name web1 --peer-address web1:7722 --peer-key 'ssh-ed25519 AAAA...' --share www=/srv/www`,
 		Args: noArgs,
