@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,28 +90,45 @@ func Run(t *testing.T, p Plan) *World {
 	return w
 }
 
-// tooLong is how long a run may take in real time. One that takes longer does
-// not let virtual time go on: somebody spins, or waits for a lock whose holder
-// waits for time.
-const tooLong = 20 * time.Second
+// tooLong and tooLongAsleep are how much of a processor a run may use, and how
+// long it may take in real time. One that takes more does not let virtual time
+// go on: somebody spins, or waits for a lock whose holder waits for time.
+const (
+	tooLong       = 20 * time.Second
+	tooLongAsleep = 5 * time.Minute
+)
 
-// watchdog ends the process with a stuck run in it. It counts seconds that were
-// seen to pass: a process that was stopped, or a machine that slept, is not stuck.
+// watchdog ends the process with a stuck run in it. It counts what the process
+// was given of the processors: on a machine that is busy with other things, a run
+// may get hardly any, and is not stuck.
 func (w *World) watchdog() (stop func()) {
 	ended := make(chan struct{})
 	tick := time.NewTicker(time.Second)
+	began := processorTime()
 	go func() {
 		defer tick.Stop()
-		for left := tooLong; left > 0; left -= time.Second {
+		for range int(tooLongAsleep / time.Second) {
 			select {
 			case <-tick.C:
 			case <-ended:
 				return
 			}
+			if processorTime()-began > tooLong {
+				break
+			}
 		}
 		w.stuck("virtual time has stopped")
 	}()
 	return func() { close(ended) }
+}
+
+// processorTime returns what this process has used of the processors so far.
+func processorTime() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		panic(err) // never for oneself
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func (w *World) stuck(why string) {
