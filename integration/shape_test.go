@@ -52,6 +52,7 @@ var owned = map[string]string{
 	"github.com/fsnotify/":   "scan",
 	"github.com/bmatcuk/":    "scan",
 	"github.com/zeebo/":      "scan",
+	"lukechampine.com/":      "scan",
 	"golang.org/x/crypto/":   "replicate/link",
 	"github.com/klauspost/":  "replicate/squeeze",
 	"github.com/cespare/":    "replicate/chunk",

@@ -144,7 +144,7 @@ func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions 
 	s, pass, files, began := l.s, l.notice.pass, l.root.files, l.s.book.Undone.Now()
 	o := scan.WalkOptions{
 		Files: files, Facts: s.facts, Lookup: s.book.Lookup, Get: s.book.Get,
-		Under: index.Root, Hashers: s.cfg.Hashers, Nice: s.cfg.ScanNice, Clock: s.doors.Clock,
+		Under: index.Root, Hashers: s.cfg.Hashers, Nice: s.cfg.ScanNice, Clock: s.doors.Clock, Chunks: &s.chunks,
 		Emit: func(found []scan.Finding, problems []scan.Problem) error {
 			done := make(chan error, 1)
 			safe := looks.Secure(files, found, problems)

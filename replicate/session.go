@@ -241,7 +241,7 @@ func (l *loop) serve(sess *talk.Session, stream link.Stream, src transfer.Source
 		}
 		t.serving++
 		l.start(func() func() {
-			err := transfer.Serve(sess.Ctx, stream, src, l.s.cfg.Limit)
+			err := transfer.Serve(sess.Ctx, stream, src, l.s.cfg.Limit, &l.s.chunks)
 			return func() {
 				if t.sess == sess {
 					t.serving--

@@ -12,6 +12,7 @@ import (
 	"duet/diff"
 	"duet/recovery"
 	"duet/replicate/book"
+	"duet/replicate/chunk"
 	"duet/replicate/report"
 	"duet/replicate/wire"
 	"duet/scan"
@@ -34,7 +35,8 @@ type Share struct {
 	rules  *scan.Rules
 	facts  scan.Facts
 	owner  ownership
-	boot   uint64 // random: names in the stage of one process never meet another's
+	chunks chunk.Memory // of large files, for the peer
+	boot   uint64       // random: names in the stage of one process never meet another's
 
 	mail    chan func()
 	stopped chan struct{}

@@ -6,16 +6,16 @@ import "duet/store/index"
 // reads from have none below them, and then for more at a time.
 const (
 	firstChunk = 8
-	chunk      = 1024
+	portion    = 1024
 )
 
 // cursor reads the index in walk order, from one path on, as far as it stays
-// in one subtree. It holds one chunk.
+// in one subtree. It holds one portion.
 type cursor struct {
 	lookup Lookup
 	bound  index.Path // Root: to the end
 	last   index.Path // asked up to here
-	size   int        // of the next chunk
+	size   int        // of the next portion
 	buf    []*index.Record
 	end    bool
 }
@@ -24,7 +24,7 @@ type cursor struct {
 func newCursor(o *WalkOptions, from, bound index.Path) (*cursor, error) {
 	c := &cursor{lookup: o.Lookup, bound: bound, last: from, size: firstChunk}
 	if from == index.Root {
-		c.size = chunk
+		c.size = portion
 		return c, nil
 	}
 	r, err := o.Get(from)
@@ -42,7 +42,7 @@ func (c *cursor) peek() (*index.Record, error) {
 			return nil, err
 		}
 		c.end = len(buf) < c.size
-		c.size = min(8*c.size, chunk)
+		c.size = min(8*c.size, portion)
 		if len(buf) > 0 {
 			c.last = buf[len(buf)-1].Path
 		}

@@ -58,7 +58,7 @@ func (c *crew) fileFinding(j job) (f Finding, changed bool, err error) {
 	read := mustRead(j.rec, s.kind, before)
 	var content []byte
 	if read {
-		if s.hash, content, err = c.content(file, before); err != nil {
+		if s.hash, content, err = c.content(file, j.rec, before); err != nil {
 			return f, false, err
 		}
 		if after, err := file.Stat(); err != nil || after.Stamp != before {
@@ -88,9 +88,13 @@ func (c *crew) settled(file vfs.Content) (index.Stamp, error) {
 }
 
 // content returns the hash of a file, and the bytes if they are few.
-func (c *crew) content(file vfs.Content, s index.Stamp) (index.Hash, []byte, error) {
+func (c *crew) content(file vfs.Content, r *index.Record, s index.Stamp) (index.Hash, []byte, error) {
 	if h, ok := c.wait.moved(s); ok {
 		return h, nil, nil
+	}
+	if c.cuts(r, s) {
+		h, err := c.cutContent(file, s.Size)
+		return h, nil, err
 	}
 	h, content, n, err := sum(c.ctx, file, SmallContent, c.read)
 	if err == nil && n != s.Size {

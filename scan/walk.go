@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"duet/replicate/chunk"
 	"duet/scan/vfs"
 	"duet/store/index"
 )
@@ -13,11 +14,11 @@ import (
 const blindSettle = 200 * time.Millisecond
 
 // Lookup returns at most n records that come after from, in walk order; fewer
-// than n only at the end of the index. It is called for one chunk at a time,
+// than n only at the end of the index. It is called for one portion at a time,
 // so that no read transaction stays open during a walk.
 type Lookup func(from index.Path, n int) ([]*index.Record, error)
 
-// WalkOptions are what a Walk needs. All but Arm, Hashers and Progress must be set.
+// WalkOptions are what a Walk needs. All but Arm, Hashers, Chunks and Progress must be set.
 type WalkOptions struct {
 	Files  vfs.Files
 	Facts  Facts
@@ -34,6 +35,8 @@ type WalkOptions struct {
 	Nice int
 	// Clock is that of the host whose kernel stamps the files; nil: time.Now.
 	Clock func() time.Time
+	// Chunks gets the chunks of large files that were edited; nil: nobody wants them.
+	Chunks *chunk.Memory
 	// Emit gets findings and problems in batches, from one goroutine at a time,
 	// parents before children and all creations before all deletions.
 	Emit func([]Finding, []Problem) error
@@ -53,7 +56,7 @@ type Summary struct {
 }
 
 // Walk compares the tree on disk with the index and emits the differences. It
-// holds one chunk of records, and the names of the directories that it is in.
+// holds one portion of records, and the names of the directories that it is in.
 //
 // Deletions come last, when every creation was emitted: a first pass only
 // remembers where something was missing, as one path for a whole subtree, and

@@ -29,7 +29,7 @@ var warm = sync.OnceFunc(func() {
 	ctx := context.Background()
 	go func() {
 		if s, err := line.B.Accept(ctx); err == nil {
-			transfer.Serve(ctx, s, shelf{files}, nil)
+			transfer.Serve(ctx, s, shelf{files}, nil, nil)
 		}
 	}()
 	f := transfer.NewFetcher(transfer.Options{Open: line.A.Open, Files: files})

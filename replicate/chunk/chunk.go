@@ -21,6 +21,19 @@ const (
 	MaxBits = 20
 )
 
+// Least is the size from which on contents are compared by chunks at all.
+const Least = 512 << 10
+
+// Coarse returns the average size, as a power of two, of the chunks by which a whole
+// content is compared: some thousand, or for one of more than 16 GiB some ten thousand.
+func Coarse(size int64) uint8 {
+	bits := uint8(18)
+	for bits < MaxBits && size>>bits > 1<<16 {
+		bits++
+	}
+	return bits
+}
+
 // window is how many bytes the rolling hash remembers: each is shifted out by 64
 // later ones.
 const window = 64
@@ -110,15 +123,11 @@ func (c *Cutter) find(b []byte) (n int, cut bool) {
 	for _, x := range b[from:least] {
 		roll = roll<<1 + gear[x]
 	}
-	for i, x := range b[least:usual] {
-		if roll = roll<<1 + gear[x]; roll&c.rare == 0 {
-			return least + i + 1, true
-		}
+	if n, roll, cut = seek(b, least, usual, roll, c.rare); cut {
+		return n, true
 	}
-	for i, x := range b[usual:most] {
-		if roll = roll<<1 + gear[x]; roll&c.frequent == 0 {
-			return usual + i + 1, true
-		}
+	if n, roll, cut = seek(b, usual, most, roll, c.frequent); cut {
+		return n, true
 	}
 	c.roll = roll
 	return most, c.n+most == c.most

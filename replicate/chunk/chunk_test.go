@@ -151,6 +151,22 @@ func FuzzCutter(f *testing.F) {
 			}
 			return at
 		}
+		if wide := chunk.NewCutter(18); len(b) > 0 {
+			// Long stretches are looked at in another way.
+			long := bytes.Repeat(b, 1+(1<<20)/len(b))
+			for rest := long; len(rest) > 0; {
+				n, cut := wide.Feed(rest)
+				slow, m := chunk.NewCutter(18), 0
+				for scut := false; m < n && !scut; m++ {
+					_, scut = slow.Feed(rest[m : m+1])
+					if scut != (cut && m == n-1) {
+						t.Fatalf("cut at %d: %v, and byte by byte: %v", n, cut, scut)
+					}
+				}
+				rest = rest[n:]
+				wide.End()
+			}
+		}
 		if one, other := cuts(int(step)+1), cuts(1<<20); !slices.Equal(one, other) {
 			t.Errorf("cuts at %v, and in pieces of %d at %v", other, step+1, one)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"duet/replicate/chunk"
 	"duet/replicate/wire"
 	"duet/scan"
 	"duet/scan/vfs"
@@ -20,8 +21,7 @@ import (
 const (
 	assemblers = 2       // at a time
 	plainSize  = 8 << 20 // what is larger is put together from parts; less if there is something like it here
-	deltaSize  = 512 << 10
-	maxLines   = 4 // streams for parts, where the round trip asks for several
+	maxLines   = 4       // streams for parts, where the round trip asks for several
 )
 
 // longTrip is the time to an answer from which on one stream's window is not
@@ -47,7 +47,7 @@ type assembly struct {
 
 // assembles reports whether a content is put together from parts.
 func (f *Fetcher) assembles(j *job) bool {
-	return f.opt.Ranges && (j.size >= plainSize || j.size >= deltaSize && len(j.like) > 0)
+	return f.opt.Ranges && (j.size >= plainSize || j.size >= chunk.Least && len(j.like) > 0)
 }
 
 // assemble puts one content after another together until the Fetcher is closed.

@@ -55,7 +55,7 @@ func benchmarkFetch(b *testing.B, files int, content func(i int) []byte) {
 			if err != nil {
 				return
 			}
-			go transfer.Serve(context.Background(), s, src, nil)
+			go transfer.Serve(context.Background(), s, src, nil, nil)
 		}
 	}()
 	tree := newTree(b)
@@ -117,7 +117,7 @@ func BenchmarkDelta(b *testing.B) {
 					if err != nil {
 						return
 					}
-					go transfer.Serve(context.Background(), s, src, nil)
+					go transfer.Serve(context.Background(), s, src, nil, nil)
 				}
 			}()
 			root := filepath.Join(b.TempDir(), "root")

@@ -45,7 +45,7 @@ func newDeltaRig(t *testing.T) *deltaRig {
 	}
 	t.Cleanup(func() { files.Close() })
 	d.files = files
-	d.connectRanges(func(s link.Stream) { d.served <- transfer.Serve(context.Background(), s, d.shelf, nil) })
+	d.connectRanges(func(s link.Stream) { d.served <- transfer.Serve(context.Background(), s, d.shelf, nil, nil) })
 	return d
 }
 
@@ -402,7 +402,7 @@ func TestHolesStayHoles(t *testing.T) {
 			t.Fatal(n, err)
 		}
 		d.connectRanges(func(s link.Stream) {
-			d.served <- transfer.Serve(context.Background(), s, opener(func() (transfer.Content, error) { return tree.Open("sparse") }), nil)
+			d.served <- transfer.Serve(context.Background(), s, opener(func() (transfer.Content, error) { return tree.Open("sparse") }), nil, nil)
 		})
 		w := transfer.Want{Path: "p", Hash: hash, Size: size, Meta: vfs.Meta{Mode: 0o640, ModTime: 1e18, UID: -1, GID: -1}}
 		if mixed {
@@ -442,7 +442,7 @@ func TestPartsOverSeveralStreams(t *testing.T) {
 		if open.Add(1) == 2 {
 			once.Do(func() { close(both) })
 		}
-		d.served <- transfer.Serve(context.Background(), s, slowSource{d.shelf, both}, nil)
+		d.served <- transfer.Serve(context.Background(), s, slowSource{d.shelf, both}, nil, nil)
 	})
 	content := random(64 << 20)
 	d.check(d.fetch(d.shelf.put("p", content))["p"], content)

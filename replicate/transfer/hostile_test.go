@@ -144,7 +144,7 @@ func TestHostileRequests(t *testing.T) {
 			defer a.Close()
 			s, u := streams(t, a, b)
 			served := make(chan error, 1)
-			go func() { served <- transfer.Serve(context.Background(), u, &shelf{}, nil) }()
+			go func() { served <- transfer.Serve(context.Background(), u, &shelf{}, nil, nil) }()
 			go io.Copy(io.Discard, s)
 			if _, err := s.Write(c.in); err != nil {
 				t.Fatal(err)
@@ -171,7 +171,7 @@ func TestServeEnds(t *testing.T) {
 	w := src.put("p", noise(20<<20))
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- transfer.Serve(ctx, u, src, nil) }()
+	go func() { served <- transfer.Serve(ctx, u, src, nil, nil) }()
 	if err := wire.WriteMsg(s, &wire.Fetch{Wants: []wire.Want{{ID: 1, Path: w.Path, Hash: w.Hash, Size: w.Size}}}); err != nil {
 		t.Fatal(err)
 	}

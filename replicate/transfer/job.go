@@ -124,7 +124,7 @@ func (j *job) resume(files vfs.Files, unwanted func(*job) error) (err error) {
 	if j.draft, err = files.Append(j.held()); err != nil {
 		return err
 	}
-	j.sum, j.got = scan.NewHasher(), j.draft.Size()
+	j.sum, j.got = scan.HasherFor(j.size), j.draft.Size()
 	if j.got > 0 && j.got <= j.size {
 		if err := j.rehash(files, unwanted); err != nil {
 			return err

@@ -63,7 +63,7 @@ func TestServeWithinLimit(t *testing.T) {
 				if err != nil {
 					return
 				}
-				go transfer.Serve(ctx, s, src, limit)
+				go transfer.Serve(ctx, s, src, limit, nil)
 			}
 		}()
 		f := transfer.NewFetcher(transfer.Options{Open: here.Open, Files: newTree(t), Ranges: true})

@@ -19,16 +19,6 @@ const (
 	strayed = 16       // chunks not found in a row, before the base is passed faster than the content
 )
 
-// coarse are the chunks that a whole content is compared by: some thousand, or for
-// one of more than 16 GiB some ten thousand.
-func coarse(size int64) uint8 {
-	bits := uint8(18)
-	for bits < chunk.MaxBits && size>>bits > 1<<16 {
-		bits++
-	}
-	return bits
-}
-
 // matching goes through the chunks of a content, as the peer says them, and
 // through a file that is here and like it, the base, side by side. The base is
 // read from its beginning to its end, and once: what has been read and not found
@@ -80,7 +70,7 @@ func (a *assembly) planMixed(base vfs.Content, at int64) (int64, error) {
 	}
 	defer l.end() // it may have more to say
 	m := &matching{
-		a: a, base: base, bits: coarse(a.j.size), start: at, at: at,
+		a: a, base: base, bits: chunk.Coarse(a.j.size), start: at, at: at,
 		read:   max(0, min(at, info.Stamp.Size)-before),
 		inRing: map[chunk.Chunk]int{}, passed: map[chunk.Chunk]int64{},
 	}

@@ -18,13 +18,11 @@ import (
 // requester can have the next one here before the answer to the last is sent.
 const serveAhead = 2
 
-// chunksAtOnce is how many chunks are in a piece.
-const chunksAtOnce = 256
-
 // Serve answers the peer's requests on s until the peer closes it, which is
 // no error, or ctx is done. It closes s. Contents are sent within limit, which may
-// be nil; small ones pass large ones.
-func Serve(ctx context.Context, s link.Stream, src Source, limit *pace.Limiter) error {
+// be nil; small ones pass large ones. What memory, which may be nil, knows of chunks
+// is not cut again.
+func Serve(ctx context.Context, s link.Stream, src Source, limit *pace.Limiter, memory *chunk.Memory) error {
 	defer s.Close()
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
@@ -34,7 +32,7 @@ func Serve(ctx context.Context, s link.Stream, src Source, limit *pace.Limiter) 
 		ended <- hearRequests(s, requests, quit)
 		close(requests)
 	}()
-	v := server{ctx: ctx, src: src, limit: limit, out: bufio.NewWriterSize(s, 64<<10)}
+	v := server{ctx: ctx, src: src, limit: limit, memory: memory, out: bufio.NewWriterSize(s, 64<<10)}
 	err := v.answer(requests)
 	v.shut()
 	close(quit)
@@ -80,12 +78,13 @@ func hearRequests(s io.Reader, requests chan<- *wire.Fetch, quit <-chan struct{}
 
 // server answers the requests of one stream, one want after another.
 type server struct {
-	ctx   context.Context
-	src   Source
-	limit *pace.Limiter
-	out   *bufio.Writer
-	frame []byte
-	block []byte
+	ctx    context.Context
+	src    Source
+	limit  *pace.Limiter
+	memory *chunk.Memory
+	out    *bufio.Writer
+	frame  []byte
+	block  []byte
 	squeezer
 
 	open   Content // of the last want for a part: the next one is mostly of the same content
@@ -225,36 +224,6 @@ func (v *server) shut() {
 		v.open.Close()
 		v.open = nil
 	}
-}
-
-// chunks answers a want for the chunks of a content.
-func (v *server) chunks(w *wire.Want, c Content) error {
-	r := chunk.NewReader(c, w.Offset, w.End(), w.ChunkBits)
-	p := &wire.Piece{ID: w.ID}
-	for !p.Last {
-		next, err := r.Next(nil)
-		switch {
-		case err == io.EOF:
-			p.Last = true
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			return v.refuse(w, fmt.Errorf("it is shorter than announced: %w", ErrChanged))
-		case err != nil:
-			return v.refuse(w, err)
-		default:
-			p.Chunks = append(p.Chunks, next)
-		}
-		// A piece now and then: the peer begins to compare with the first.
-		if p.Last || len(p.Chunks) >= chunksAtOnce {
-			if err := v.send(p); err != nil {
-				return err
-			}
-			if err := v.out.Flush(); err != nil {
-				return err
-			}
-			p.Chunks = p.Chunks[:0]
-		}
-	}
-	return nil
 }
 
 func (v *server) refuse(w *wire.Want, err error) error {

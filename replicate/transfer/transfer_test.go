@@ -132,7 +132,7 @@ func (r *rig) connect() {
 			if err != nil {
 				return
 			}
-			go func() { r.served <- transfer.Serve(context.Background(), s, r.shelf, nil) }()
+			go func() { r.served <- transfer.Serve(context.Background(), s, r.shelf, nil, nil) }()
 		}
 	}()
 }
