@@ -1,7 +1,6 @@
 // Package diff decides. Given what this node has at a path and what the peer
-// has there, Decide says who does what; MatchRenames finds moves among deletes
-// and creations; Order puts steps in an order that a reader of the tree cannot
-// tell from an instant; Merge walks two ordered sequences side by side.
+// has there, Decide says who does what; Order puts steps in an order that a
+// reader of the tree cannot tell from an instant.
 //
 // Everything here is pure: values in, values out, no clock, no log, no file.
 //

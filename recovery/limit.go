@@ -62,7 +62,3 @@ func (l Limit) Near(deletes int64) bool {
 	}
 	return deletes > l.n/4
 }
-
-// Emptied reports whether a scan that found so many paths means that the root
-// was emptied: then the deletes wait for approval, whatever their number.
-func Emptied(records, found int64) bool { return records > 0 && found == 0 }

@@ -56,17 +56,6 @@ func TestExceeded(t *testing.T) {
 	}
 }
 
-func TestEmptied(t *testing.T) {
-	for _, c := range []struct {
-		records, found int64
-		want           bool
-	}{{0, 0, false}, {1, 0, true}, {1, 1, false}, {500, 1, false}} {
-		if got := Emptied(c.records, c.found); got != c.want {
-			t.Errorf("%d records, %d found: %v", c.records, c.found, got)
-		}
-	}
-}
-
 func TestNear(t *testing.T) {
 	for _, c := range []struct {
 		limit   string

@@ -157,15 +157,6 @@ func (s *Share) Close() error {
 // wait goes by time.Now, whose differences are never wrong.
 func (s *Share) now() time.Time { return s.doors.Clock() }
 
-// Name returns the share's name.
-func (s *Share) Name() string { return s.cfg.Name }
-
-// Config returns the configuration with its defaults filled in.
-func (s *Share) Config() Config { return s.cfg }
-
-// Rules returns what the share ignores.
-func (s *Share) Rules() *scan.Rules { return s.rules }
-
 // Status returns what the share last said of itself.
 func (s *Share) Status() report.Status { return *s.status.Load() }
 

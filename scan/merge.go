@@ -13,10 +13,9 @@ import (
 // maxOpen is how many levels of directories a walk keeps open.
 const maxOpen = 64
 
-// walker is the merge of one subtree on disk with its records. It is not
-// diff.Merge, which reads ahead: here a path's record must be read before the
-// path is looked at, so that an observation is never older than the record
-// that it is held against.
+// walker is the merge of one subtree on disk with its records. It does not read
+// ahead on disk: a path's record must be read before the path is looked at, so
+// that an observation is never older than the record that it is held against.
 type walker struct {
 	*crew
 	cur     *cursor

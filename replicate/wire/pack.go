@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"iter"
-
 	"google.golang.org/protobuf/proto"
 
 	"duet/store/index"
@@ -33,9 +31,6 @@ func (p *Packer) Add(c Change) bool {
 	return true
 }
 
-// Len is the number of changes waiting.
-func (p *Packer) Len() int { return len(p.changes) }
-
 // Take returns the changes that wait as one message, and empties p. through is
 // the position up to which nothing is missing: the last change's, or that of
 // the end of the journal when the last change has been added.
@@ -43,23 +38,6 @@ func (p *Packer) Take(through, head index.Seq, run uint64) *Changes {
 	m := &Changes{Changes: p.changes, Through: through, Head: head, Run: run}
 	*p = Packer{}
 	return m
-}
-
-// Split yields m as one or several messages within the limits.
-func Split(m *Changes) iter.Seq[*Changes] {
-	return func(yield func(*Changes) bool) {
-		var p Packer
-		for i, c := range m.Changes {
-			if p.Add(c) {
-				continue
-			}
-			if !yield(p.Take(m.Changes[i-1].Pos, m.Head, m.Run)) {
-				return
-			}
-			p.Add(c)
-		}
-		yield(p.Take(m.Through, m.Head, m.Run))
-	}
 }
 
 func sizeVarint(n int) int {

@@ -54,12 +54,24 @@ func TestTheLargestChangeFitsAMessage(t *testing.T) {
 	if len(b) > MaxFrame/10 {
 		t.Errorf("%d bytes: a message holds fewer than ten such changes", len(b))
 	}
-	if p.Len() != 0 {
-		t.Errorf("after Take %d changes wait", p.Len())
+	if n := len(p.changes); n != 0 {
+		t.Errorf("after Take %d changes wait", n)
 	}
 }
 
-func TestSplit(t *testing.T) {
+// split packs the changes of m into messages within the limits.
+func split(m *Changes) (out []*Changes) {
+	var p Packer
+	for i, c := range m.Changes {
+		if !p.Add(c) {
+			out = append(out, p.Take(m.Changes[i-1].Pos, m.Head, m.Run))
+			p.Add(c)
+		}
+	}
+	return append(out, p.Take(m.Through, m.Head, m.Run))
+}
+
+func TestPacker(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	large := largest()
 	makeChange := map[string]func(i int) Change{
@@ -84,7 +96,7 @@ func TestSplit(t *testing.T) {
 			}
 			var got []Change
 			var last *Changes
-			for part := range Split(whole) {
+			for _, part := range split(whole) {
 				if last != nil && (len(last.Changes) == 0 || last.Through != last.Changes[len(last.Changes)-1].Pos) {
 					t.Fatalf("a part of %d changes that is not the last says through %d", len(last.Changes), last.Through)
 				}
@@ -101,7 +113,7 @@ func TestSplit(t *testing.T) {
 			}
 		})
 	}
-	for part := range Split(&Changes{Through: 5, Head: 5}) {
+	for _, part := range split(&Changes{Through: 5, Head: 5}) {
 		if part.Through != 5 || len(part.Changes) != 0 {
 			t.Errorf("no changes: got %+v", part)
 		}
