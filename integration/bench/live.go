@@ -67,6 +67,9 @@ func (s *session) live() error {
 			has = nothing // it is told
 			continue
 		}
+		if s.unequal {
+			has, s.unequal = nothing, false
+		}
 		if err := s.quiet(); err != nil {
 			return err
 		}

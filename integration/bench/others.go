@@ -11,7 +11,8 @@ import (
 
 // lsyncdTool is one lsyncd per host, each pushing to the other with rsync over
 // ssh: the two-way configuration, with `update` so that the newer file wins and
-// the echo ends.
+// the echo ends, and with rsync's temporary files outside the tree, as the other
+// lsyncd would send each of them back.
 type lsyncdTool struct{}
 
 func (lsyncdTool) name() string { return "lsyncd" }
@@ -22,8 +23,11 @@ func (lsyncdTool) configure(l *lab) error {
 	for _, h := range l.hosts() {
 		text := fmt.Sprintf(`settings { nodaemon = true, logfile = "/dev/null", statusFile = "%[1]s/state/status" }
 sync { default.rsync, source = "%[2]s", target = "%[3]s:%[4]s", delay = 1, delete = "running",
-  rsync = { archive = true, update = true, rsh = "ssh -F %[5]s" } }
-`, h.dir, l.root(h), l.other(h).name, l.root(l.other(h)), l.sshConfig())
+  rsync = { archive = true, update = true, rsh = "ssh -F %[5]s", temp_dir = "%[6]s" } }
+`, h.dir, l.root(h), l.other(h).name, l.root(l.other(h)), l.sshConfig(), filepath.Join(l.other(h).dir, "tmp"))
+		if err := os.MkdirAll(filepath.Join(h.dir, "tmp"), 0o755); err != nil {
+			return err
+		}
 		if err := os.WriteFile(filepath.Join(h.dir, "lsyncd.lua"), []byte(text), 0o600); err != nil {
 			return err
 		}

@@ -55,7 +55,9 @@ func (s *session) outage() error {
 		if len(open) > 0 {
 			at = moved
 		}
-		return at, map[string]float64{"wrong": float64(s.wrong(changes)), "outcomes": float64(2 * len(changes))}, err
+		wrong := s.wrong(changes)
+		s.unequal = wrong > 0
+		return at, map[string]float64{"wrong": float64(wrong), "outcomes": float64(2 * len(changes))}, err
 	})
 }
 

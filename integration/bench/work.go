@@ -74,6 +74,7 @@ type session struct {
 
 	patched bool // the large file was edited
 	small   bool // files of a few hundred bytes
+	unequal bool // the last work ended with trees that differ
 
 	profiles string // directory for them; "": none
 	tell     func(name string, u used, extra map[string]float64, err error)
