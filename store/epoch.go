@@ -18,8 +18,12 @@ const (
 	forgetAll
 )
 
-// resetChunk is how many records one transaction of a reset looks at.
-const resetChunk = 2000
+// resetChunk is how many records one transaction of a reset changes, and resetMost
+// how many it looks at.
+const (
+	resetChunk = 2000
+	resetMost  = 100 * resetChunk
+)
 
 // NewEpoch begins a new life of the index, after it was lost or rolled back:
 // the peer cannot trust what it remembers of the positions. What is here stays,
@@ -169,21 +173,31 @@ func (tx *Tx) resetSome() (done bool, err error) {
 		return false, err
 	}
 	v := *old
-	n := 0
+	changed, seen := 0, 0
 	for r, err := range tx.Range(v.resetAfter, v.resetAfter != index.Root) {
 		if err != nil {
 			return false, err
 		}
-		if err := tx.resetRecord(r, &v); err != nil {
-			return false, err
+		if !alreadyReset(r, &v) {
+			changed++
+			if err := tx.resetRecord(r, &v); err != nil {
+				return false, err
+			}
 		}
 		v.resetAfter = r.Path
-		if n++; n == resetChunk {
+		if seen++; changed == resetChunk || seen == resetMost {
 			return false, tx.putMeta(&v)
 		}
 	}
 	v.reset, v.resetAfter = noReset, index.Root
 	return true, tx.putMeta(&v)
+}
+
+// alreadyReset reports whether a reset would leave r as it is. At the first
+// meeting of two nodes that is so for all that the first scan found.
+func alreadyReset(r *index.Record, v *metaValue) bool {
+	return v.reset == forgetPeer && r.Ours != nil && r.Base == nil && r.Theirs == nil && r.Heard == 0 &&
+		r.Noticed == (index.Sighting{}) && (r.Next == index.Wait || r.Next == index.Left)
 }
 
 func (tx *Tx) resetRecord(r *index.Record, v *metaValue) error {

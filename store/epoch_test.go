@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -192,4 +193,53 @@ func TestForgetPeer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The first meeting of two nodes changes nothing in what the first scan found,
+// however much that is.
+func TestForgetNobody(t *testing.T) {
+	t.Parallel()
+	commits := 0
+	s := openWith(t, tempIndex(t), Options{Node: testNode, Commit: func(stage string) error {
+		if stage == "committed" {
+			commits++
+		}
+		return nil
+	}})
+	defer closeTest(t, s)
+	update(t, s, func(tx *Tx) error {
+		for i, p := range benchPaths(2*resetChunk + 100) {
+			if err := edit(tx, p, index.Created, *file(byte(i), nil)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	records := func() (out []index.Record) {
+		view(t, s, func(tx *Tx) error {
+			for r, err := range tx.Range(index.Root, false) {
+				if err != nil {
+					return err
+				}
+				out = append(out, *r)
+			}
+			return nil
+		})
+		return out
+	}
+	before := records()
+	commits = 0
+	if err := s.ForgetPeer(testPeer, 99); err != nil {
+		t.Fatal(err)
+	}
+	if commits != 2 {
+		t.Errorf("%d commits: it took more than to say whom it met, and that nothing was to be done", commits)
+	}
+	if after := records(); !reflect.DeepEqual(after, before) {
+		t.Error("records are not what they were")
+	}
+	if m := metaOf(t, s); m.PeerEpoch != 99 {
+		t.Errorf("meta %+v", m)
+	}
+	checkStore(t, s)
 }
