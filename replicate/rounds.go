@@ -93,6 +93,7 @@ func (l *loop) installJob() func() func() {
 	env := s.installEnv()
 	ctx, hold := l.ctx, l.talk.held
 	gone := l.root.ctx == nil
+	l.notice.looks.Installing(b.Paths())
 	return func() func() {
 		if gone {
 			return func() { l.landed(b, nil, nil) }
@@ -118,6 +119,7 @@ func (l *loop) installJob() func() func() {
 // landed takes note of what became of a batch.
 func (l *loop) landed(b *rounds.Batch, out []install.Outcome, err error) {
 	now := time.Now()
+	l.notice.looks.Installed()
 	l.rounds.Landed(b)
 	if l.stopping {
 		return // what is not settled, the replay at the next start settles

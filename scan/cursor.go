@@ -37,7 +37,7 @@ func newCursor(o *WalkOptions, from, bound index.Path) (*cursor, error) {
 // peek returns the next record, nil at the end.
 func (c *cursor) peek() (*index.Record, error) {
 	if len(c.buf) == 0 && !c.end {
-		buf, err := c.lookup(c.last, c.size)
+		buf, err := c.lookup(c.last, c.bound, c.size)
 		if err != nil {
 			return nil, err
 		}
@@ -45,12 +45,6 @@ func (c *cursor) peek() (*index.Record, error) {
 		c.size = min(8*c.size, portion)
 		if len(buf) > 0 {
 			c.last = buf[len(buf)-1].Path
-		}
-		for i, r := range buf {
-			if !r.Path.Under(c.bound) {
-				buf, c.end = buf[:i], true
-				break
-			}
 		}
 		c.buf = buf
 	}

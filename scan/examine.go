@@ -160,6 +160,10 @@ func (x *examiner) look(d Dirty) (s sight, ok bool, err error) {
 // remembers what the files among them held.
 func (x *examiner) gone(s sight) error {
 	x.missing.add(s.Path, s.Path)
+	x.remember(s.rec)
+	if ours, _ := oursOf(s.rec); ours.LiveKind() != index.Dir {
+		return nil
+	}
 	cur, err := newCursor(&x.o.WalkOptions, s.Path, s.Path)
 	if err != nil {
 		return err
@@ -170,11 +174,16 @@ func (x *examiner) gone(s sight) error {
 			return err
 		}
 		cur.drop()
-		if r.Ours.LiveKind() == index.File {
-			x.moved[r.Stamp.Ino] = content{r.Stamp, r.Ours.Hash}
-		}
+		x.remember(r)
 	}
 	return nil
+}
+
+// remember notes what a file that is missing held.
+func (x *examiner) remember(r *index.Record) {
+	if ours, stamp := oursOf(r); ours.LiveKind() == index.File && len(x.moved) < maxMoved {
+		x.moved[stamp.Ino] = content{stamp, ours.Hash}
+	}
 }
 
 // known returns the content of a large file that was renamed. A whole number of

@@ -13,10 +13,10 @@ import (
 // writers cannot be told.
 const blindSettle = 200 * time.Millisecond
 
-// Lookup returns at most n records that come after from, in walk order; fewer
-// than n only at the end of the index. It is called for one portion at a time,
-// so that no read transaction stays open during a walk.
-type Lookup func(from index.Path, n int) ([]*index.Record, error)
+// Lookup returns at most n records that come after from and are below under, in
+// walk order; fewer than n only at the end of those. It is called for one portion at
+// a time, so that no read transaction stays open during a walk.
+type Lookup func(from, under index.Path, n int) ([]*index.Record, error)
 
 // WalkOptions are what a Walk needs. All but Arm, Hashers, Chunks and Progress must be set.
 type WalkOptions struct {

@@ -100,7 +100,7 @@ func (w *world) get(p index.Path) (*index.Record, error) {
 	return w.records[p], nil
 }
 
-func (w *world) lookup(from index.Path, n int) ([]*index.Record, error) {
+func (w *world) lookup(from, under index.Path, n int) ([]*index.Record, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.sorted == nil {
@@ -113,7 +113,14 @@ func (w *world) lookup(from index.Path, n int) ([]*index.Record, error) {
 	if found {
 		i++
 	}
-	return w.sorted[i:min(i+n, len(w.sorted))], nil
+	var out []*index.Record
+	for _, r := range w.sorted[i:] {
+		if len(out) == n || !r.Path.Under(under) {
+			break
+		}
+		out = append(out, r)
+	}
+	return out, nil
 }
 
 // apply does what a share does with findings.

@@ -150,6 +150,13 @@ func (tx *Tx) ByHash(h index.Hash, size int64) iter.Seq2[index.Path, error] {
 	}
 }
 
+// Holds reports whether some file of the index may have this content: it looks at
+// a part of the hash and reads no record.
+func (tx *Tx) Holds(h index.Hash) bool {
+	k, _ := tx.bucket(contentBucket).Cursor().Seek(h[:hashBytes])
+	return bytes.HasPrefix(k, h[:hashBytes])
+}
+
 func contentPos(k []byte) index.Seq {
 	var pos index.Seq
 	for _, b := range k[hashBytes:] {
@@ -182,6 +189,22 @@ func (tx *Tx) Under(dir index.Path) iter.Seq2[*index.Record, error] {
 	prefix := append(dir.Key(), 0)
 	return func(yield func(*index.Record, error) bool) {
 		for k, v := range tx.ascend(recordBucket, prefix) {
+			if !bytes.HasPrefix(k, prefix) || !tx.yieldRecord(k, v, yield) {
+				return
+			}
+		}
+	}
+}
+
+// Within yields the records behind one path that are below under, in walk order.
+// from is under, or below it.
+func (tx *Tx) Within(from, under index.Path) iter.Seq2[*index.Record, error] {
+	if under == index.Root {
+		return tx.Range(from, true)
+	}
+	start, prefix := from.Key(), append(under.Key(), 0)
+	return func(yield func(*index.Record, error) bool) {
+		for k, v := range tx.ascend(recordBucket, append(start, 0)) {
 			if !bytes.HasPrefix(k, prefix) || !tx.yieldRecord(k, v, yield) {
 				return
 			}

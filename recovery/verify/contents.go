@@ -35,14 +35,12 @@ func (r *run) contents() error {
 		start = r.o.After
 	}
 	for at := start; ; {
-		recs, err := r.o.Lookup(at, chunk)
+		recs, err := r.o.Lookup(at, r.o.Under, chunk)
 		if err != nil {
 			return err
 		}
 		for _, rec := range recs {
-			if at = rec.Path; !at.Under(r.o.Under) {
-				return nil
-			}
+			at = rec.Path
 			if err := r.content(rec); err != nil {
 				return err
 			}

@@ -51,9 +51,9 @@ func newNode(t *testing.T, files map[string]string) *node {
 			err = n.st.View(func(tx *store.Tx) error { r, err = tx.Get(p); return err })
 			return r, err
 		},
-		Lookup: func(from index.Path, max int) (rs []*index.Record, err error) {
+		Lookup: func(from, under index.Path, max int) (rs []*index.Record, err error) {
 			err = n.st.View(func(tx *store.Tx) error {
-				for r, err := range tx.Range(from, true) {
+				for r, err := range tx.Within(from, under) {
 					if err != nil {
 						return err
 					}

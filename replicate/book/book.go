@@ -87,9 +87,9 @@ func (b *Book) Get(p index.Path) (r *index.Record, err error) {
 }
 
 // Lookup is scan.Lookup.
-func (b *Book) Lookup(from index.Path, n int) (rs []*index.Record, err error) {
+func (b *Book) Lookup(from, under index.Path, n int) (rs []*index.Record, err error) {
 	err = b.Store.View(func(tx *store.Tx) error {
-		for r, err := range tx.Range(from, true) {
+		for r, err := range tx.Within(from, under) {
 			if err != nil {
 				return err
 			}

@@ -43,6 +43,10 @@ type Underway struct {
 	serial  int                  // of the last one
 	crossed map[index.Path]bool  // looked at while a scan was under way; true: recursively
 
+	installing map[index.Path]bool // nil: nothing is
+	parked     []scan.Dirty        // of those, what was due meanwhile
+	place      map[index.Path]int  // in parked
+
 	stormy time.Time // since when there is a storm
 	last   time.Time // that much was due
 	pause  time.Time // no examination before this
@@ -53,14 +57,19 @@ func New(dirty *scan.DirtySet) *Underway {
 	return &Underway{Dirty: dirty, looking: map[int][]scan.Dirty{}, crossed: map[index.Path]bool{}}
 }
 
-// Any reports whether an examination is under way.
-func (n *Underway) Any() bool { return len(n.looking) > 0 }
+// Any reports whether an examination is under way, or waits for an install.
+func (n *Underway) Any() bool { return len(n.looking)+len(n.parked) > 0 }
 
 // Full reports whether no other examination may begin.
 func (n *Underway) Full() bool { return len(n.looking) >= maxUnderway }
 
 // Marked reports whether p is to be looked at, or is just being looked at.
 func (n *Underway) Marked(p index.Path) bool {
+	for _, d := range n.parked {
+		if d.Path == p || d.Recursive && p.Under(d.Path) {
+			return true
+		}
+	}
 	for _, due := range n.looking {
 		for _, d := range due {
 			if d.Path == p || d.Recursive && p.Under(d.Path) {
@@ -77,7 +86,7 @@ func (n *Underway) Begin(scanning bool, now time.Time) (serial int, due []scan.D
 	if now.Before(n.pause) {
 		return 0, nil
 	}
-	due = n.Dirty.Due(now, maxExamine)
+	due = n.park(n.Dirty.Due(now, maxExamine))
 	n.pace(len(due), now)
 	due = n.apart(due, now)
 	if len(due) == 0 {
@@ -89,6 +98,43 @@ func (n *Underway) Begin(scanning bool, now time.Time) (serial int, due []scan.D
 		n.cross(due)
 	}
 	return n.serial, due
+}
+
+// Installing says what is being installed, until Installed. The events that this
+// makes come while the index does not say yet what they are about: a look would
+// take them for edits, to be found wrong and looked at again.
+func (n *Underway) Installing(paths map[index.Path]bool) { n.installing = paths }
+
+// Installed has what was due meanwhile looked at.
+func (n *Underway) Installed() {
+	n.Dirty.Put(n.parked...)
+	n.installing, n.parked, n.place = nil, nil, nil
+}
+
+// park takes out of due what is being installed.
+func (n *Underway) park(due []scan.Dirty) []scan.Dirty {
+	if n.installing == nil {
+		return due
+	}
+	var free []scan.Dirty
+	for _, d := range due {
+		if !n.installing[d.Path] {
+			free = append(free, d)
+			continue
+		}
+		if i, again := n.place[d.Path]; again {
+			d.Recursive = d.Recursive || n.parked[i].Recursive
+			d.First = n.parked[i].First
+			n.parked[i] = d
+			continue
+		}
+		if n.place == nil {
+			n.place = map[index.Path]int{}
+		}
+		n.place[d.Path] = len(n.parked)
+		n.parked = append(n.parked, d)
+	}
+	return free
 }
 
 // pace decides when the next examination may begin.

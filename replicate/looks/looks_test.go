@@ -108,3 +108,31 @@ func TestStorm(t *testing.T) {
 		t.Errorf("%d looks in a second, %d of 50000 paths seen", looks, seen)
 	}
 }
+
+// What is being installed is looked at when that is done, and then once.
+func TestLooksAfterInstalls(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	n := New(scan.NewDirtySet(0))
+	n.Installing(map[index.Path]bool{"d": true, "d/f": true})
+	mark := func(p index.Path, recursive bool) { n.Dirty.Mark(p, recursive, now) }
+	mark("d", true)
+	mark("d/f", false)
+	mark("e", false)
+	serial, due := n.Begin(false, now)
+	if len(due) != 1 || due[0].Path != "e" {
+		t.Fatalf("due while something is installed: %v", due)
+	}
+	n.End(serial)
+	mark("d", false)
+	if _, due := n.Begin(false, now); len(due) != 0 {
+		t.Errorf("due: %v", due)
+	}
+	if !n.Any() || !n.Marked("d/f") || !n.Marked("d/below") {
+		t.Error("what waits is not known any more")
+	}
+	n.Installed()
+	_, due = n.Begin(false, now)
+	if len(due) != 2 || due[0].Path != "d" || !due[0].Recursive || due[1].Path != "d/f" {
+		t.Errorf("due afterwards: %v", due)
+	}
+}

@@ -48,6 +48,18 @@ func newBatch() *Batch {
 // Waits reports whether contents have to be staged before b can be installed.
 func (b *Batch) Waits() bool { return len(b.wants)+len(b.copies)+len(b.small) > 0 }
 
+// Paths are those that the batch may touch in the tree.
+func (b *Batch) Paths() map[index.Path]bool {
+	out := make(map[index.Path]bool, len(b.Jobs))
+	for i := range b.Jobs {
+		out[b.Jobs[i].Path] = true
+		if b.Jobs[i].From != index.Root {
+			out[b.Jobs[i].From] = true
+		}
+	}
+	return out
+}
+
 // Entry is what the batch made of one of its paths.
 func (b *Batch) Entry(p index.Path) *index.Entry {
 	i := slices.IndexFunc(b.Jobs, func(j install.Job) bool { return j.Path == p })

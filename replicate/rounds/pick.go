@@ -63,7 +63,7 @@ func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end,
 			if err != nil {
 				return err
 			}
-			if len(k.b.Jobs)+len(k.b.Settle) >= maxBatch || k.b.bytes >= maxBatchBytes || k.b.along >= maxBatchAlong || k.b.big || r.passed >= upto {
+			if k.full() || r.passed >= upto {
 				end = false
 				break
 			}
@@ -79,6 +79,16 @@ func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end,
 		k.b = nil
 	}
 	return k.b, end, k.later, err
+}
+
+// full reports whether the batch has as much as it may have. What is only moved
+// here costs little, and a directory is best moved with all that is in it.
+func (k *picking) full() bool {
+	n, most := len(k.b.Jobs)+len(k.b.Settle), maxBatch
+	if len(k.b.wants)+len(k.b.copies)+len(k.b.small) == 0 && len(k.used) > n/2 {
+		most = maxMoves
+	}
+	return n >= most || k.b.bytes >= maxBatchBytes || k.b.along >= maxBatchAlong || k.b.big
 }
 
 // consider adds r to the batch if it can be done now.
@@ -261,6 +271,9 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 	if rs.fetching[e.Hash] || k.wanted(e.Hash) {
 		return nil // on its way for another path: it will be here to copy
 	}
+	if wait, err := k.mayBeMoved(e); err != nil || wait {
+		return err
+	}
 	src, moved, err := k.local(r, e)
 	if err != nil {
 		return err
@@ -271,8 +284,6 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 	switch {
 	case moved != nil:
 		k.move(&j, moved)
-	case src != nil && !k.m.Drained:
-		return nil // it may turn out to be a rename
 	case src != nil:
 		j.Staged = rs.stageName()
 		k.b.copies = append(k.b.copies, copying{len(k.b.Jobs), *src, rs.Meta(e, r)})
@@ -318,9 +329,25 @@ func (k *picking) wanted(h index.Hash) bool {
 	return false
 }
 
+// mayBeMoved reports whether e's content is to be waited for: it is here, and
+// when all is heard it may turn out to have been renamed.
+func (k *picking) mayBeMoved(e *index.Entry) (bool, error) {
+	if k.m.Drained {
+		return false, nil
+	}
+	if k.tx.Holds(e.Hash) {
+		return true, nil
+	}
+	kept, err := k.tx.KeptByHash(e.Hash)
+	return kept != nil && kept.Held != "" && kept.Entry.Size == e.Size, err
+}
+
 // local looks for e's content on this node: best in a file that is to be
 // deleted, which is then moved; else in any other, or among the kept versions.
 func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *index.Record, error) {
+	if from, err := k.renamed(r, e); err != nil || from != nil {
+		return nil, from, err
+	}
 	var src *install.Source
 	tried := 0
 	for p, err := range k.tx.ByHash(e.Hash, e.Size) {
@@ -340,10 +367,8 @@ func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *inde
 		if c == nil || c.Ours.LiveKind() != index.File || c.Ours.Hash != e.Hash {
 			continue
 		}
-		if !r.Ours.Live() && k.rounds.Book.Movable(c) && k.m.Drained && !k.rounds.Trouble.Waits(p, k.m.Now) && !k.rounds.rejects(c) {
-			if held, err := book.UnderHeld(k.tx, p); err != nil || !held {
-				return nil, c, err
-			}
+		if ok, err := k.movable(r, c); err != nil || ok {
+			return nil, c, err
 		}
 		if src == nil {
 			src = &install.Source{Path: p}
@@ -357,6 +382,33 @@ func (k *picking) local(r *index.Record, e *index.Entry) (*install.Source, *inde
 		src = &install.Source{Held: vfs.Held{Area: vfs.Kept, Name: kept.Held}}
 	}
 	return src, nil, err
+}
+
+// renamed is what the peer says that r was before, if that has e's content here
+// and can be moved. It is only where to look first.
+func (k *picking) renamed(r *index.Record, e *index.Entry) (*index.Record, error) {
+	p := r.Noticed.Other
+	if p == index.Root || p == r.Path || k.rounds.flying[p] || k.used[p] {
+		return nil, nil
+	}
+	c, err := k.tx.Get(p)
+	if err != nil || c == nil || c.Ours.LiveKind() != index.File || c.Ours.Hash != e.Hash || c.Ours.Size != e.Size {
+		return nil, err
+	}
+	if ok, err := k.movable(r, c); err != nil || !ok {
+		return nil, err
+	}
+	return c, nil
+}
+
+// movable reports whether c, which has the content of r, is to be deleted and may
+// be moved there.
+func (k *picking) movable(r, c *index.Record) (bool, error) {
+	if r.Ours.Live() || !k.m.Drained || !k.rounds.Book.Movable(c) || k.rounds.Trouble.Waits(c.Path, k.m.Now) || k.rounds.rejects(c) {
+		return false, nil
+	}
+	held, err := book.UnderHeld(k.tx, c.Path)
+	return err == nil && !held, err
 }
 
 // move turns j into a move of what is to be deleted anyway.

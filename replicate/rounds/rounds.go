@@ -34,6 +34,7 @@ import (
 // Bounds of what is on its way at once.
 const (
 	maxBatch      = 2048     // paths fetched and installed together
+	maxMoves      = 8192     // paths moved together
 	maxBatchAlong = 8 << 20  // of their contents, those that came along
 	maxBatchBytes = 64 << 20 // contents fetched and installed together
 	maxBatches    = 3        // batches on their way
