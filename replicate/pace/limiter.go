@@ -66,6 +66,27 @@ func (l *Limiter) Reserve(n int, urgent bool) time.Duration {
 	return begin.Sub(now)
 }
 
+// credit is how far what was sent at once may be ahead of the limit.
+const credit = time.Second
+
+// Spend takes note that n bytes are sent at once, if they may be: what follows waits
+// for them. It is false while what was sent so has used up more than a second.
+func (l *Limiter) Spend(n int) bool {
+	rate := l.Rate()
+	if rate == 0 {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	if l.urgent.Sub(now) > credit {
+		return false
+	}
+	takes := time.Duration(float64(n) / float64(rate) * float64(time.Second))
+	l.next, l.urgent = later(l.next, now).Add(takes), later(l.urgent, now).Add(takes)
+	return true
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

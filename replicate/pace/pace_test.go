@@ -101,6 +101,41 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
+// What goes at once is owed by what follows, and has an end: over time all of it
+// keeps to the limit.
+func TestSpend(t *testing.T) {
+	table, err := pace.ParseTimetable("100k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := at(0, 12, 0)
+	l := pace.NewLimiter(table, func() time.Time { return now })
+	sent := 0
+	for range 10 {
+		if l.Spend(30_000) {
+			sent += 30_000
+		}
+	}
+	if sent != 120_000 {
+		t.Errorf("%d bytes went at once", sent)
+	}
+	if small, large := l.Reserve(100, true), l.Reserve(100, false); small.Round(time.Millisecond) != 1200*time.Millisecond || large.Round(time.Millisecond) != 1201*time.Millisecond {
+		t.Errorf("what follows waits %v, %v", small, large)
+	}
+	for range 100 {
+		now = now.Add(100 * time.Millisecond)
+		if l.Spend(30_000) {
+			sent += 30_000
+		}
+	}
+	if sent < 1_000_000 || sent > 1_130_000 {
+		t.Errorf("%d bytes in ten seconds", sent)
+	}
+	if !pace.NewLimiter(nil, nil).Spend(1 << 30) {
+		t.Error("waits without a limit")
+	}
+}
+
 func FuzzTimetable(f *testing.F) {
 	f.Add("08:00,512k 23:00,off", int64(1e9))
 	f.Add("Mon-08:00,1M", int64(-1e9))

@@ -63,6 +63,28 @@ func Of(files vfs.Files) *Budget {
 	return &Budget{free: free - spare, spare: spare}
 }
 
+// Sparse asks for the holes of those of wants that do not fit in by their size: a
+// disk image may be larger than the disk, and hold next to nothing. Whom the peer
+// does not answer keeps its size.
+func Sparse(ctx context.Context, files vfs.Files, fetcher *transfer.Fetcher, wants []transfer.Want) {
+	for i := range wants {
+		w := &wants[i]
+		if w.Size < least {
+			continue
+		}
+		b := Of(files)
+		if b.unknown || w.Size <= b.free {
+			continue
+		}
+		if n, err := fetcher.Stored(ctx, *w, b.free); err == nil && n < w.Size {
+			w.Room = n
+		}
+	}
+}
+
+// least is the size below which nobody asks for holes.
+const least = 8 << 20
+
 // Promises is what the batches of a share may still write: the disk counts it as
 // free until they have.
 type Promises struct {
@@ -148,7 +170,7 @@ func (b *Budget) Take(size int64) error {
 func (b *Budget) ForContents(wants []transfer.Want, fail func(index.Path, error)) []transfer.Want {
 	var fits []transfer.Want
 	for _, w := range wants {
-		if err := b.Take(w.Size); err != nil {
+		if err := b.Take(w.Needs()); err != nil {
 			fail(w.Path, err)
 			continue
 		}

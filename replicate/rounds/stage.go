@@ -30,6 +30,7 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 		defer mu.Unlock()
 		b.Failed[p] = err
 	}
+	room.Sparse(ctx, b.Files, fetcher, b.wants)
 	budget, err := b.room.Ask(ctx, b.Files, b.need())
 	if err != nil {
 		for i := range b.Jobs {
@@ -104,7 +105,7 @@ func (b *Batch) need() int64 {
 		add(b.Jobs[c.job].Entry.Size)
 	}
 	for i := range b.wants {
-		add(b.wants[i].Size)
+		add(b.wants[i].Needs())
 	}
 	return n
 }

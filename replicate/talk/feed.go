@@ -131,7 +131,7 @@ func (sess *Session) compose(files vfs.Files, from, live index.Seq) (*wire.Chang
 	}
 	var pack wire.Packer
 	for i, c := range changes {
-		if along[i] && c.Entry != nil {
+		if along[i] && c.Entry != nil && sess.Limit.Spend(int(c.Entry.Size)) { // what does not go along is asked for
 			c.Content = content(files, c.Path, c.Entry)
 		}
 		if !pack.Add(c) {

@@ -18,6 +18,7 @@ import (
 
 	"duet/replicate/book"
 	"duet/replicate/link"
+	"duet/replicate/pace"
 	"duet/replicate/transfer"
 	"duet/replicate/wire"
 	"duet/scan/vfs"
@@ -38,6 +39,7 @@ type Session struct {
 	Ctx   context.Context // ends with the session
 	Conn  link.Conn
 	Fetch *transfer.Fetcher // of contents that the peer has
+	Limit *pace.Limiter     // of the contents that go along with changes; nil: none
 	Woken func()            // for a simulation: called when Feed has been woken; may be nil
 
 	book   *book.Book

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -40,6 +41,7 @@ type assembly struct {
 	parts chan *part          // in order
 	room  *semaphore.Weighted // bytes of parts
 	slow  atomic.Bool         // the trip to the peer is long
+	wrote int64               // bytes that are no holes
 
 	mu    sync.Mutex
 	lines []*line
@@ -295,6 +297,9 @@ func (a *assembly) writePart(h *hashing, p *part) error {
 	at := int64(0)
 	for _, z := range append(p.zeros, span{p.size, 0}) {
 		if z.from > at {
+			if a.wrote += z.from - at; a.j.room > 0 && a.wrote > a.j.room {
+				return fmt.Errorf("the peer said that %d bytes of it are no holes, and sends more: %w", a.j.room, syscall.ENOSPC)
+			}
 			n, err := a.j.draft.Write(p.data[at:z.from])
 			a.j.got += int64(n)
 			if err != nil {

@@ -15,6 +15,7 @@ type job struct {
 	path index.Path
 	hash index.Hash
 	size int64
+	room int64 // of Want.Room
 	like []Like
 	over chan struct{} // closed when nothing happens to its files any more
 
@@ -55,7 +56,7 @@ type waiter struct {
 }
 
 func newJob(w Want) *job {
-	return &job{path: w.Path, hash: w.Hash, size: w.Size, like: w.Like, over: make(chan struct{})}
+	return &job{path: w.Path, hash: w.Hash, size: w.Size, room: w.Room, like: w.Like, over: make(chan struct{})}
 }
 
 func (j *job) held() vfs.Held { return vfs.Held{Area: vfs.Stage, Name: PartName(j.hash)} }

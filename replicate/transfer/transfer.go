@@ -53,8 +53,19 @@ type Want struct {
 	// Late leaves it to the caller to put the staged file on stable storage:
 	// see vfs.Files.SyncStaged. Only with Staged.
 	Late bool
+	// Room, if not 0, is how many bytes of it may be written; more fails. A sparse
+	// content needs less than its size: see Stored.
+	Room int64
 	// Like is what is here and may have much in common with it, best first.
 	Like []Like
+}
+
+// Needs is how much of the disk it takes up.
+func (w *Want) Needs() int64 {
+	if w.Room > 0 {
+		return w.Room
+	}
+	return w.Size
 }
 
 // Result is what became of a Want.
