@@ -2,7 +2,11 @@ package replicate_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"duet/replicate"
@@ -115,5 +119,34 @@ func TestApprovalIsNotForWhatWasIgnored(t *testing.T) {
 	p.a.until("approval of the others", func(st report.Status) bool { return st.Waiting != nil && st.Waiting.Deletes == 20 })
 	if st := p.a.share.Status(); st.Files != 20 {
 		t.Errorf("%d files are left, want 20", st.Files)
+	}
+}
+
+// A directory that was deleted there and in which something new is here cannot
+// go, whatever a person will say of the deletes that wait: it stays at once, and
+// the peer gets what is new in it.
+func TestDirectoryStaysWhileDeletesWait(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "0" })
+	p.a.write("e/old", "old")
+	p.start()
+	p.settle()
+	p.part()
+	p.a.remove("e")
+	p.b.write("e/new", "new")
+	p.noticed()
+	p.join()
+	p.has("e/new", "new", "new")
+	st := p.b.until("the delete to wait", func(st report.Status) bool { return st.Waiting != nil && st.Waiting.Deletes == 1 })
+	if p.b.read("e/old") != "old" {
+		t.Errorf("deleted without approval: %+v", st.Waiting)
+	}
+	if err := p.b.share.Approve(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	p.settle()
+	p.has("e/new", "new", "new")
+	if _, err := os.Lstat(filepath.Join(p.b.root, "e/old")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("approved, and is still there: %v", err)
 	}
 }

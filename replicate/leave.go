@@ -70,6 +70,8 @@ func (l *loop) say(id string, reject bool, done chan<- error) {
 		return func() {
 			if err == nil {
 				l.rounds.Leave(said...)
+				l.talk.owes = true
+				l.sayAck()
 				l.talk.wake() // there is a line in the journal
 				l.publishNow(time.Now())
 			}

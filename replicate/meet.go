@@ -133,6 +133,8 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 	l.rounds.Kick()
 	l.log.Info("connected to peer", "peer", l.s.cfg.PeerName, "version", theirs.Version, "to_hear", t.head-t.heard, "to_tell", m.Head-from)
 	l.knowBetter(theirs)
+	t.saidGuard = ours.Guard
+	l.hearGuard(theirs.Guard, time.Now())
 	if !t.held { // a look at the plan is not the end of an outage
 		l.remember(func(m *store.Meta) { m.Connected = l.s.now().UnixNano() })
 	}
@@ -270,7 +272,11 @@ func (l *loop) sayAck() {
 	if !t.owes || t.sess == nil || !t.greeted {
 		return
 	}
-	t.owes = !t.sess.Say(&wire.Ack{Heard: t.heard, Stuck: t.stuck, Whole: t.whole})
+	g := l.guarded(time.Now())
+	t.owes = !t.sess.Say(&wire.Ack{Heard: t.heard, Stuck: t.stuck, Whole: t.whole, Guard: g})
+	if g != nil && !t.owes {
+		t.saidGuard = g
+	}
 }
 
 // misheard ends a session in which the peer said something impossible, or in

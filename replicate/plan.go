@@ -53,7 +53,8 @@ func (s *Share) frame(ctx context.Context) (*report.Plan, *plan.Frame, error) {
 		} else if p.LeftOut != nil {
 			p.Held, p.HeldWhy = true, "left out of plan "+p.LeftOut.Plan
 		}
-		f.Lately = l.rounds.Lately(time.Now())
+		now := time.Now()
+		f.Lately, f.There = l.rounds.Lately(now), l.talk.guardThere(now)
 		done <- nil
 	})
 	return p, f, err

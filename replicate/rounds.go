@@ -140,6 +140,10 @@ func (l *loop) landed(b *rounds.Batch, out []install.Outcome, err error) {
 	for i := range out {
 		l.outcome(b, &out[i], now)
 	}
+	if b.Removes() { // that counts for max_delete, and the peer's plans tell of it
+		l.talk.owes = true
+		l.sayAck()
+	}
 	if n := len(out) + len(b.Settle); n > 0 {
 		l.talk.wake()
 	}

@@ -41,6 +41,9 @@ type conversation struct {
 	reserve      *index.Reserve // what a person here has left out of a plan; nil: nothing
 	theirReserve *index.Reserve // and there, as last heard
 	before       before         // the last session of this process
+	guard        *wire.Guard    // of the peer's tree, as last heard; nil: not yet
+	guardAt      time.Time      // when that was
+	saidGuard    *wire.Guard    // of this one, as the peer was last told; nil: not in this session
 	together     time.Time      // when to write down next that we are connected
 	since        time.Time      // of the last change of connectedness
 	why          string         // why there is no session
@@ -206,7 +209,7 @@ func (l *loop) greet() {
 		l.indexFailed("say hello", err)
 		return
 	}
-	hello.Before = l.published.ended
+	hello.Before, hello.Guard = l.published.ended, l.guard(time.Now())
 	l.start(func() func() {
 		theirs, err := sess.Greet(hello)
 		if wire.IsImpossible(err) {
@@ -285,6 +288,7 @@ func (l *loop) ear(sess *talk.Session) talk.Ear {
 // heardUs takes note of how far the peer has heard us.
 func (l *loop) heardUs(m *wire.Ack) {
 	l.talk.acked, l.talk.theirStuck = max(l.talk.acked, m.Heard), m.Stuck
+	l.hearGuard(m.Guard, time.Now())
 	if m.Whole > l.talk.theirWhole {
 		l.talk.theirWhole = m.Whole
 		l.rounds.HeardWhole(time.Now())

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"duet/recovery"
 	"duet/replicate"
 	planning "duet/replicate/plan"
 	"duet/replicate/report"
@@ -55,9 +56,19 @@ func newTruth(t *testing.T, seed uint64) *truth {
 	r := rand.New(rand.NewPCG(seed, 1))
 	conflict := pick(r, "newer", "older", "larger", "hold", "a", "b")
 	deletes := pick(r, "track", "track", "track", "running", "never")
-	t.Logf("conflict: %s, deletes: %s", conflict, deletes)
+	var limits [2]string
+	for i := range limits { // of each node's own
+		limits[i] = pick(r, "100%", "100%", "0", "2", "5")
+	}
+	t.Logf("conflict: %s, deletes: %s, max_delete: %v", conflict, deletes, limits)
 	p := newPair(t, func(c *replicate.Config) {
-		c.OnReconnect, c.Conflict, c.Deletes, c.MaxDelete = "hold", conflict, deletes, "100%"
+		c.OnReconnect, c.Conflict, c.Deletes, c.MaxDelete = "hold", conflict, deletes, limits[0]
+		if c.NodeName == "b" {
+			c.MaxDelete = limits[1]
+		}
+		if limits[0] == "5" {
+			c.MaxDeleteUnder = []recovery.Under{{Dir: "d", Limit: "1"}}
+		}
 		c.Log = nil
 	})
 	return &truth{T: t, pair: p, r: r, hold: conflict == "hold"}
@@ -82,11 +93,29 @@ func (w *truth) run() {
 		}
 		if !w.hold {
 			w.apply(w.b, &report.Orders{})
+			w.answer()
 			if a, b := list(w.T, w.a.root), list(w.T, w.b.root); a != b {
 				w.Fatalf("nothing was left out, and the trees differ:\na:\n%s\nb:\n%s", a, b)
 			}
 		}
 		w.end()
+	}
+}
+
+// answer approves, or rejects, what waits for approval on either node.
+func (w *truth) answer() {
+	for range 4 { // what is rejected may come back under something that is then to be deleted
+		for _, n := range []*node{w.a, w.b} {
+			waits := n.share.Status().Waiting
+			if waits == nil {
+				continue
+			}
+			answer := pick(w.r, n.share.Approve, n.share.Reject)
+			if err := answer(context.Background(), ""); err != nil {
+				w.Fatalf("%s: answer %+v: %v", n.cfg.NodeName, waits, err)
+			}
+			w.steady()
+		}
 	}
 }
 
@@ -415,7 +444,7 @@ func (s *side) checkJournal(w *truth, steps []report.Step) {
 				return err
 			}
 			said, known := about[string(e.Path)]
-			if e.What.OfShare() || said || known && decided(e.What) {
+			if e.What.OfShare() || said || known && (decided(e.What) || e.What == index.Resolved) {
 				continue
 			}
 			w.Errorf("%s: the journal says %v of %q, and no step that is done is about it", s.cfg.NodeName, e.What, e.Path)

@@ -132,8 +132,11 @@ func headText(b *strings.Builder, p *report.Plan) {
 		if f.Under != "" {
 			where = " at and below " + f.Under
 		}
-		fmt.Fprintf(b, "  %s of %d%s are more than max_delete %s: they will wait for 'duet approve %s' or 'duet reject %s'\n",
-			plural(f.Deletes, "delete"), f.Total, where, f.Limit, p.Share, p.Share)
+		fmt.Fprintf(b, "  %s of %d%s are more than max_delete %s on %s: they will wait there for 'duet approve %s' or 'duet reject %s'\n",
+			plural(f.Deletes, "delete"), f.Total, where, f.Limit, f.Node, p.Share, p.Share)
+	}
+	if !p.PeerGuard && p.Ours.Deleted > 0 {
+		fmt.Fprintf(b, "  %s has not said what its max_delete is: deletes may wait there for approval\n", p.Peer)
 	}
 	if w := p.Waiting; w != nil {
 		fmt.Fprintf(b, "  %s of %d wait for approval: %s\n", plural(w.Deletes, "delete"), w.Total, w.Reason)

@@ -71,7 +71,8 @@ func now(r *index.Record, at side) *index.Entry {
 // waits, the directory does, too.
 func (p *Planner) inside(r *index.Record, f *Fate, at side) error {
 	m := f.moves[at]
-	if f.Waits != "" || m.Was.LiveKind() != index.Dir || m.Is.LiveKind() == index.Dir {
+	many := f.Waits == waitsMany || f.Waits == waitsManyThere
+	if f.Waits != "" && !many || m.Was.LiveKind() != index.Dir || m.Is.LiveKind() == index.Dir {
 		return nil
 	}
 	waits, full := false, false
@@ -107,10 +108,11 @@ func (p *Planner) inside(r *index.Record, f *Fate, at side) error {
 		// It stays: so does the directory, and the other node gets it back.
 		f.moves = [2]*Move{}
 		f.moves[at.other()] = change(now(r, at.other()), now(r, at))
-		f.Line, f.revived = diff.LineContents, true
+		f.Line, f.revived, f.Waits = diff.LineContents, true, ""
 		return nil
 	}
 	switch {
+	case many:
 	case waits:
 		f.Waits = waitsInside
 	case full && at == here && f.Take != ByRule && !m.Is.Live():

@@ -22,6 +22,9 @@ func (f *Frame) PinOf(tx *store.Tx, o *Orders) (report.Pin, error) {
 	p := f.Book.Policy
 	fmt.Fprintf(h, "%v %v %v %v %v %v\n", p.Conflict, p.Winner, p.Self, p.Peer, p.Deletes, f.Bounds)
 	fmt.Fprintf(h, "%x %q %v\n", m.Rules, m.Approved, m.Leaves)
+	if f.There != nil {
+		fmt.Fprintf(h, "%v %v\n", f.There.Bounds, f.There.Leaves)
+	}
 	return report.Pin{
 		Epoch: m.Epoch.String(), Head: uint64(tx.Head()), PeerEpoch: m.PeerEpoch.String(), Heard: uint64(m.Heard),
 		Rules: hex.EncodeToString(h.Sum(nil)[:8]), Orders: o.digest,

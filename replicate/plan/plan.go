@@ -5,8 +5,8 @@
 // A plan is a look at the index in one transaction: it is emitted step by step,
 // in walk order, and nowhere held as a whole. What the peer does is what this
 // node would do in its place, as it decides from the same two entries. What a
-// plan cannot know is said to be so: what the peer's own max_delete withholds,
-// and what fails.
+// plan cannot know is said to be so: what the peer's own max_delete withholds, if
+// the peer has not said what that is, and what fails.
 //
 // The same walk carries a plan out, as far as it differs from the rules: see
 // Settling.
@@ -26,6 +26,7 @@ type Frame struct {
 	Book              *book.Book
 	Bounds            recovery.Bounds
 	Lately            []int64 // removals of each bound done lately, which count
+	There             *Guard  // the peer's; nil: nobody has said
 }
 
 // Planner makes one plan, in one transaction.
@@ -33,8 +34,7 @@ type Planner struct {
 	*Frame
 	orders *Orders
 	tx     *store.Tx
-	leaves book.Leaves
-	shut   []bool // bounds that what is to be deleted here exceeds
+	guards [2]guard
 	up     [2]upward
 	inner  inner
 	said   said
@@ -56,7 +56,9 @@ func New(f *Frame, o *Orders, tx *store.Tx) (*Planner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Planner{Frame: f, orders: o, tx: tx, leaves: book.LeavesIn(m)}, nil
+	p := &Planner{Frame: f, orders: o, tx: tx}
+	p.guards = [2]guard{{Guard: &Guard{f.Bounds, f.Lately, book.LeavesIn(m)}}, {Guard: f.There}}
+	return p, nil
 }
 
 // Fate is what becomes of one path.
@@ -115,21 +117,18 @@ func (p *Planner) byRule(r *index.Record) (f Fate) {
 			f.Line = mirror.Line
 		}
 	}
-	if p.rejected(r, f) {
-		f.moves = [2]*Move{there: change(r.Theirs, r.Ours)}
-		f.Line = diff.LineRejected
+	for _, at := range []side{here, there} {
+		if !f.moves[at].removes() {
+			continue
+		}
+		if _, rejected := p.left(r, at, &f); rejected { // it goes back to where it was deleted
+			f.moves = [2]*Move{}
+			f.moves[at.other()] = change(now(r, at.other()), now(r, at))
+			f.Line = diff.LineRejected
+			break
+		}
 	}
 	return f
-}
-
-// rejected reports whether a person has said that what is here must not be
-// deleted.
-func (p *Planner) rejected(r *index.Record, f Fate) bool {
-	if !f.moves[here].removes() {
-		return false
-	}
-	_, rejected := p.leaves.Of(r)
-	return rejected
 }
 
 // Why something waits.
@@ -140,6 +139,7 @@ const (
 	waitsDeletes   = "--deletes hold"
 	waitsConflicts = "--conflict hold"
 	waitsMany      = "more than max_delete: waits for approval"
+	waitsManyThere = "more than the peer's max_delete: waits for approval there"
 	waitsInside    = "something in it waits"
 	waitsAbove     = "a directory above it waits"
 	waitsStays     = "something in it is to stay: choose for that, too"
@@ -175,36 +175,23 @@ func (p *Planner) alone(r *index.Record) (Fate, error) {
 	removes := f.moves[here].removes() || f.moves[there].removes()
 	chosen := f.moves[here] != nil && book.Chosen(r.Ours, r.Theirs) || f.moves[there] != nil && book.Chosen(r.Theirs, r.Ours)
 	rs := &p.orders.reserve
+	byRule := f.Take == ByRule
 	switch {
 	case rs.Excludes(r.Path):
 		f.Waits, f.excluded = waitsPath, true
 	case rs.Skips(r.Path):
 		f.Waits = waitsSkipped
 	case f.Waits != "":
-	case f.Take != ByRule:
-	case rs.Conflicts && f.Conflict && !chosen:
+	case byRule && rs.Conflicts && f.Conflict && !chosen:
 		f.Waits = waitsConflicts
-	case rs.Deletes && removes && !chosen:
+	case byRule && rs.Deletes && removes && !chosen:
 		f.Waits = waitsDeletes
-	case f.moves[here].removes() && p.withholds(r):
+	case byRule && f.moves[here].removes() && p.withholds(r, here, &f):
 		f.Waits = waitsMany
+	case f.moves[there].removes() && p.withholds(r, there, &f):
+		f.Waits = waitsManyThere
 	}
 	return f, nil
-}
-
-// withholds reports whether the removal of what is here waits for approval.
-func (p *Planner) withholds(r *index.Record) bool {
-	for i, shut := range p.shut {
-		if shut && p.Bounds[i].Holds(r.Path) {
-			return !p.approved(r)
-		}
-	}
-	return false
-}
-
-func (p *Planner) approved(r *index.Record) bool {
-	approved, _ := p.leaves.Of(r)
-	return approved
 }
 
 // choose applies what a person wants of r.

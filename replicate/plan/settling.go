@@ -95,10 +95,10 @@ func (s *Settling) wish(p *Planner, r *index.Record) (*ruling.Wish, error) {
 		return nil, nil
 	case s.stale(r):
 		return &ruling.Wish{Path: r.Path, Skip: "it has changed since the plan was made"}, nil
-	case f.Waits != "" && (chosen || f.Take != ByRule):
+	case f.Waits != "" && f.Waits != waitsManyThere && (chosen || f.Take != ByRule):
 		return &ruling.Wish{Path: r.Path, Skip: f.Waits}, nil
 	case f.Take == ByRule:
-		return nil, nil
+		return nil, nil // what the peer's max_delete withholds is settled here, and waits there
 	}
 	w := s.aim(r, &f)
 	if whole := p.wholeOf(r); whole != nil {

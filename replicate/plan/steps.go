@@ -53,6 +53,16 @@ func (p *Planner) Run(ctx context.Context, plan *report.Plan, emit Emit) (*repor
 
 // each calls f for every record on which the sides differ.
 func (p *Planner) each(ctx context.Context, f func(*index.Record) error) error {
+	return p.eachOf(ctx, func(r *index.Record) error {
+		if r.Agreed() || p.Book.Ignores(r) {
+			return nil
+		}
+		return f(r)
+	})
+}
+
+// eachOf calls f for every record.
+func (p *Planner) eachOf(ctx context.Context, f func(*index.Record) error) error {
 	n := 0
 	for r, err := range p.tx.Range(index.Root, false) {
 		if err != nil {
@@ -60,9 +70,6 @@ func (p *Planner) each(ctx context.Context, f func(*index.Record) error) error {
 		}
 		if n++; n%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
-		}
-		if r.Agreed() || p.Book.Ignores(r) {
-			continue
 		}
 		if err := f(r); err != nil {
 			return err
@@ -74,106 +81,75 @@ func (p *Planner) each(ctx context.Context, f func(*index.Record) error) error {
 // report counts what each side did, and what of it max_delete will withhold.
 func (p *Planner) report(ctx context.Context, plan *report.Plan, emit Emit) error {
 	plan.Ours, plan.Theirs = empty(), empty()
-	removals := make([]int64, len(p.Bounds))
-	err := p.each(ctx, func(r *index.Record) error {
+	var tallies [2]tally
+	for at := range p.guards {
+		if g := p.guards[at].Guard; g != nil {
+			tallies[at] = tally{make([]int64, len(g.Bounds)), make([]int64, len(g.Bounds))}
+		}
+	}
+	err := p.eachOf(ctx, func(r *index.Record) error {
 		for _, at := range []side{here, there} {
-			d, ok, err := p.did(r, at)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				continue
-			}
-			if at == here {
-				plan.Ours.Add(d)
-			} else {
-				plan.Theirs.Add(d)
-			}
-			if emit.Did != nil {
-				if err := emit.Did(d); err != nil {
-					return err
-				}
+			if g := &p.guards[at]; g.Guard != nil && now(r, at).Live() {
+				g.add(&tallies[at], r.Path, 0, 1)
 			}
 		}
-		f, err := p.alone(r)
-		if err != nil {
+		if r.Agreed() || p.Book.Ignores(r) {
+			return nil
+		}
+		if err := p.tell(r, plan, emit); err != nil {
 			return err
 		}
-		if f.Waits == "" && f.Take == ByRule && f.moves[here].removes() && !p.approved(r) {
-			for i, b := range p.Bounds {
-				if b.Holds(r.Path) {
-					removals[i]++
-				}
-			}
-		}
-		return nil
+		return p.tally(r, &tallies)
 	})
 	if err != nil {
 		return err
 	}
-	plan.Foreseen, err = p.withhold(removals)
+	plan.PeerGuard = p.guards[there].Guard != nil
+	plan.Foreseen, err = p.forecast(ctx, tallies)
 	return err
 }
 
-// withhold finds the bounds that so many removals exceed: those that it holds
-// will wait. Some may turn out to be renames, and go on all the same.
-func (p *Planner) withhold(removals []int64) ([]report.Foreseen, error) {
-	shut := make([]bool, len(p.Bounds))
-	var out []report.Foreseen
-	for i, b := range p.Bounds {
-		within := false
-		for j := range i {
-			within = within || shut[j] && p.Bounds[j].Holds(b.Dir)
+// tell says what each side did at a path.
+func (p *Planner) tell(r *index.Record, plan *report.Plan, emit Emit) error {
+	for _, at := range []side{here, there} {
+		d, ok, err := p.did(r, at)
+		if err != nil {
+			return err
 		}
-		if removals[i] == 0 || within {
+		if !ok {
 			continue
 		}
-		deletes, total := removals[i], int64(0)
-		if i < len(p.Lately) {
-			deletes, total = deletes+p.Lately[i], p.Lately[i]
+		if at == here {
+			plan.Ours.Add(d)
+		} else {
+			plan.Theirs.Add(d)
 		}
-		n, err := p.live(b.Dir)
-		if err != nil {
-			return nil, err
-		}
-		if total += n; b.Limit.Exceeded(deletes, total) {
-			shut[i] = true
-			out = append(out, report.Foreseen{Under: under(b.Dir), Deletes: removals[i], Total: total, Limit: b.Limit.String()})
+		if emit.Did != nil {
+			if err := emit.Did(d); err != nil {
+				return err
+			}
 		}
 	}
-	p.shut = shut
-	return out, nil
+	return nil
 }
 
-func under(dir index.Path) string {
-	if dir == index.Root {
-		return ""
+// tally counts what becomes of a path on each node.
+func (p *Planner) tally(r *index.Record, tallies *[2]tally) error {
+	f, err := p.alone(r)
+	if err != nil || f.Waits != "" {
+		return err
 	}
-	return dir.String()
-}
-
-// live counts what is live at and below a directory.
-func (p *Planner) live(dir index.Path) (n int64, err error) {
-	if dir == index.Root {
-		c, err := p.tx.Counts()
-		return c.Files + c.Dirs + c.Links, err
-	}
-	own, err := p.tx.Get(dir)
-	if err != nil {
-		return 0, err
-	}
-	if own != nil && own.Ours.Live() {
-		n++
-	}
-	for r, err := range p.tx.Under(dir) {
-		if err != nil {
-			return 0, err
-		}
-		if r.Ours.Live() {
-			n++
+	for _, at := range []side{here, there} {
+		m, g := f.moves[at], &p.guards[at]
+		switch {
+		case m == nil || g.Guard == nil:
+		case p.counts(r, at, &f):
+			g.add(&tallies[at], r.Path, 1, 0)
+		case !m.Was.Live() && m.Is.Live():
+			g.add(&tallies[at], r.Path, 0, 1)
 		}
 	}
-	return n, nil
+	return nil
 }
 
 func empty() report.Did { return report.Did{First: []string{}, Largest: []report.Sized{}} }

@@ -35,6 +35,8 @@ type Plan struct {
 	Ours     Did        `json:"ours"`   // what this side did since both agreed
 	Theirs   Did        `json:"theirs"` // what the peer did
 	Foreseen []Foreseen `json:"withheld,omitempty"`
+
+	PeerGuard bool `json:"peer_max_delete"` // the peer has said what its max_delete is
 }
 
 // Orders is what a person wants otherwise than the rules of the share.
@@ -74,6 +76,7 @@ type LeftOut struct {
 
 // Foreseen is what will wait for approval when the plan is applied.
 type Foreseen struct {
+	Node    string `json:"node"`            // on which it waits
 	Under   string `json:"under,omitempty"` // the directory whose limit it is; of the whole share if empty
 	Deletes int64  `json:"deletes"`
 	Total   int64  `json:"total"`

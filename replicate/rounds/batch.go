@@ -45,6 +45,9 @@ func newBatch() *Batch {
 	}
 }
 
+// Removes reports whether something is deleted by b.
+func (b *Batch) Removes() bool { return b.remove || len(b.vacated) > 0 }
+
 // Waits reports whether contents have to be staged before b can be installed.
 func (b *Batch) Waits() bool { return len(b.wants)+len(b.copies)+len(b.small) > 0 }
 

@@ -42,7 +42,10 @@ func (r *Rounds) pickRemovals(m Moment) (*Batch, error) {
 	b.remove = true
 	err = r.Book.Store.View(func(tx *store.Tx) error {
 		k := &picking{rounds: r, tx: tx, m: m, b: b}
-		if k.shut, err = r.withhold(tx, todo, m.Now); err != nil || k.shut.of(todo) == todo.all {
+		if k.shut, err = r.withhold(tx, todo, m.Now); err != nil {
+			return err
+		}
+		if err := k.keepNeeded(); err != nil || k.shut.of(todo) == todo.all {
 			return err
 		}
 		for rec, err := range tx.TodoBack(index.Root) {

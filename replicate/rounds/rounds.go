@@ -89,6 +89,7 @@ type Rounds struct {
 	deleted []gauge.Lately // removals done that nobody approved, for each bound
 	waiting *report.Waiting
 	groups  []group         // what waits
+	needed  needed          // of what waits, directories that cannot go: when that was last looked at
 	told    map[string]bool // ids of the last groups that were journalled
 	seen    int64           // removals that waited when last counted
 	grown   time.Time       // when they last were more than before

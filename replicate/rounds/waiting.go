@@ -70,6 +70,41 @@ func (r *Rounds) withhold(tx *store.Tx, todo removals, now time.Time) (withheld,
 	return shut, nil
 }
 
+// needed is up to where both journals were looked at.
+type needed struct{ head, heard index.Seq }
+
+// keepNeeded keeps alive the directories among what waits that cannot go, approved
+// or not, as something in them is to stay: the peer waits for them, to put that
+// there.
+func (k *picking) keepNeeded() error {
+	now := needed{k.tx.Head(), k.m.Heard}
+	if !slices.Contains(k.shut, true) || k.rounds.needed == now {
+		return nil
+	}
+	k.rounds.needed = now
+	var empty index.Path // a directory in which nothing is to stay
+	for r, err := range k.tx.Todo(index.Root) {
+		if err != nil {
+			return err
+		}
+		if r.Ours.LiveKind() != index.Dir || empty != index.Root && r.Path.Under(empty) {
+			continue
+		}
+		if !k.rounds.Book.Doomed(r) || !k.withholds(r) || k.rounds.rejects(r) || k.rounds.reserved(r) || k.rounds.flying[r.Path] {
+			continue
+		}
+		stays, _, err := k.below(r.Path)
+		if err != nil {
+			return err
+		}
+		if empty = r.Path; stays {
+			empty = index.Root
+			k.rounds.Revive(r.Path)
+		}
+	}
+	return nil
+}
+
 // within reports whether a bound is within one that is exceeded.
 func (r *Rounds) within(shut withheld, i int) bool {
 	for j, is := range shut[:i] {
@@ -238,6 +273,9 @@ func (r *Rounds) Leave(leaves ...store.Leave) {
 	r.waiting = nil
 	r.Kick()
 }
+
+// Leaves returns what people have said of deletes.
+func (r *Rounds) Leaves() []store.Leave { return r.leaves }
 
 // Lately returns how many removals of each bound were done lately: they count
 // for it.

@@ -18,6 +18,7 @@ type Ack struct {
 	// in the sender's tree by the time at which nothing had been going on there for
 	// a while. 0: nothing is said. It may be said again.
 	Whole index.Seq
+	Guard *Guard // if it has changed since it was last said; else nil
 }
 
 // Stuck is what keeps a node from doing what is left to be done before a person
@@ -39,7 +40,7 @@ const (
 )
 
 func (m *Ack) proto() *wirepb.Ack {
-	p := &wirepb.Ack{Heard: uint64(m.Heard), Whole: uint64(m.Whole)}
+	p := &wirepb.Ack{Heard: uint64(m.Heard), Whole: uint64(m.Whole), Guard: m.Guard.proto()}
 	if m.Stuck.For != 0 {
 		p.Stuck = &wirepb.Stuck{For: wirepb.Stuck_For(m.Stuck.For), Text: Text(m.Stuck.Text)}
 	}
@@ -49,7 +50,7 @@ func (m *Ack) proto() *wirepb.Ack {
 // ackFrom reads what an older version does not say, and skips what only a newer
 // one knows.
 func ackFrom(p *wirepb.Ack) *Ack {
-	m := &Ack{Heard: index.Seq(p.Heard), Whole: index.Seq(p.Whole)}
+	m := &Ack{Heard: index.Seq(p.Heard), Whole: index.Seq(p.Whole), Guard: guardFrom(p.Guard)}
 	if s := p.Stuck; s != nil && s.For > 0 && s.For <= wirepb.Stuck_For(ForProblems) {
 		m.Stuck = Stuck{StuckFor(s.For), Text(s.Text)}
 	}
@@ -86,7 +87,7 @@ func (m *Ack) check() error {
 	if m.Stuck.For > ForProblems {
 		return fmt.Errorf("unknown stuck %d", m.Stuck.For)
 	}
-	return nil
+	return m.Guard.check()
 }
 
 func (m *Control) check() error {

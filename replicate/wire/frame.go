@@ -158,7 +158,7 @@ func decode(kind wirepb.Kind, b []byte) (Msg, error) {
 		return decode(wirepb.Kind_CHANGES, plain)
 	case wirepb.Kind_ACK:
 		var p wirepb.Ack
-		if err := proto.Unmarshal(b, &p); err != nil {
+		if err := unmarshalShaped(b, &p, ackShape); err != nil {
 			return nil, err
 		}
 		return ackFrom(&p), nil

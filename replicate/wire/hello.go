@@ -50,6 +50,8 @@ type Hello struct {
 
 	Before index.Ending // of the sender's process before this one: stopped, crashed or unknown
 	Life   uint64       // of its process; 0: not said
+
+	Guard *Guard // nil: not said
 }
 
 // Speak returns the protocol version that two nodes use, or an error that says
@@ -87,6 +89,9 @@ func (m *Hello) check() error {
 	}
 	if _, ok := befores[m.Before]; !ok {
 		return fmt.Errorf("its run before was %v", m.Before)
+	}
+	if err := m.Guard.check(); err != nil {
+		return err
 	}
 	if err := m.Reserve.Check(); err != nil {
 		return fmt.Errorf("left out of a plan: %w", err)
@@ -137,7 +142,7 @@ func (m *Hello) proto() *wirepb.Hello {
 		SpecialBits: m.SpecialBits, SyncOwners: m.SyncOwners, Hold: m.Hold,
 		ClockNs: m.Clock, Records: m.Records,
 		Reserves: m.Reserves, Reserve: index.ReserveProto(m.Reserve),
-		Before: befores[m.Before], Life: m.Life,
+		Before: befores[m.Before], Life: m.Life, Guard: m.Guard.proto(),
 	}
 	for _, line := range m.Ignore {
 		p.Ignore = append(p.Ignore, []byte(line))
@@ -153,7 +158,7 @@ func helloFrom(p *wirepb.Hello) (*Hello, error) {
 		HeardEpoch: index.Epoch(p.HeardEpoch), Heard: index.Seq(p.Heard), HeardRun: p.HeardRun,
 		Conflict: p.Conflict, Deletes: p.Deletes,
 		SpecialBits: p.SpecialBits, SyncOwners: p.SyncOwners, Hold: p.Hold,
-		Clock: p.ClockNs, Records: p.Records, Reserves: p.Reserves, Life: p.Life,
+		Clock: p.ClockNs, Records: p.Records, Reserves: p.Reserves, Life: p.Life, Guard: guardFrom(p.Guard),
 	}
 	for _, line := range p.Ignore {
 		m.Ignore = append(m.Ignore, string(line))

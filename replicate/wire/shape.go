@@ -17,7 +17,9 @@ type shape map[protowire.Number]struct {
 }
 
 var (
-	helloShape    = shape{20: {max: MaxIgnores}, 27: {max: 1, in: reserveShape}}
+	helloShape    = shape{20: {max: MaxIgnores}, 27: {max: 1, in: reserveShape}, 30: {max: 1, in: guardShape}}
+	ackShape      = shape{4: {max: 1, in: guardShape}}
+	guardShape    = shape{1: {max: MaxBounds}, 2: {max: MaxLeaves}}
 	controlShape  = shape{3: {max: 1, in: reserveShape}}
 	reserveShape  = shape{3: {max: index.MaxReservePatterns}, 6: {max: index.MaxReservePaths}}
 	fetchShape    = shape{1: {max: MaxWants}}

@@ -35,6 +35,7 @@ func hello() *Hello {
 		Conflict: "newer", Deletes: "track", SpecialBits: true, SyncOwners: true, Hold: true,
 		Clock: 1_700_000_000_000_000_000, Records: 12, Ignore: []string{"*.tmp", "", "!keep\xff"},
 		Before: index.EndedCrashed, Life: 0xf00d,
+		Guard: &Guard{Window: 60e9, Bounds: []Bound{{"", "50%", 3}, {"a\xff", "7", 0}}, Leaves: []Leave{{"", 4, false}, {"a", 9, true}}},
 	}
 }
 
@@ -55,6 +56,7 @@ var samples = []struct {
 	}},
 	{"no changes", &Changes{Changes: []Change{}, Through: 12, Head: 12}},
 	{"ack", &Ack{Heard: 77}},
+	{"ack of a node that has deleted", &Ack{Heard: 77, Guard: &Guard{Bounds: []Bound{{"", "100", 12}}}}},
 	{"ack with more to say", &Ack{Heard: 77, Whole: 99}},
 	{"ack of a stuck node", &Ack{Heard: 77, Stuck: Stuck{ForApproval, "6 deletes"}}},
 	{"control", &Control{Kind: Refuse, Text: "the shares' policies differ"}},

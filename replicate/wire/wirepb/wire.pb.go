@@ -269,7 +269,7 @@ func (x Stuck_For) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Stuck_For.Descriptor instead.
 func (Stuck_For) EnumDescriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{4, 0}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{6, 0}
 }
 
 type Control_Kind int32
@@ -324,7 +324,7 @@ func (x Control_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Control_Kind.Descriptor instead.
 func (Control_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{5, 0}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{7, 0}
 }
 
 // Hello is the first message of a session, in both directions.
@@ -356,6 +356,7 @@ type Hello struct {
 	Reserve       *indexpb.Reserve `protobuf:"bytes,27,opt,name=reserve,proto3" json:"reserve,omitempty"`                 // what a person on the sender's side has left out of a plan
 	Before        Hello_Before     `protobuf:"varint,28,opt,name=before,proto3,enum=duet.wire.Hello_Before" json:"before,omitempty"`
 	Life          uint64           `protobuf:"fixed64,29,opt,name=life,proto3" json:"life,omitempty"` // another one for every start of the sender's process; 0: not said
+	Guard         *Guard           `protobuf:"bytes,30,opt,name=guard,proto3" json:"guard,omitempty"` // absent: not said
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -558,6 +559,13 @@ func (x *Hello) GetLife() uint64 {
 	return 0
 }
 
+func (x *Hello) GetGuard() *Guard {
+	if x != nil {
+		return x.Guard
+	}
+	return nil
+}
+
 // Changes is a part of the sender's journal, in the order of its positions.
 type Changes struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -743,6 +751,7 @@ type Ack struct {
 	// been told up to there, and nothing has happened there for a while. 0: nothing
 	// is said.
 	Whole         uint64 `protobuf:"varint,3,opt,name=whole,proto3" json:"whole,omitempty"`
+	Guard         *Guard `protobuf:"bytes,4,opt,name=guard,proto3" json:"guard,omitempty"` // if it has changed since it was last said
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -798,6 +807,135 @@ func (x *Ack) GetWhole() uint64 {
 	return 0
 }
 
+func (x *Ack) GetGuard() *Guard {
+	if x != nil {
+		return x.Guard
+	}
+	return nil
+}
+
+// Guard is what the sender does not delete in its own tree without a person's
+// approval. It is for the receiver's plans, and decides nothing there.
+type Guard struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Bounds        []*Bound               `protobuf:"bytes,1,rep,name=bounds,proto3" json:"bounds,omitempty"`                      // at most 65
+	Leaves        []*indexpb.Leave       `protobuf:"bytes,2,rep,name=leaves,proto3" json:"leaves,omitempty"`                      // what people have said there of deletes that waited, at most 65
+	WindowNs      int64                  `protobuf:"varint,3,opt,name=window_ns,json=windowNs,proto3" json:"window_ns,omitempty"` // deletes within this time count together
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Guard) Reset() {
+	*x = Guard{}
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Guard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Guard) ProtoMessage() {}
+
+func (x *Guard) ProtoReflect() protoreflect.Message {
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Guard.ProtoReflect.Descriptor instead.
+func (*Guard) Descriptor() ([]byte, []int) {
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Guard) GetBounds() []*Bound {
+	if x != nil {
+		return x.Bounds
+	}
+	return nil
+}
+
+func (x *Guard) GetLeaves() []*indexpb.Leave {
+	if x != nil {
+		return x.Leaves
+	}
+	return nil
+}
+
+func (x *Guard) GetWindowNs() int64 {
+	if x != nil {
+		return x.WindowNs
+	}
+	return 0
+}
+
+type Bound struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Dir           []byte                 `protobuf:"bytes,1,opt,name=dir,proto3" json:"dir,omitempty"`        // absent: the whole share
+	Limit         string                 `protobuf:"bytes,2,opt,name=limit,proto3" json:"limit,omitempty"`    // a count, or a percentage
+	Lately        uint64                 `protobuf:"varint,3,opt,name=lately,proto3" json:"lately,omitempty"` // deletes that count already
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Bound) Reset() {
+	*x = Bound{}
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Bound) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Bound) ProtoMessage() {}
+
+func (x *Bound) ProtoReflect() protoreflect.Message {
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Bound.ProtoReflect.Descriptor instead.
+func (*Bound) Descriptor() ([]byte, []int) {
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Bound) GetDir() []byte {
+	if x != nil {
+		return x.Dir
+	}
+	return nil
+}
+
+func (x *Bound) GetLimit() string {
+	if x != nil {
+		return x.Limit
+	}
+	return ""
+}
+
+func (x *Bound) GetLately() uint64 {
+	if x != nil {
+		return x.Lately
+	}
+	return 0
+}
+
 // Stuck is what a person has to do something about.
 type Stuck struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -809,7 +947,7 @@ type Stuck struct {
 
 func (x *Stuck) Reset() {
 	*x = Stuck{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[4]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -821,7 +959,7 @@ func (x *Stuck) String() string {
 func (*Stuck) ProtoMessage() {}
 
 func (x *Stuck) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[4]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -834,7 +972,7 @@ func (x *Stuck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stuck.ProtoReflect.Descriptor instead.
 func (*Stuck) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{4}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Stuck) GetFor() Stuck_For {
@@ -862,7 +1000,7 @@ type Control struct {
 
 func (x *Control) Reset() {
 	*x = Control{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[5]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -874,7 +1012,7 @@ func (x *Control) String() string {
 func (*Control) ProtoMessage() {}
 
 func (x *Control) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[5]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -887,7 +1025,7 @@ func (x *Control) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Control.ProtoReflect.Descriptor instead.
 func (*Control) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{5}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Control) GetKind() Control_Kind {
@@ -921,7 +1059,7 @@ type Fetch struct {
 
 func (x *Fetch) Reset() {
 	*x = Fetch{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[6]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1071,7 @@ func (x *Fetch) String() string {
 func (*Fetch) ProtoMessage() {}
 
 func (x *Fetch) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[6]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1084,7 @@ func (x *Fetch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fetch.ProtoReflect.Descriptor instead.
 func (*Fetch) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{6}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Fetch) GetWants() []*Want {
@@ -974,7 +1112,7 @@ type Want struct {
 
 func (x *Want) Reset() {
 	*x = Want{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[7]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -986,7 +1124,7 @@ func (x *Want) String() string {
 func (*Want) ProtoMessage() {}
 
 func (x *Want) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[7]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -999,7 +1137,7 @@ func (x *Want) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Want.ProtoReflect.Descriptor instead.
 func (*Want) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{7}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Want) GetId() uint64 {
@@ -1069,7 +1207,7 @@ type Piece struct {
 
 func (x *Piece) Reset() {
 	*x = Piece{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[8]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1219,7 @@ func (x *Piece) String() string {
 func (*Piece) ProtoMessage() {}
 
 func (x *Piece) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[8]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1232,7 @@ func (x *Piece) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Piece.ProtoReflect.Descriptor instead.
 func (*Piece) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{8}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Piece) GetId() uint64 {
@@ -1170,7 +1308,7 @@ type Compare struct {
 
 func (x *Compare) Reset() {
 	*x = Compare{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[9]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1182,7 +1320,7 @@ func (x *Compare) String() string {
 func (*Compare) ProtoMessage() {}
 
 func (x *Compare) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[9]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1195,7 +1333,7 @@ func (x *Compare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Compare.ProtoReflect.Descriptor instead.
 func (*Compare) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{9}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Compare) GetUnder() []byte {
@@ -1252,7 +1390,7 @@ type Digests struct {
 
 func (x *Digests) Reset() {
 	*x = Digests{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[10]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1264,7 +1402,7 @@ func (x *Digests) String() string {
 func (*Digests) ProtoMessage() {}
 
 func (x *Digests) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[10]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1277,7 +1415,7 @@ func (x *Digests) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Digests.ProtoReflect.Descriptor instead.
 func (*Digests) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{10}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Digests) GetDigests() []*Digest {
@@ -1312,7 +1450,7 @@ type Digest struct {
 
 func (x *Digest) Reset() {
 	*x = Digest{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[11]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1324,7 +1462,7 @@ func (x *Digest) String() string {
 func (*Digest) ProtoMessage() {}
 
 func (x *Digest) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[11]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1337,7 +1475,7 @@ func (x *Digest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Digest.ProtoReflect.Descriptor instead.
 func (*Digest) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{11}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Digest) GetSum() []byte {
@@ -1367,7 +1505,7 @@ type Listing struct {
 
 func (x *Listing) Reset() {
 	*x = Listing{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[12]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1379,7 +1517,7 @@ func (x *Listing) String() string {
 func (*Listing) ProtoMessage() {}
 
 func (x *Listing) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[12]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1392,7 +1530,7 @@ func (x *Listing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listing.ProtoReflect.Descriptor instead.
 func (*Listing) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{12}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Listing) GetItems() []*Item {
@@ -1436,7 +1574,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[13]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1448,7 +1586,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[13]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1461,7 +1599,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{13}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Item) GetPath() []byte {
@@ -1505,7 +1643,7 @@ type Verify struct {
 
 func (x *Verify) Reset() {
 	*x = Verify{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[14]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1517,7 +1655,7 @@ func (x *Verify) String() string {
 func (*Verify) ProtoMessage() {}
 
 func (x *Verify) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[14]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1530,7 +1668,7 @@ func (x *Verify) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verify.ProtoReflect.Descriptor instead.
 func (*Verify) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{14}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Verify) GetUnder() []byte {
@@ -1571,7 +1709,7 @@ type Verified struct {
 
 func (x *Verified) Reset() {
 	*x = Verified{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[15]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1583,7 +1721,7 @@ func (x *Verified) String() string {
 func (*Verified) ProtoMessage() {}
 
 func (x *Verified) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[15]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1596,7 +1734,7 @@ func (x *Verified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verified.ProtoReflect.Descriptor instead.
 func (*Verified) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{15}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Verified) GetFindings() []*Finding {
@@ -1669,7 +1807,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[16]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1681,7 +1819,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[16]
+	mi := &file_replicate_wire_wirepb_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1694,7 +1832,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{16}
+	return file_replicate_wire_wirepb_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Finding) GetPath() []byte {
@@ -1736,7 +1874,7 @@ var File_replicate_wire_wirepb_wire_proto protoreflect.FileDescriptor
 
 const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\n" +
-	" replicate/wire/wirepb/wire.proto\x12\tduet.wire\x1a\x1fstore/index/indexpb/index.proto\"\xc7\x05\n" +
+	" replicate/wire/wirepb/wire.proto\x12\tduet.wire\x1a\x1fstore/index/indexpb/index.proto\"\xef\x05\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x16\n" +
 	"\x06oldest\x18\x02 \x01(\rR\x06oldest\x12\x18\n" +
@@ -1764,7 +1902,8 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\breserves\x18\x1a \x01(\bR\breserves\x12-\n" +
 	"\areserve\x18\x1b \x01(\v2\x13.duet.index.ReserveR\areserve\x12/\n" +
 	"\x06before\x18\x1c \x01(\x0e2\x17.duet.wire.Hello.BeforeR\x06before\x12\x12\n" +
-	"\x04life\x18\x1d \x01(\x06R\x04life\".\n" +
+	"\x04life\x18\x1d \x01(\x06R\x04life\x12&\n" +
+	"\x05guard\x18\x1e \x01(\v2\x10.duet.wire.GuardR\x05guard\".\n" +
 	"\x06Before\x12\n" +
 	"\n" +
 	"\x06UNSAID\x10\x00\x12\v\n" +
@@ -1783,11 +1922,20 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\x06agreed\x18\x05 \x01(\x04R\x06agreed\x12\x10\n" +
 	"\x03how\x18\x06 \x01(\rR\x03how\x12\x12\n" +
 	"\x04time\x18\a \x01(\x10R\x04time\x12\x14\n" +
-	"\x05other\x18\b \x01(\fR\x05other\"Y\n" +
+	"\x05other\x18\b \x01(\fR\x05other\"\x81\x01\n" +
 	"\x03Ack\x12\x14\n" +
 	"\x05heard\x18\x01 \x01(\x04R\x05heard\x12&\n" +
 	"\x05stuck\x18\x02 \x01(\v2\x10.duet.wire.StuckR\x05stuck\x12\x14\n" +
-	"\x05whole\x18\x03 \x01(\x04R\x05whole\"\x8e\x01\n" +
+	"\x05whole\x18\x03 \x01(\x04R\x05whole\x12&\n" +
+	"\x05guard\x18\x04 \x01(\v2\x10.duet.wire.GuardR\x05guard\"y\n" +
+	"\x05Guard\x12(\n" +
+	"\x06bounds\x18\x01 \x03(\v2\x10.duet.wire.BoundR\x06bounds\x12)\n" +
+	"\x06leaves\x18\x02 \x03(\v2\x11.duet.index.LeaveR\x06leaves\x12\x1b\n" +
+	"\twindow_ns\x18\x03 \x01(\x03R\bwindowNs\"G\n" +
+	"\x05Bound\x12\x10\n" +
+	"\x03dir\x18\x01 \x01(\fR\x03dir\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\tR\x05limit\x12\x16\n" +
+	"\x06lately\x18\x03 \x01(\x04R\x06lately\"\x8e\x01\n" +
 	"\x05Stuck\x12&\n" +
 	"\x03for\x18\x01 \x01(\x0e2\x14.duet.wire.Stuck.ForR\x03for\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"I\n" +
@@ -1909,7 +2057,7 @@ func file_replicate_wire_wirepb_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_replicate_wire_wirepb_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_replicate_wire_wirepb_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_replicate_wire_wirepb_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_replicate_wire_wirepb_wire_proto_goTypes = []any{
 	(Kind)(0),               // 0: duet.wire.Kind
 	(Refusal)(0),            // 1: duet.wire.Refusal
@@ -1920,42 +2068,49 @@ var file_replicate_wire_wirepb_wire_proto_goTypes = []any{
 	(*Changes)(nil),         // 6: duet.wire.Changes
 	(*Change)(nil),          // 7: duet.wire.Change
 	(*Ack)(nil),             // 8: duet.wire.Ack
-	(*Stuck)(nil),           // 9: duet.wire.Stuck
-	(*Control)(nil),         // 10: duet.wire.Control
-	(*Fetch)(nil),           // 11: duet.wire.Fetch
-	(*Want)(nil),            // 12: duet.wire.Want
-	(*Piece)(nil),           // 13: duet.wire.Piece
-	(*Compare)(nil),         // 14: duet.wire.Compare
-	(*Digests)(nil),         // 15: duet.wire.Digests
-	(*Digest)(nil),          // 16: duet.wire.Digest
-	(*Listing)(nil),         // 17: duet.wire.Listing
-	(*Item)(nil),            // 18: duet.wire.Item
-	(*Verify)(nil),          // 19: duet.wire.Verify
-	(*Verified)(nil),        // 20: duet.wire.Verified
-	(*Finding)(nil),         // 21: duet.wire.Finding
-	(*indexpb.Reserve)(nil), // 22: duet.index.Reserve
-	(*indexpb.Entry)(nil),   // 23: duet.index.Entry
+	(*Guard)(nil),           // 9: duet.wire.Guard
+	(*Bound)(nil),           // 10: duet.wire.Bound
+	(*Stuck)(nil),           // 11: duet.wire.Stuck
+	(*Control)(nil),         // 12: duet.wire.Control
+	(*Fetch)(nil),           // 13: duet.wire.Fetch
+	(*Want)(nil),            // 14: duet.wire.Want
+	(*Piece)(nil),           // 15: duet.wire.Piece
+	(*Compare)(nil),         // 16: duet.wire.Compare
+	(*Digests)(nil),         // 17: duet.wire.Digests
+	(*Digest)(nil),          // 18: duet.wire.Digest
+	(*Listing)(nil),         // 19: duet.wire.Listing
+	(*Item)(nil),            // 20: duet.wire.Item
+	(*Verify)(nil),          // 21: duet.wire.Verify
+	(*Verified)(nil),        // 22: duet.wire.Verified
+	(*Finding)(nil),         // 23: duet.wire.Finding
+	(*indexpb.Reserve)(nil), // 24: duet.index.Reserve
+	(*indexpb.Entry)(nil),   // 25: duet.index.Entry
+	(*indexpb.Leave)(nil),   // 26: duet.index.Leave
 }
 var file_replicate_wire_wirepb_wire_proto_depIdxs = []int32{
-	22, // 0: duet.wire.Hello.reserve:type_name -> duet.index.Reserve
+	24, // 0: duet.wire.Hello.reserve:type_name -> duet.index.Reserve
 	2,  // 1: duet.wire.Hello.before:type_name -> duet.wire.Hello.Before
-	7,  // 2: duet.wire.Changes.changes:type_name -> duet.wire.Change
-	23, // 3: duet.wire.Change.entry:type_name -> duet.index.Entry
-	9,  // 4: duet.wire.Ack.stuck:type_name -> duet.wire.Stuck
-	3,  // 5: duet.wire.Stuck.for:type_name -> duet.wire.Stuck.For
-	4,  // 6: duet.wire.Control.kind:type_name -> duet.wire.Control.Kind
-	22, // 7: duet.wire.Control.reserve:type_name -> duet.index.Reserve
-	12, // 8: duet.wire.Fetch.wants:type_name -> duet.wire.Want
-	1,  // 9: duet.wire.Piece.refusal:type_name -> duet.wire.Refusal
-	16, // 10: duet.wire.Digests.digests:type_name -> duet.wire.Digest
-	18, // 11: duet.wire.Listing.items:type_name -> duet.wire.Item
-	23, // 12: duet.wire.Item.entry:type_name -> duet.index.Entry
-	21, // 13: duet.wire.Verified.findings:type_name -> duet.wire.Finding
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	9,  // 2: duet.wire.Hello.guard:type_name -> duet.wire.Guard
+	7,  // 3: duet.wire.Changes.changes:type_name -> duet.wire.Change
+	25, // 4: duet.wire.Change.entry:type_name -> duet.index.Entry
+	11, // 5: duet.wire.Ack.stuck:type_name -> duet.wire.Stuck
+	9,  // 6: duet.wire.Ack.guard:type_name -> duet.wire.Guard
+	10, // 7: duet.wire.Guard.bounds:type_name -> duet.wire.Bound
+	26, // 8: duet.wire.Guard.leaves:type_name -> duet.index.Leave
+	3,  // 9: duet.wire.Stuck.for:type_name -> duet.wire.Stuck.For
+	4,  // 10: duet.wire.Control.kind:type_name -> duet.wire.Control.Kind
+	24, // 11: duet.wire.Control.reserve:type_name -> duet.index.Reserve
+	14, // 12: duet.wire.Fetch.wants:type_name -> duet.wire.Want
+	1,  // 13: duet.wire.Piece.refusal:type_name -> duet.wire.Refusal
+	18, // 14: duet.wire.Digests.digests:type_name -> duet.wire.Digest
+	20, // 15: duet.wire.Listing.items:type_name -> duet.wire.Item
+	25, // 16: duet.wire.Item.entry:type_name -> duet.index.Entry
+	23, // 17: duet.wire.Verified.findings:type_name -> duet.wire.Finding
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_replicate_wire_wirepb_wire_proto_init() }
@@ -1969,7 +2124,7 @@ func file_replicate_wire_wirepb_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_replicate_wire_wirepb_wire_proto_rawDesc), len(file_replicate_wire_wirepb_wire_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
