@@ -148,7 +148,10 @@ func newLoop(s *Share) *loop {
 	l.keeper = tidy.New(l.keeperOptions())
 	l.orders = orders.New(l.ordersOptions())
 	var leaves book.Leaves
-	defer func() { l.rounds = rounds.New(l.roundsOptions(), leaves) }()
+	defer func() {
+		l.rounds = rounds.New(l.roundsOptions(), leaves)
+		l.recallRemovals()
+	}()
 	if s.st == nil {
 		l.root.halt, l.root.reason, l.root.final = report.IndexError, s.broken.Error(), true
 		return l
@@ -169,6 +172,18 @@ func newLoop(s *Share) *loop {
 	s.book.Reserve(l.talk.reserve)
 	l.checkup.Recall()
 	return l
+}
+
+// recallRemovals has the deletes that were done just before this process began
+// count with those that come.
+func (l *loop) recallRemovals() {
+	if l.root.halt != "" {
+		return
+	}
+	err := l.s.st.View(func(tx *store.Tx) error { return l.rounds.Recall(tx, l.s.now(), time.Now()) })
+	if err != nil {
+		l.root.halt, l.root.reason, l.root.final = report.IndexError, err.Error(), true
+	}
 }
 
 // pump posts each connection as it comes.

@@ -90,7 +90,7 @@ func (k *picking) remove(r *index.Record) error {
 	if j.Conflict == nil {
 		j.Reason = index.Removed
 		if k.rounds.approves(r) {
-			k.b.approved[r.Path] = true
+			k.b.approved[r.Path], j.Note = true, approvedNote
 		}
 	}
 	k.b.Jobs = append(k.b.Jobs, j)
