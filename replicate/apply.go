@@ -100,7 +100,7 @@ func (s *Share) unmoved(ctx context.Context, f *plan.Frame, o *plan.Orders, a Ap
 					return nil
 				}
 				if a.Pin == nil {
-					moved = "this daemon does not know it (any more), or it was made with other options"
+					moved = fmt.Sprintf("this daemon does not know it: it remembers the last %d, and none across a restart, and what was asked for (--path, --choose and the like) has to be asked for again; a file that was made with --plan has all of it", maxPlans)
 					return nil
 				}
 				if moved, err = f.Moved(tx, *a.Pin, pin); moved == "" {

@@ -221,7 +221,7 @@ func TestJournalExplainsApprovalAndRestore(t *testing.T) {
 	p.settle()
 	p.b.wantJournal("f3",
 		"adopted f3 by 1, peer, file, rule new-there, seen by scan",
-		"adopted f3 by 1, peer, gone, rule deleted-there, seen by watch",
+		"adopted f3 by 1, peer, gone, rule deleted-there, seen by watch, approved",
 		fmt.Sprintf("restored f3 by 2, user, -, kept version %d", kept),
 		"created f3 by 2, watch, file")
 }
