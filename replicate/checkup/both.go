@@ -38,8 +38,8 @@ func (c *Checkup) Verify(ctx context.Context, o Order, w Watch) (Result, error) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var mu sync.Mutex
-	watch := func(node string) Sink {
-		return Sink{
+	watch := func(node string) sink {
+		return sink{
 			Found: func(f Finding) error {
 				mu.Lock()
 				defer mu.Unlock()
@@ -141,7 +141,7 @@ func (c *Checkup) mend(ctx context.Context, list []book.Drifted, how index.How) 
 }
 
 // verifyPeer has the peer verify its own tree, at its own pace.
-func (c *Checkup) verifyPeer(ctx context.Context, o Order, sink Sink) (*Totals, int64, error) {
+func (c *Checkup) verifyPeer(ctx context.Context, o Order, to sink) (*Totals, int64, error) {
 	with, err := c.askPeer(ctx)
 	if err != nil {
 		return nil, 0, err
@@ -163,11 +163,11 @@ func (c *Checkup) verifyPeer(ctx context.Context, o Order, sink Sink) (*Totals, 
 			if f.Repaired {
 				repaired++
 			}
-			if err := sink.Found(found); err != nil {
+			if err := to.Found(found); err != nil {
 				return err
 			}
 		}
-		return sink.Progress(*totals)
+		return to.Progress(*totals)
 	})
 	if err != nil {
 		return nil, 0, lost(with, err)
@@ -205,7 +205,7 @@ func (c *Checkup) ForPeer(ctx context.Context, q *wire.Verify, tell func(*wire.V
 		m.Findings = nil
 		return err
 	}
-	done, err := c.verifyTree(ctx, o, Sink{
+	done, err := c.verifyTree(ctx, o, sink{
 		Found: func(f Finding) error {
 			m.Findings = append(m.Findings, wire.Finding{
 				Path: f.Path, What: whats[f.What], Detail: f.Detail, Repaired: f.Repaired != "", Trouble: f.Trouble,

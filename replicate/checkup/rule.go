@@ -74,7 +74,7 @@ func (c *Checkup) verifyOnce(ctx context.Context, from store.Verified) error {
 	o := Order{Content: true, How: index.ByRule, From: from}
 	out := Result{}
 	var err error
-	out.Here, err = c.verifyTree(ctx, o, Sink{
+	out.Here, err = c.verifyTree(ctx, o, sink{
 		Found:    func(Finding) error { return nil },
 		Progress: func(Totals) error { return nil },
 	})

@@ -38,8 +38,8 @@ type Finding struct {
 	Trouble  string // why it could not be
 }
 
-// Sink gets what a verification finds, as it goes, from one goroutine.
-type Sink struct {
+// sink gets what a verification finds, as it goes, from one goroutine.
+type sink struct {
 	Found    func(Finding) error
 	Progress func(Totals) error
 }
@@ -83,7 +83,7 @@ var errYield = errors.New("another one is ending")
 // verifyTree verifies this node's tree. The goroutine that calls it, never the
 // loop's, does what there is to do about what is found, while one of the
 // share's reads on.
-func (c *Checkup) verifyTree(ctx context.Context, o Order, sink Sink) (store.Verified, error) {
+func (c *Checkup) verifyTree(ctx context.Context, o Order, to sink) (store.Verified, error) {
 	k, err := c.beginLook(ctx, o)
 	if err != nil {
 		return store.Verified{}, err
@@ -100,7 +100,7 @@ func (c *Checkup) verifyTree(ctx context.Context, o Order, sink Sink) (store.Ver
 			if stopped != nil {
 				break
 			}
-			if stopped = k.step(step, sink, &out); stopped != nil {
+			if stopped = k.step(step, to, &out); stopped != nil {
 				k.cancel()
 			}
 		case end := <-k.ended:
@@ -199,7 +199,7 @@ func (k *look) inHand(p index.Path) bool {
 }
 
 // step does what there is to do about one thing.
-func (k *look) step(step lookStep, sink Sink, out *store.Verified) error {
+func (k *look) step(step lookStep, to sink, out *store.Verified) error {
 	if step.found == nil {
 		t := k.all
 		t.Totals = step.totals
@@ -207,7 +207,7 @@ func (k *look) step(step lookStep, sink Sink, out *store.Verified) error {
 		if err := k.mark(t, out); err != nil {
 			return err
 		}
-		return sink.Progress(t)
+		return to.Progress(t)
 	}
 	f := Finding{Finding: *step.found}
 	switch {
@@ -225,7 +225,7 @@ func (k *look) step(step lookStep, sink Sink, out *store.Verified) error {
 			out.Damaged = append(out.Damaged, f.Path)
 		}
 	}
-	return sink.Found(f)
+	return to.Found(f)
 }
 
 // mark writes down from time to time how far a verification by rule has come,

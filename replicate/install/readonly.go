@@ -24,14 +24,14 @@ import (
 // ownerAll is what the owner needs to change what is in a directory.
 const ownerAll = 0o700
 
-// Shuttable reports whether r is a directory that is to be shut when all is done.
-func Shuttable(r *index.Record) bool {
+// shuttable reports whether r is a directory that is to be shut when all is done.
+func shuttable(r *index.Record) bool {
 	return r != nil && r.Ours.LiveKind() == index.Dir && r.Ours.Mode&ownerAll != ownerAll
 }
 
 // IsOpen reports whether r is such a directory, and open.
 func IsOpen(r *index.Record) bool {
-	return Shuttable(r) && r.Stamp.Mode&0o777 != r.Ours.Mode&0o777
+	return shuttable(r) && r.Stamp.Mode&0o777 != r.Ours.Mode&0o777
 }
 
 // Open opens the directories in which the jobs have something to do, and returns
@@ -78,7 +78,7 @@ func announce(st *store.Store, jobs []Job) (shut []*index.Record, ids []uint64, 
 			if err != nil {
 				return err
 			}
-			if Shuttable(r) && r.Stamp.Mode&ownerAll != ownerAll {
+			if shuttable(r) && r.Stamp.Mode&ownerAll != ownerAll {
 				shut = append(shut, r)
 			}
 		}

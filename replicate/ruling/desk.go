@@ -16,8 +16,8 @@ import (
 	"duet/store/index"
 )
 
-// Desk is where orders are carried out. Look and Stage may run anywhere; Carry
-// and TakeBack belong in the writer lane.
+// Desk is where orders are carried out. Look, LookBack and Bring may run anywhere;
+// the Carry of a Work belongs in the writer lane.
 type Desk struct {
 	Book  *book.Book
 	Files vfs.Files
@@ -30,7 +30,7 @@ type Desk struct {
 // Bounds of what is staged and carried out together.
 const (
 	ChunkPaths = 200
-	ChunkBytes = 64 << 20
+	chunkBytes = 64 << 20
 )
 
 // Look makes errands of the next paths, as many as go together, and returns how
@@ -42,7 +42,7 @@ func (d *Desk) Look(o *Order, paths []index.Path) (errands []*Errand, n int, err
 			return err
 		}
 		var bytes int64
-		for n = 0; n < len(paths) && len(errands) < ChunkPaths && bytes < ChunkBytes; n++ {
+		for n = 0; n < len(paths) && len(errands) < ChunkPaths && bytes < chunkBytes; n++ {
 			list, err := k.errands(o, paths[n])
 			if err != nil {
 				return err

@@ -29,7 +29,7 @@ func (d *Desk) LookBack(ruling uint64, after index.Path, peer Peer) (errands []*
 			if err != nil {
 				return err
 			}
-			if len(errands) == ChunkPaths || bytes >= ChunkBytes {
+			if len(errands) == ChunkPaths || bytes >= chunkBytes {
 				break
 			}
 			e, err := k.back(&r, peer)

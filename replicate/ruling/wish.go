@@ -42,7 +42,7 @@ func (d *Desk) LookWishes(w Wisher, after index.Path) (errands []*Errand, last i
 		}
 		var bytes int64
 		for i := range wishes {
-			if bytes >= ChunkBytes {
+			if bytes >= chunkBytes {
 				last, more = wishes[i-1].Path, true
 				break
 			}
