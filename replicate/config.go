@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"duet/recovery"
+	"duet/replicate/chunk"
 	"duet/replicate/expiry"
 	"duet/replicate/pace"
 	"duet/store/index"
@@ -33,6 +34,7 @@ type Config struct {
 	ScanNice  int           // how much hashing for a full look at the tree gives way, as in nice(1); 0: not at all
 
 	Transfers int           // streams on which contents are fetched; 0: 4
+	Delta     int64         // contents of so many bytes are made from what is here and like them; 0: 512 KiB
 	Limit     *pace.Limiter // of the contents that are sent; nil: none
 
 	OnReconnect string        // auto or hold; "": auto
@@ -66,6 +68,9 @@ func (c Config) withDefaults() Config {
 	def(&c.Rescan, time.Hour)
 	def(&c.Housekeeping, time.Minute)
 	def(&c.MaxDeleteWindow, time.Minute)
+	if c.Delta == 0 {
+		c.Delta = chunk.Least
+	}
 	if c.VerifyRate == 0 {
 		c.VerifyRate = 32 << 20
 	}

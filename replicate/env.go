@@ -34,7 +34,7 @@ func (s *Share) installEnv() install.Env {
 func (l *loop) roundsOptions() rounds.Options {
 	return rounds.Options{
 		Share: l.s.cfg.Name, Peer: l.s.cfg.PeerName, Book: l.s.book, Trouble: &l.trouble, Bounds: l.s.bounds, Window: l.s.cfg.MaxDeleteWindow,
-		Names: l.s.boot, Meta: l.s.metaFor, Revive: l.revive, Spare: l.spare, Journal: l.journal, Log: l.log,
+		Delta: l.s.cfg.Delta, Names: l.s.boot, Meta: l.s.metaFor, Revive: l.revive, Spare: l.spare, Journal: l.journal, Log: l.log,
 	}
 }
 

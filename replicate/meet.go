@@ -9,6 +9,7 @@ import (
 	"duet/replicate/link"
 	"duet/replicate/room"
 	"duet/replicate/talk"
+	"duet/replicate/transfer"
 	"duet/replicate/wire"
 	"duet/store"
 	"duet/store/index"
@@ -144,7 +145,7 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 // converse starts the session's goroutines.
 func (l *loop) converse(sess *talk.Session, from, live index.Seq, protocol uint32) {
 	files := l.root.files
-	sess.Begin(files, from, protocol, l.s.cfg.Transfers)
+	sess.Begin(from, protocol, transfer.Options{Files: files, Streams: l.s.cfg.Transfers, Delta: l.s.cfg.Delta})
 	l.start(func() func() {
 		l.broke(sess, sess.Feed(files, from, live))
 		return nil

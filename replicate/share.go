@@ -92,7 +92,7 @@ func Open(cfg Config) (*Share, error) {
 	cfg = cfg.withDefaults()
 	s := &Share{
 		cfg: cfg, log: cfg.Log.With("share", cfg.Name), doors: cfg.Doors.orReal(cfg),
-		mail: make(chan func(), mailbox), stopped: make(chan struct{}),
+		mail: make(chan func(), mailbox), stopped: make(chan struct{}), chunks: chunk.Memory{Least: cfg.Delta},
 	}
 	if err := s.configure(); err != nil {
 		return nil, fmt.Errorf("share %q: %w", cfg.Name, err)

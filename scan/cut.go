@@ -13,8 +13,11 @@ import (
 // cuts reports whether the chunks of a file are to be had together with its hash:
 // it is large, and was. The peer has what it was, then, and will ask for them.
 func (c *crew) cuts(r *index.Record, s index.Stamp) bool {
+	if c.o.Chunks == nil || s.Size < c.o.Chunks.From() {
+		return false
+	}
 	ours, _ := oursOf(r)
-	return c.o.Chunks != nil && s.Size >= chunk.Least && ours.LiveKind() == index.File && ours.Size >= chunk.Least
+	return ours.LiveKind() == index.File && ours.Size >= c.o.Chunks.From()
 }
 
 // cutContent hashes a file of a known size and cuts it into chunks, on two
@@ -25,7 +28,7 @@ func (c *crew) cutContent(f vfs.Content, size int64) (h index.Hash, err error) {
 		t.sum = NewSparseHasher()
 	}
 	go t.hash() // ends with blocks
-	bits := chunk.Coarse(size)
+	bits := chunk.Coarse(size, c.o.Chunks.From())
 	r := chunk.NewReader(t, 0, size, bits)
 	var chunks []chunk.Chunk
 	for err == nil {

@@ -42,11 +42,11 @@ func TestCutContent(t *testing.T) {
 			if read != size {
 				t.Errorf("%d of %d bytes were read or passed", read, size)
 			}
-			chunks := memory.Get(first, chunk.Coarse(size))
+			chunks := memory.Get(first, chunk.Coarse(size, chunk.Least))
 			c, err := w.files.Open("f")
 			must(t, err)
 			defer c.Close()
-			r := chunk.NewReader(c, 0, size, chunk.Coarse(size))
+			r := chunk.NewReader(c, 0, size, chunk.Coarse(size, chunk.Least))
 			for i := 0; ; i++ {
 				next, err := r.Next(nil)
 				if err != nil {

@@ -43,6 +43,8 @@ type Swarm struct {
 
 	Rule time.Duration // mean time between rulings of a person on each node; 0: none
 
+	Delta int // of how many bytes contents are made from what is like them; 0: of more than users write
+
 	Most  int     // file events that may wait before the queue overflows; 0: any number
 	Fsync float64 // how many of the files that users save are synced before they are renamed
 }
@@ -107,7 +109,16 @@ func Draw(seed uint64) Swarm {
 	}
 	s.Forget = rare(0.1, 0.5)
 	s.drawRest(r)
+	s.drawDelta(rand.New(rand.NewPCG(seed, 100)))
 	return s
+}
+
+// drawDelta draws from how many bytes on a file counts as large. It is drawn for
+// itself, so that all else of a seed stays as it was.
+func (s *Swarm) drawDelta(r *rand.Rand) {
+	if r.Float64() < 0.2 {
+		s.Delta = 4096 << r.IntN(4)
+	}
 }
 
 // drawRest draws what is not a fault: limits of what is kept, clocks, habits.

@@ -48,10 +48,16 @@ func (w *World) users() {
 // choose draws what this user does: everything, or a few things only.
 func (u *user) choose() {
 	u.habits = habits
+	if u.w.Swarm.Delta > 0 {
+		u.habits = append(slices.Clone(habits), (*user).edit, (*user).edit, (*user).edit)
+	}
 	if u.r.IntN(2) == 0 {
 		return
 	}
 	u.habits = []habit{(*user).write}
+	if u.w.Swarm.Delta > 0 {
+		u.habits = append(u.habits, (*user).edit)
+	}
 	for range 1 + u.r.IntN(4) {
 		u.habits = append(u.habits, habits[u.r.IntN(len(habits))])
 	}
@@ -96,6 +102,8 @@ func (u *user) text() string {
 	u.serial++
 	s := fmt.Sprintf("%s%d ", u.n.name, u.serial)
 	switch k := u.r.IntN(60); {
+	case u.w.Swarm.Delta > 0 && k >= 30:
+		s += u.large()
 	case k == 0:
 		s += strings.Repeat("x", 300<<10)
 	case k < 4:
@@ -104,6 +112,38 @@ func (u *user) text() string {
 		s += strings.Repeat("z", u.r.IntN(200))
 	}
 	return s
+}
+
+// large makes a content that is not sent along with its change, and of which an edit
+// leaves most as it was. It is runs of letters, which a script can say in few words.
+func (u *user) large() string {
+	var b strings.Builder
+	for size := (33 + u.r.IntN(40)) << 10; b.Len() < size; {
+		run := string(rune('a' + u.r.IntN(26)))
+		b.WriteString(strings.Repeat(run, 30+u.r.IntN(3000)))
+	}
+	return b.String()
+}
+
+// edit changes something in the middle of a file, in place or by a copy that is
+// renamed over it.
+func (u *user) edit() {
+	p := u.path(file)
+	was, err := u.n.people.Read(p)
+	if p == "" || err != nil || len(was) < 2 {
+		return
+	}
+	u.serial++
+	at := u.r.IntN(len(was))
+	now := was[:at] + fmt.Sprintf("<%s%d>", u.n.name, u.serial) + was[min(at+u.r.IntN(100), len(was)):]
+	if u.r.IntN(2) == 0 {
+		u.put(p, now)
+		return
+	}
+	tmp := fmt.Sprintf("%s.%s%d", p, u.n.name, u.serial)
+	if u.n.people.Write(tmp, now) == nil && u.n.people.Rename(tmp, p) == nil {
+		u.past[p] = append(u.past[p], was)
+	}
 }
 
 // put writes content to a path in place, if a file is or can be there.

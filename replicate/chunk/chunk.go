@@ -13,7 +13,11 @@
 // together from chunks verifies the whole.
 package chunk
 
-import "github.com/cespare/xxhash/v2"
+import (
+	"math/bits"
+
+	"github.com/cespare/xxhash/v2"
+)
 
 // The average sizes of chunks that there are, as powers of two.
 const (
@@ -26,13 +30,18 @@ const Least = 512 << 10
 
 // Coarse returns the average size, as a power of two, of the chunks by which a whole
 // content is compared: some thousand, or for one of more than 16 GiB some ten thousand.
-func Coarse(size int64) uint8 {
-	bits := uint8(18)
-	for bits < MaxBits && size>>bits > 1<<16 {
-		bits++
+// The smallest content that is compared at all, of least bytes, has two.
+func Coarse(size, least int64) uint8 {
+	n := uint8(min(max(bits.Len64(uint64(least))-2, MinBits), 18))
+	for n < MaxBits && size>>n > 1<<16 {
+		n++
 	}
-	return bits
+	return n
 }
+
+// Fine returns the same of the small chunks by which what is between two of those is
+// compared: sixty-four times smaller, if such small ones are known.
+func Fine(least int64) uint8 { return max(Coarse(0, least)-6, MinBits) }
 
 // window is how many bytes the rolling hash remembers: each is shifted out by 64
 // later ones.

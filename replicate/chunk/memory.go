@@ -14,6 +14,8 @@ const Remembered = 8 << 20 / 16
 // asks for its chunks. What is forgotten is cut again. The nil Memory remembers
 // nothing. It may be used from several goroutines.
 type Memory struct {
+	Least int64 // the size from which on contents are compared by chunks; 0: that of the package
+
 	mu    sync.Mutex
 	of    map[key][]Chunk
 	order []key // of those in of, oldest first
@@ -23,6 +25,14 @@ type Memory struct {
 type key struct {
 	hash index.Hash
 	bits uint8
+}
+
+// From returns the size from which on contents are compared by chunks.
+func (m *Memory) From() int64 {
+	if m.Least == 0 {
+		return Least
+	}
+	return m.Least
 }
 
 // Put remembers all the chunks of a content. They are not to be changed any more.

@@ -11,7 +11,6 @@ import (
 
 // Bounds of looking for what may be like a content that has to be fetched.
 const (
-	minLike  = 256 << 10 // bytes, here and there; less is fetched sooner
 	maxLike  = 3
 	lookLike = 1024 // records
 )
@@ -20,11 +19,12 @@ const (
 // the path is now; what is about to be deleted, which may be the old name of a file
 // that was renamed and edited; what the path was before.
 func (k *picking) like(r *index.Record, e *index.Entry) (like []transfer.Like, err error) {
-	if e.Size < minLike {
+	least := k.rounds.Delta / 2 // bytes, here and there: less is fetched sooner
+	if e.Size < least {
 		return nil, nil
 	}
 	if r.Ours.LiveKind() == index.File {
-		if r.Ours.Size >= minLike {
+		if r.Ours.Size >= least {
 			like = append(like, transfer.Like{Path: r.Path})
 		}
 	} else if like, err = k.leaving(r.Path, e); err != nil {
@@ -39,7 +39,7 @@ func (k *picking) like(r *index.Record, e *index.Entry) (like []transfer.Like, e
 		if err != nil {
 			return nil, err
 		}
-		if kept != nil && kept.Held != "" && kept.Entry.LiveKind() == index.File && kept.Entry.Size >= minLike {
+		if kept != nil && kept.Held != "" && kept.Entry.LiveKind() == index.File && kept.Entry.Size >= least {
 			like = append(like, transfer.Like{Held: vfs.Held{Area: vfs.Kept, Name: kept.Held}})
 		}
 	}
@@ -61,7 +61,7 @@ func (k *picking) leaving(p index.Path, e *index.Entry) ([]transfer.Like, error)
 				break
 			}
 			o := c.Ours
-			if seen[c.Path] || o.LiveKind() != index.File || o.Size < minLike || o.Size/4 > e.Size || e.Size/4 > o.Size {
+			if seen[c.Path] || o.LiveKind() != index.File || o.Size < k.rounds.Delta/2 || o.Size/4 > e.Size || e.Size/4 > o.Size {
 				continue
 			}
 			if seen[c.Path] = true; k.rounds.Book.Doomed(c) {

@@ -53,6 +53,7 @@ type Options struct {
 	Trouble     *trouble.Paths  // paths that are left alone for now
 	Bounds      recovery.Bounds // of removals that nobody approved
 	Window      time.Duration   // removals within this time are counted together; 0: a minute
+	Delta       int64           // contents of so many bytes are made from what is like them
 	Names       uint64          // random: names in the stage of one process never meet another's
 	Meta        func(want *index.Entry, was *index.Record) vfs.Meta
 	Revive      func(index.Path)                // keeps a directory alive

@@ -21,7 +21,6 @@ import (
 	"duet/replicate/pace"
 	"duet/replicate/transfer"
 	"duet/replicate/wire"
-	"duet/scan/vfs"
 	"duet/store/index"
 )
 
@@ -70,12 +69,13 @@ func New(ctx context.Context, conn link.Conn, b *book.Book) *Session {
 }
 
 // Begin prepares for the conversation after the hellos: the peer has heard us up
-// to from, protocol is the version that both speak, and streams are those on which
-// contents are fetched, 0 for the default.
-func (sess *Session) Begin(files vfs.Files, from index.Seq, protocol uint32, streams int) {
+// to from, protocol is the version that both speak, and o is how contents are
+// fetched.
+func (sess *Session) Begin(from index.Seq, protocol uint32, o transfer.Options) {
 	sess.told.Store(uint64(from))
 	sess.squeezes = protocol >= wire.Squeezed
-	sess.Fetch = transfer.NewFetcher(transfer.Options{Open: sess.Conn.Open, Files: files, Ranges: protocol >= wire.Ranges, Streams: streams})
+	o.Open, o.Ranges = sess.Conn.Open, protocol >= wire.Ranges
+	sess.Fetch = transfer.NewFetcher(o)
 }
 
 // Close ends the session. It waits for nobody.

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"duet/replicate/chunk"
 	"duet/replicate/wire"
 	"duet/scan"
 	"duet/scan/vfs"
@@ -49,7 +48,7 @@ type assembly struct {
 
 // assembles reports whether a content is put together from parts.
 func (f *Fetcher) assembles(j *job) bool {
-	return f.opt.Ranges && (j.size >= plainSize || j.size >= chunk.Least && len(j.like) > 0)
+	return f.opt.Ranges && (j.size >= plainSize || j.size >= f.opt.Delta && len(j.like) > 0)
 }
 
 // assemble puts one content after another together until the Fetcher is closed.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"duet/replicate/chunk"
 	"duet/replicate/link"
 	"duet/scan/vfs"
 	"duet/store/index"
@@ -30,6 +31,7 @@ type Options struct {
 	Ranges  bool          // the peer knows wire.Ranges
 	Streams int           // default 4, at least 2; the first one carries only small files
 	Syncs   int           // files that are fsynced at the same time; default 16
+	Delta   int64         // contents of so many bytes are made from what is like them; default 512 KiB
 	Stall   time.Duration // a stream that owes something and brings nothing for so long is given up; default 1 min
 }
 
@@ -63,6 +65,9 @@ func NewFetcher(o Options) *Fetcher {
 	o.Streams = max(o.Streams, 2)
 	if o.Syncs == 0 {
 		o.Syncs = 16
+	}
+	if o.Delta == 0 {
+		o.Delta = chunk.Least
 	}
 	if o.Stall == 0 {
 		o.Stall = time.Minute

@@ -10,17 +10,15 @@ import (
 	"duet/replicate/wire"
 )
 
-// fine are the chunks that what is between two matches is compared by.
-const fine = 12
-
 // compare asks of which small chunks a part consists, takes from base those that it
 // has, and asks for the others.
 func (a *assembly) compare(l *line, p *part, base []byte) {
 	var theirs []chunk.Chunk
+	n := chunk.Fine(a.f.opt.Delta)
 	w := a.want(p.off, p.size)
-	w.ChunkBits = fine
+	w.ChunkBits = n
 	l.ask(&ask{want: w, fail: a.stop, take: func(piece *wire.Piece, _ []byte) error {
-		if len(theirs)+len(piece.Chunks) > int(p.size>>(fine-1))+2*wire.MaxChunks {
+		if len(theirs)+len(piece.Chunks) > int(p.size>>(n-1))+2*wire.MaxChunks {
 			return errors.New("the peer says more chunks than there can be")
 		}
 		theirs = append(theirs, piece.Chunks...)
@@ -34,7 +32,7 @@ func (a *assembly) compare(l *line, p *part, base []byte) {
 // fill puts into p what of it base has, and asks for the rest.
 func (a *assembly) fill(l *line, p *part, base []byte, theirs []chunk.Chunk) {
 	had := map[chunk.Chunk]int64{}
-	r := chunk.NewReader(bytes.NewReader(base), 0, int64(len(base)), fine)
+	r := chunk.NewReader(bytes.NewReader(base), 0, int64(len(base)), chunk.Fine(a.f.opt.Delta))
 	for at := int64(0); ; {
 		c, err := r.Next(nil)
 		if err == io.EOF {

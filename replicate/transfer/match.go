@@ -70,7 +70,7 @@ func (a *assembly) planMixed(base vfs.Content, at int64) (int64, error) {
 	}
 	defer l.end() // it may have more to say
 	m := &matching{
-		a: a, base: base, bits: chunk.Coarse(a.j.size), start: at, at: at,
+		a: a, base: base, bits: chunk.Coarse(a.j.size, a.f.opt.Delta), start: at, at: at,
 		read:   max(0, min(at, info.Stamp.Size)-before),
 		inRing: map[chunk.Chunk]int{}, passed: map[chunk.Chunk]int64{},
 	}
