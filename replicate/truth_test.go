@@ -44,6 +44,38 @@ func TestPlansTellTheTruth(t *testing.T) {
 	}
 }
 
+// The same for a directory that one node deleted while the other made something in
+// it: it stays there, and comes back here, with that and nothing else.
+func TestPlanOfADirectoryThatStays(t *testing.T) {
+	t.Parallel()
+	for _, deleter := range []string{"a", "b"} {
+		t.Run("deleted on "+deleter, func(t *testing.T) {
+			w := &truth{T: t, pair: newPair(t, func(c *replicate.Config) {
+				c.OnReconnect, c.MaxDelete, c.Log = "hold", "100%", nil
+			})}
+			gone, kept := w.a, w.b
+			if deleter == "b" {
+				gone, kept = kept, gone
+			}
+			w.a.write("other", "1")
+			w.a.write("d/old", "old")
+			w.start()
+			w.steady()
+			w.apply(w.a, nil)
+			w.end()
+			gone.remove("d")
+			kept.write("d/new", "new")
+			w.start()
+			w.steady()
+			w.apply(w.a, nil)
+			if a, b := list(t, w.a.root), list(t, w.b.root); a != b || !strings.Contains(a, "d/new") || strings.Contains(a, "old") {
+				t.Errorf("a:\n%s\nb:\n%s", a, b)
+			}
+			w.end()
+		})
+	}
+}
+
 // truth is a pair of nodes with random trees, of which plans are made.
 type truth struct {
 	*testing.T
