@@ -48,7 +48,7 @@ func BenchmarkLookup(b *testing.B) {
 	for b.Loop() {
 		got, from := 0, index.Root
 		for {
-			rs, err := book.Lookup(from, 1024)
+			rs, err := book.Lookup(from, index.Root, 1024)
 			if err != nil {
 				b.Fatal(err)
 			}

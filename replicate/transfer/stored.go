@@ -23,7 +23,7 @@ func (f *Fetcher) Stored(ctx context.Context, w Want, most int64) (int64, error)
 		return 0, err
 	}
 	defer l.end()
-	theirs := a.askRecipe(l, 0, chunk.Coarse(w.Size))
+	theirs := a.askRecipe(l, 0, chunk.Coarse(w.Size, f.opt.Delta))
 	stored, at := int64(0), int64(0)
 	for stored <= most && at < w.Size {
 		c, err := theirs.next()
