@@ -165,7 +165,11 @@ func (a *assembly) plan() error {
 		if err := errors.Join(err, base.Close()); err != nil {
 			return err
 		}
-		break
+		return a.planPlain(at, a.j.size)
+	}
+	at, err := a.planHoles(at)
+	if err != nil {
+		return err
 	}
 	return a.planPlain(at, a.j.size)
 }

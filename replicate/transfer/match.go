@@ -1,12 +1,14 @@
 package transfer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 
 	"duet/replicate/chunk"
 	"duet/replicate/wire"
+	"duet/scan"
 	"duet/scan/vfs"
 )
 
@@ -26,7 +28,7 @@ const (
 // behind its place.
 type matching struct {
 	a      *assembly
-	base   vfs.Content
+	base   io.ReaderAt
 	bits   uint8
 	theirs *recipe
 	start  int64 // of the content: what is before was here
@@ -64,6 +66,19 @@ func (a *assembly) planMixed(base vfs.Content, at int64) (int64, error) {
 	if err != nil || at == a.j.size {
 		return at, nil
 	}
+	return a.planBy(base, info.Stamp.Size, at)
+}
+
+// planHoles says of which parts the content consists from at on, as far as much of
+// it is holes: to ask for them part by part takes a while where they are large.
+func (a *assembly) planHoles(at int64) (int64, error) {
+	if a.j.size-at < scan.SparseSize {
+		return at, nil
+	}
+	return a.planBy(bytes.NewReader(nil), 0, at)
+}
+
+func (a *assembly) planBy(base io.ReaderAt, size, at int64) (int64, error) {
 	l, err := openLine(a.ctx, &a.f.opt)
 	if err != nil {
 		return at, err
@@ -71,10 +86,10 @@ func (a *assembly) planMixed(base vfs.Content, at int64) (int64, error) {
 	defer l.end() // it may have more to say
 	m := &matching{
 		a: a, base: base, bits: chunk.Coarse(a.j.size, a.f.opt.Delta), start: at, at: at,
-		read:   max(0, min(at, info.Stamp.Size)-before),
+		read:   max(0, min(at, size)-before),
 		inRing: map[chunk.Chunk]int{}, passed: map[chunk.Chunk]int64{},
 	}
-	m.r = chunk.NewReader(base, m.read, info.Stamp.Size, m.bits)
+	m.r = chunk.NewReader(base, m.read, size, m.bits)
 	m.theirs = a.askRecipe(l, at, m.bits)
 	for err == nil {
 		err = m.step()
