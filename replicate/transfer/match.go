@@ -44,9 +44,10 @@ type matching struct {
 	passed  map[chunk.Chunk]int64 // offsets in the base
 	matched int64                 // bytes
 
-	run    int64  // bytes before at that were not found
-	misses int    // chunks of them
-	gap    []byte // what the base has in their place
+	run      int64  // bytes before at that were not found
+	misses   int    // chunks not found since the last one that was
+	compared bool   // some of them were compared once more
+	gap      []byte // what the base has in their place
 }
 
 // piece is a chunk of the base.
@@ -130,6 +131,15 @@ func (m *matching) step() error {
 				return err
 			}
 			return m.put(data)
+		}
+	}
+	if m.run+c.Len > maxGap && len(m.gap) > 0 && !m.compared {
+		// Behind what was put in, it can take some chunks before those of both
+		// sides are the same again: that part is in the gap all the same, and so
+		// is what comes next.
+		m.compared = true
+		if err := m.compare(); err != nil {
+			return err
 		}
 	}
 	m.at += c.Len
@@ -234,7 +244,7 @@ func (m *matching) put(data []byte) error {
 	p.data = data
 	m.at += n
 	m.matched += n
-	m.gap, m.misses = m.gap[:0], 0
+	m.gap, m.misses, m.compared = m.gap[:0], 0, false
 	return m.a.put(p)
 }
 
@@ -272,6 +282,13 @@ func (m *matching) flush() error {
 	if len(m.gap) == 0 || m.run > maxGap {
 		return m.fetch()
 	}
+	err := m.compare()
+	m.gap = m.gap[:0]
+	return err
+}
+
+// compare plans what was not found by its small chunks, and those of the gap.
+func (m *matching) compare() error {
 	p, err := m.a.next(m.at-m.run, m.run)
 	if err != nil {
 		return err
@@ -285,7 +302,7 @@ func (m *matching) flush() error {
 		return err
 	}
 	m.a.compare(l, p, append([]byte(nil), m.gap...))
-	m.run, m.gap = 0, m.gap[:0]
+	m.run = 0
 	return nil
 }
 
