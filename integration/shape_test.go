@@ -20,7 +20,7 @@ import (
 // The longest matching prefix counts.
 var layers = map[string]int{
 	"store/index": 0, "replicate/chunk": 0, "replicate/squeeze": 0,
-	"store": 1, "scan/vfs": 1, "diff": 1, "replicate/wire": 1,
+	"store": 1, "scan/vfs": 1, "diff": 1, "replicate/wire": 1, "replicate/stock": 1,
 	"scan": 2, "recovery": 2, "replicate/report": 2, "replicate/gauge": 2,
 	"replicate/book":     3,
 	"replicate/checkup":  3,

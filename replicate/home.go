@@ -126,7 +126,7 @@ func (l *loop) rootOpened(o opened, now time.Time) {
 	}
 	r.halt, r.reason, r.accept = "", "", false
 	r.ctx, r.cancel = context.WithCancel(l.ctx)
-	r.files, r.watcher, r.ready = o.files, o.watcher, false
+	r.files, r.watcher, r.ready, r.fresh, r.scanned = o.files, o.watcher, false, false, make(chan struct{})
 	r.next = now.Add(rootEvery)
 	l.notice.blind, l.notice.limited = "", false
 	l.rounds.Reset()
@@ -228,7 +228,7 @@ func (l *loop) leave() {
 	if l.root.cancel != nil {
 		l.root.cancel()
 	}
-	l.root.ctx, l.root.cancel, l.root.ready = nil, nil, false
+	l.root.ctx, l.root.cancel, l.root.ready, l.root.fresh = nil, nil, false, false
 	for _, j := range l.lane.records {
 		if j.done != nil {
 			j.done(context.Canceled)

@@ -6,6 +6,7 @@ import (
 
 	"duet/replicate/book"
 	"duet/replicate/rounds"
+	"duet/replicate/stock"
 	"duet/scan"
 	"duet/store/index"
 )
@@ -138,8 +139,27 @@ func (l *loop) recorded(jobs []findings, out book.Recorded, now time.Time) {
 		l.notice.burst.Deleted(out.Through)
 	}
 	if out.Edits > 0 {
+		l.handOn(jobs)
 		l.rounds.Kick()
 		l.talk.wake()
+	}
+}
+
+// handOn hands the contents that were read to whoever tells the peer of them.
+func (l *loop) handOn(jobs []findings) {
+	if l.talk.sess == nil || !l.talk.greeted {
+		return
+	}
+	var read []stock.Content
+	for _, j := range jobs {
+		for i := range j.Found {
+			if f := &j.Found[i]; len(f.Content) > 0 && f.Entry != nil {
+				read = append(read, stock.Content{Path: f.Path, Hash: f.Entry.Hash, Bytes: f.Content})
+			}
+		}
+	}
+	if len(read) > 0 {
+		l.talk.sess.HaveRead(read)
 	}
 }
 

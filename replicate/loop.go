@@ -69,17 +69,19 @@ type root struct {
 	files     vfs.Files
 	watcher   scan.Watcher
 	opening   bool
-	ready     bool         // the first scan of this life is done
-	halt      report.State // why it is closed; "" if it is not
-	final     bool         // only a restart ends the halt
-	reason    string       // the same in words, and what to do
-	emptied   bool         // waits for approval: a scan would find everything gone
-	told      bool         // that it waits is journalled
-	next      time.Time    // when to look again
-	again     time.Time    // when to replay again what could not be settled; zero if all was
-	unsettled int          // replays in a row that left something
-	accept    bool         // a person accepts the directory that is there now
-	acceptGap bool         // a person accepts that everything is gone
+	ready     bool          // the first scan of this life is done
+	fresh     bool          // it is not, and when it began the index was empty: it is the first of all
+	scanned   chan struct{} // closed when ready
+	halt      report.State  // why it is closed; "" if it is not
+	final     bool          // only a restart ends the halt
+	reason    string        // the same in words, and what to do
+	emptied   bool          // waits for approval: a scan would find everything gone
+	told      bool          // that it waits is journalled
+	next      time.Time     // when to look again
+	again     time.Time     // when to replay again what could not be settled; zero if all was
+	unsettled int           // replays in a row that left something
+	accept    bool          // a person accepts the directory that is there now
+	acceptGap bool          // a person accepts that everything is gone
 }
 
 // post hands f to the loop. It waits while the mailbox is full, and drops f
@@ -255,8 +257,10 @@ func (l *loop) arm(now time.Time) {
 		sooner(l.rounds.Due())
 		sooner(l.checkup.Due())
 		sooner(l.wholeDue())
-		if l.root.ready {
+		if l.root.ready || l.root.fresh {
 			sooner(l.notice.wake())
+		}
+		if l.root.ready {
 			sooner(l.keeper.Due())
 		}
 	}

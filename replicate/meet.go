@@ -128,9 +128,13 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 	l.notice.burst.Deleted(m.Head) // a scan may have found deletes
 	t.skew = time.Duration(theirs.Clock - l.s.now().UnixNano())
 	live := m.Head
-	if theirs.Records == 0 {
+	switch {
+	case theirs.Records == 0 && !theirs.Scanning:
 		live = 0
+	case ours.Scanning && !l.root.ready:
+		live = talk.Never // the peer may have all that the scan finds
 	}
+	t.scanning = theirs.Scanning
 	l.rounds.Kick()
 	l.log.Info("connected to peer", "peer", l.s.cfg.PeerName, "version", theirs.Version, "to_hear", t.head-t.heard, "to_tell", m.Head-from)
 	l.knowBetter(theirs)
@@ -145,9 +149,12 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 // converse starts the session's goroutines.
 func (l *loop) converse(sess *talk.Session, from, live index.Seq, protocol uint32) {
 	files := l.root.files
-	sess.Begin(from, protocol, transfer.Options{Files: files, Streams: l.s.cfg.Transfers, Delta: l.s.cfg.Delta})
+	sess.Begin(from, live, protocol, transfer.Options{Files: files, Streams: l.s.cfg.Transfers, Delta: l.s.cfg.Delta})
+	if l.root.ready {
+		sess.Scanned(live) // since the hello was said
+	}
 	l.start(func() func() {
-		l.broke(sess, sess.Feed(files, from, live))
+		l.broke(sess, sess.Feed(files, from))
 		return nil
 	})
 	l.start(func() func() {
@@ -185,7 +192,7 @@ func (l *loop) remember(set func(*store.Meta)) {
 // hearJob commits what the peer said, and how far it heard us.
 func (l *loop) hearJob(now time.Time) func() func() {
 	t := &l.talk
-	if t.sess == nil || !t.greeted || l.stopping {
+	if t.sess == nil || !t.greeted || !l.root.ready || l.stopping {
 		return nil
 	}
 	if len(t.inbox) == 0 {

@@ -85,6 +85,7 @@ func (l *loop) scan(now time.Time) {
 		return
 	}
 	n.scanning = true
+	l.root.fresh = n.first && counts.Records == 0
 	n.pass = &pass{began: now, known: counts.Records}
 	l.trouble.ClearScan(index.Root)
 	ctx, o := l.root.ctx, l.walkOptions(l.root.ctx, how)
@@ -119,7 +120,9 @@ func (l *loop) scanned(sum scan.Summary, err error, now time.Time) {
 	if l.root.ready {
 		return
 	}
-	l.root.ready = true
+	l.root.ready, l.root.fresh = true, false
+	close(l.root.scanned)
+	l.foundAll()
 	l.root.acceptGap, l.root.told = false, false
 	l.findOpen()
 	l.log.Info("scanned", "files", sum.Files, "directories", sum.Dirs, "links", sum.Links,
@@ -189,7 +192,7 @@ func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions 
 // examine looks at the paths that the watcher marked, once they have settled.
 func (l *loop) examine(now time.Time) {
 	n := &l.notice
-	if l.root.ctx == nil || !l.root.ready || n.looks.Full() {
+	if l.root.ctx == nil || !l.root.ready && !l.root.fresh || n.looks.Full() {
 		return
 	}
 	for p, subtree := range l.trouble.Due(now) {

@@ -36,6 +36,7 @@ type conversation struct {
 	asked        int         // streams on which the peer asks about our index, at most maxAsked
 	greeted      bool        // both hellos are exchanged and fit
 	said         bool        // our hello is on its way
+	scanning     bool        // the peer's first scan of all goes on: what it has not told of, it may have
 	held         bool        // nothing is applied until a person releases it
 	heldWhy      string
 	reserve      *index.Reserve // what a person here has left out of a plan; nil: nothing
@@ -78,7 +79,7 @@ func (l *loop) together() bool { return l.talk.greeted }
 // drained reports whether we have heard all that the peer had to say.
 func (l *loop) drained() bool {
 	t := &l.talk
-	return t.greeted && len(t.inbox) == 0 && t.heard >= t.head
+	return t.greeted && !t.scanning && len(t.inbox) == 0 && t.heard >= t.head
 }
 
 // connected takes a new connection in place of the one before.
@@ -108,7 +109,7 @@ func (l *loop) connected(conn link.Conn) {
 	sess.Limit = l.s.cfg.Limit
 	sess.Woken = func() { l.s.doors.Turn("feed", 0) }
 	l.talk.sess, l.talk.theirs, l.talk.serving, l.talk.asked = sess, nil, 0, 0
-	l.talk.said, l.talk.greeted = false, false
+	l.talk.said, l.talk.greeted, l.talk.scanning = false, false, false
 	l.talk.since = now
 	l.talk.inbox = nil
 	l.start(func() func() {
@@ -169,7 +170,7 @@ func (l *loop) parted(sess *talk.Session, err error) {
 	if err != nil {
 		t.why = err.Error()
 	}
-	t.sess, t.greeted, t.said, t.held = nil, false, false, false
+	t.sess, t.greeted, t.said, t.held, t.scanning = nil, false, false, false, false
 	t.inbox, t.since = nil, time.Now()
 	t.stuck, t.theirStuck = wire.Stuck{}, wire.Stuck{}
 	l.rounds.Parted()
@@ -196,14 +197,19 @@ func (l *loop) broke(sess *talk.Session, err error) {
 }
 
 // greet says hello once the first scan is done: before, this node does not
-// know what it has.
+// know what it has. Only if it never knew of anything it may say so and begin to
+// tell what it finds.
 func (l *loop) greet() {
 	t := &l.talk
-	if t.sess == nil || t.said || !l.root.ready {
+	if t.sess == nil || t.said || !l.root.ready && !l.root.fresh {
 		return
 	}
 	t.said = true
 	sess := t.sess
+	if !l.root.ready {
+		l.greetEarly(sess)
+		return
+	}
 	hello, err := l.s.hello()
 	if err != nil {
 		l.indexFailed("say hello", err)
@@ -221,6 +227,37 @@ func (l *loop) greet() {
 		}
 		return func() { l.met(sess, hello, theirs) }
 	})
+}
+
+// greetEarly is greet while the first scan of all goes on.
+func (l *loop) greetEarly(sess *talk.Session) {
+	scanned := l.root.scanned
+	l.start(func() func() {
+		ours, theirs, err := sess.GreetEarly(scanned, l.s.hello)
+		if wire.IsImpossible(err) {
+			return func() { l.misheard(sess, err) }
+		}
+		if err != nil {
+			sess.Close()
+			return func() { l.parted(sess, err) }
+		}
+		return func() { l.met(sess, ours, theirs) }
+	})
+}
+
+// foundAll tells the session, if there is one, that the first scan is over.
+func (l *loop) foundAll() {
+	sess := l.talk.sess
+	if sess == nil {
+		return
+	}
+	var head index.Seq
+	err := l.s.st.View(func(tx *store.Tx) error { head = tx.Head(); return nil })
+	if err != nil {
+		l.indexFailed("end the first scan", err)
+		return
+	}
+	sess.Scanned(head)
 }
 
 // accepted takes a stream that the peer has opened.
@@ -299,7 +336,7 @@ func (l *loop) heardUs(m *wire.Ack) {
 // changes takes what the peer said into the inbox.
 func (l *loop) changes(m *wire.Changes) {
 	t := &l.talk
-	t.head = max(t.head, m.Head)
+	t.head, t.scanning = max(t.head, m.Head), t.scanning && m.Scanning
 	t.inbox = append(t.inbox, m)
 	l.rounds.Remember(m)
 }

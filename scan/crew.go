@@ -11,9 +11,12 @@ import (
 	"duet/store/index"
 )
 
-// Bounds of one Emit.
+// Bounds of one Emit. The first batches are small, so that there is soon
+// something for others to do, and each may be twice as large as the one before:
+// what a batch costs its receiver is mostly the same for a few and for many.
 const (
-	batchFindings = 256
+	batchFirst    = 256
+	batchFindings = 4096
 	batchContent  = 4 << 20 // bytes
 )
 
@@ -133,46 +136,87 @@ func (c *crew) run(work func() error) (Summary, error) {
 	return c.sum, err
 }
 
-// collect batches what was noted. After a failure it goes on reading, so that
-// nobody waits for it.
+// batch is what one Emit gets.
+type batch struct {
+	findings []Finding
+	problems []Problem
+	content  int // bytes
+}
+
+func (b *batch) size() int { return len(b.findings) + len(b.problems) }
+
+func (b *batch) add(n note) {
+	if n.finding == nil {
+		b.problems = append(b.problems, *n.problem)
+		return
+	}
+	b.findings = append(b.findings, *n.finding)
+	b.content += len(n.finding.Content)
+}
+
+// collect batches what was noted, while the batch before is being emitted.
 func (c *crew) collect() {
+	full, emitted := make(chan batch), make(chan struct{})
+	go func() {
+		defer close(emitted)
+		c.emit(full)
+	}()
+	defer func() {
+		close(full)
+		<-emitted
+		c.progress()
+	}()
 	tick := time.NewTicker(c.flush)
 	defer tick.Stop()
-	var findings []Finding
-	var problems []Problem
-	content, failed := 0, false
-	emit := func() {
-		if !failed && len(findings)+len(problems) > 0 {
-			if err := c.o.Emit(findings, problems); err != nil {
-				failed = true
-				c.cancel(err)
-			}
-		}
-		findings, problems, content = nil, nil, 0
-		if c.o.Progress != nil {
-			c.o.Progress(c.paths.Load(), c.bytes.Load())
-		}
-	}
-	defer emit()
+	var b batch
+	most := batchFirst
 	for {
 		select {
 		case n, ok := <-c.notes:
 			if !ok {
+				if b.size() > 0 {
+					full <- b
+				}
 				return
 			}
-			if n.finding != nil {
-				findings = append(findings, *n.finding)
-				content += len(n.finding.Content)
-			} else {
-				problems = append(problems, *n.problem)
-			}
+			b.add(n)
 			c.count(n)
-			if len(findings)+len(problems) >= batchFindings || content >= batchContent {
-				emit()
+			if b.size() >= most || b.content >= batchContent {
+				full <- b
+				b, most = batch{}, min(2*most, batchFindings)
+				c.progress()
 			}
 		case <-tick.C:
-			emit()
+			if b.size() > 0 {
+				select {
+				case full <- b:
+					b = batch{}
+				default: // there is time to gather some more
+				}
+			}
+			c.progress()
 		}
+	}
+}
+
+// emit hands on the batches. After a failure it only takes them, so that nobody
+// waits for it.
+func (c *crew) emit(full <-chan batch) {
+	failed := false
+	for b := range full {
+		if failed {
+			continue
+		}
+		if err := c.o.Emit(b.findings, b.problems); err != nil {
+			failed = true
+			c.cancel(err)
+		}
+	}
+}
+
+func (c *crew) progress() {
+	if c.o.Progress != nil {
+		c.o.Progress(c.paths.Load(), c.bytes.Load())
 	}
 }
 

@@ -8,10 +8,14 @@ type Gathered struct {
 	emit     func([]scan.Finding, []scan.Problem) error
 	found    []scan.Finding
 	problems []scan.Problem
+	bytes    int // of the contents
 }
 
 // maxGathered bounds what is committed together.
 const maxGathered = 20000
+
+// maxContent bounds the bytes of their contents.
+const maxContent = 8 << 20
 
 // Gather returns a Gathered that hands on to emit.
 func Gather(emit func([]scan.Finding, []scan.Problem) error) *Gathered {
@@ -21,7 +25,9 @@ func Gather(emit func([]scan.Finding, []scan.Problem) error) *Gathered {
 // Add takes part of what was seen.
 func (c *Gathered) Add(found []scan.Finding, problems []scan.Problem) error {
 	for i := range found {
-		found[i].Content = nil // the feed reads it again, from the page cache
+		if c.bytes += len(found[i].Content); c.bytes > maxContent {
+			found[i].Content = nil // the feed reads it again, from the page cache
+		}
 	}
 	c.found = append(c.found, found...)
 	c.problems = append(c.problems, problems...)
@@ -37,6 +43,6 @@ func (c *Gathered) Flush() error {
 		return nil
 	}
 	err := c.emit(c.found, c.problems)
-	c.found, c.problems = nil, nil
+	c.found, c.problems, c.bytes = nil, nil, 0
 	return err
 }

@@ -261,10 +261,10 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 		k.b.Jobs = append(k.b.Jobs, j)
 		return nil
 	}
-	if s, ok := rs.along.small[r.Path]; ok && s.hash == e.Hash || e.Size == 0 {
+	if content, ok := rs.along.Get(r.Path, e.Hash); ok || e.Size == 0 {
 		j.Staged = rs.stageName()
-		k.b.small[r.Path], k.b.metas[r.Path] = s.content, rs.Meta(e, r)
-		k.b.along += int64(len(s.content))
+		k.b.small[r.Path], k.b.metas[r.Path] = content, rs.Meta(e, r)
+		k.b.along += int64(len(content))
 		k.b.Jobs = append(k.b.Jobs, j)
 		return nil
 	}

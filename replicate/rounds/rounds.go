@@ -25,6 +25,7 @@ import (
 	"duet/replicate/install"
 	"duet/replicate/report"
 	"duet/replicate/room"
+	"duet/replicate/stock"
 	"duet/replicate/trouble"
 	"duet/replicate/wire"
 	"duet/scan/vfs"
@@ -36,6 +37,7 @@ const (
 	maxBatch      = 2048     // paths fetched and installed together
 	maxMoves      = 8192     // paths moved together
 	maxBatchAlong = 8 << 20  // of their contents, those that came along
+	maxSmall      = 32 << 20 // of these, until they are in a batch
 	maxBatchBytes = 64 << 20 // contents fetched and installed together
 	maxBatches    = 3        // batches on their way
 	maxPassed     = 8192     // paths that are passed in one turn
@@ -82,7 +84,7 @@ type Rounds struct {
 	fetching map[index.Hash]bool // contents in a batch
 	batches  int                 // staging or ready
 	big      int                 // of those, the ones of a big file
-	along    along               // contents that came along, at most maxSmall bytes
+	along    stock.Contents      // that came with their changes
 	room     *room.Promises      // of the batches on their way
 	serial   uint64              // for names in the stage
 
@@ -126,6 +128,7 @@ func New(o Options, leaves book.Leaves) *Rounds {
 func (r *Rounds) Reset() {
 	*r = Rounds{
 		Options: r.Options, kick: true, flying: map[index.Path]bool{}, fetching: map[index.Hash]bool{},
+		along:  stock.Contents{Most: maxSmall},
 		leaves: r.leaves, deleted: r.deleted, room: &room.Promises{},
 	}
 }
@@ -154,7 +157,14 @@ func (r *Rounds) HeardWhole(now time.Time) {
 
 // Remember keeps contents that came along with changes until they are staged.
 // What does not fit is fetched later.
-func (r *Rounds) Remember(m *wire.Changes) { r.along.remember(m) }
+func (r *Rounds) Remember(m *wire.Changes) {
+	for i := range m.Changes {
+		if c := &m.Changes[i]; len(c.Content) > 0 {
+			r.along.Put(stock.Content{Path: c.Path, Hash: c.Entry.Hash, Bytes: c.Content})
+			c.Content = nil
+		}
+	}
+}
 
 // Due returns when there is to be another look by time alone: at removals that
 // wait for more to be heard, or because there was one just now. Zero: not.
@@ -237,7 +247,7 @@ func (r *Rounds) Launch(b *Batch, files vfs.Files, now time.Time) {
 		if j.From != "" {
 			r.flying[j.From] = true
 		}
-		r.along.forget(j.Path)
+		r.along.Drop(j.Path)
 	}
 	for _, p := range b.Settle {
 		r.flying[p] = true

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 
+	"duet/replicate/stock"
 	"duet/replicate/wire"
 	"duet/scan"
 	"duet/scan/vfs"
@@ -14,16 +15,23 @@ import (
 // Feed tells the peer of every path whose journal position is greater than
 // from, in journal order, and then goes on as the journal grows. It is the
 // only writer of the control stream, so it also says what the loop has to say.
-func (sess *Session) Feed(files vfs.Files, from, live index.Seq) error {
+func (sess *Session) Feed(files vfs.Files, from index.Seq) error {
+	scanning := sess.early // as the peer knows it
+	read := &stock.Contents{Most: maxStock}
 	for {
 		if err := sess.saySome(); err != nil {
 			return err
 		}
-		msg, err := sess.compose(files, from, live)
+		still := sess.scanning.Load() // before the journal is read: what is found later is not the scan's
+		sess.takeIn(read)
+		msg, err := sess.compose(files, read, from, scanning && !still)
 		if err != nil {
 			return err
 		}
 		if msg != nil {
+			// With a message that is full the rest is still to be told.
+			msg.Scanning = scanning && (still || msg.Through < msg.Head)
+			scanning = msg.Scanning
 			sess.told.Store(uint64(msg.Through))
 			if err := sess.tell(msg); err != nil {
 				return err
@@ -39,9 +47,7 @@ func (sess *Session) Feed(files vfs.Files, from, live index.Seq) error {
 		case said = <-sess.say:
 		case <-sess.Ctx.Done():
 		}
-		if sess.Woken != nil {
-			sess.Woken()
-		}
+		sess.awake()
 		if err := sess.Ctx.Err(); err != nil {
 			return err
 		}
@@ -79,11 +85,13 @@ func (sess *Session) saySome() error {
 	}
 }
 
-// compose makes the next message of changes after from, nil if there are none.
+// compose makes the next message of changes after from; if there are none, nil,
+// unless one is wanted anyway.
 // Small contents go along when the peer will want them: after position live,
 // that is for edits made since the session began, or always when it has
 // nothing yet.
-func (sess *Session) compose(files vfs.Files, from, live index.Seq) (*wire.Changes, error) {
+func (sess *Session) compose(files vfs.Files, read *stock.Contents, from index.Seq, anyway bool) (*wire.Changes, error) {
+	live := index.Seq(sess.live.Load())
 	var changes []wire.Change
 	var along []bool // whose content goes along
 	var head, through index.Seq
@@ -126,13 +134,16 @@ func (sess *Session) compose(files vfs.Files, from, live index.Seq) (*wire.Chang
 		run = index.RunAt(m.Runs, through)
 		return err
 	})
-	if err != nil || head <= from {
+	if err != nil || head <= from && !anyway {
 		return nil, err
 	}
 	var pack wire.Packer
 	for i, c := range changes {
 		if along[i] && c.Entry != nil && sess.Limit.Spend(int(c.Entry.Size)) { // what does not go along is asked for
-			c.Content = content(files, c.Path, c.Entry)
+			if c.Content, _ = read.Get(c.Path, c.Entry.Hash); c.Content == nil {
+				c.Content = content(files, c.Path, c.Entry)
+			}
+			read.Drop(c.Path)
 		}
 		if !pack.Add(c) {
 			through = changes[i-1].Pos
@@ -140,6 +151,20 @@ func (sess *Session) compose(files vfs.Files, from, live index.Seq) (*wire.Chang
 		}
 	}
 	return pack.Take(through, head, run), nil
+}
+
+// takeIn takes what has been read lately.
+func (sess *Session) takeIn(read *stock.Contents) {
+	for {
+		select {
+		case contents := <-sess.read:
+			for _, c := range contents {
+				read.Put(c)
+			}
+		default:
+			return
+		}
+	}
 }
 
 // goesAlong reports whether e's content is small enough to be sent with it.

@@ -19,6 +19,7 @@ import (
 	"duet/replicate/book"
 	"duet/replicate/link"
 	"duet/replicate/pace"
+	"duet/replicate/stock"
 	"duet/replicate/transfer"
 	"duet/replicate/wire"
 	"duet/store/index"
@@ -43,14 +44,19 @@ type Session struct {
 
 	book   *book.Book
 	cancel context.CancelFunc
-	stream link.Stream   // set before anything is said
-	wakeup chan struct{} // capacity 1: the journal has grown
-	say    chan wire.Msg // bounded: acks and controls
-	room   chan struct{} // a token for each place among what was heard and is not committed
-	told   atomic.Uint64 // our position up to which the peer was told, or is just being told
+	stream link.Stream          // set before anything is said
+	wakeup chan struct{}        // capacity 1: the journal has grown
+	say    chan wire.Msg        // bounded: acks and controls
+	read   chan []stock.Content // bounded: what has just been read and is about to be told of
+	room   chan struct{}        // a token for each place among what was heard and is not committed
+	told   atomic.Uint64        // our position up to which the peer was told, or is just being told
 
 	squeezes bool                     // the peer knows wire.Squeezed
 	farewell atomic.Pointer[farewell] // nil: none
+
+	early    bool          // our hello said that our first scan of all goes on
+	scanning atomic.Bool   // and it still does
+	live     atomic.Uint64 // small contents go along with what lies behind this position
 }
 
 // maxHeard bounds the messages of changes that are heard and not committed.
@@ -59,20 +65,29 @@ const maxHeard = 8
 // sayMost bounds what waits to be said besides changes.
 const sayMost = 16
 
+// readMost bounds the batches of contents that wait for Feed, and maxStock the
+// bytes of those that it keeps until it tells of them.
+const (
+	readMost = 4
+	maxStock = 8 << 20
+)
+
 // New begins a session on a connection. It ends with ctx, or with Close.
 func New(ctx context.Context, conn link.Conn, b *book.Book) *Session {
 	ctx, cancel := context.WithCancel(ctx)
 	return &Session{
 		Ctx: ctx, Conn: conn, book: b, cancel: cancel,
-		wakeup: make(chan struct{}, 1), say: make(chan wire.Msg, sayMost), room: make(chan struct{}, maxHeard),
+		wakeup: make(chan struct{}, 1), say: make(chan wire.Msg, sayMost), read: make(chan []stock.Content, readMost),
+		room: make(chan struct{}, maxHeard),
 	}
 }
 
 // Begin prepares for the conversation after the hellos: the peer has heard us up
-// to from, protocol is the version that both speak, and o is how contents are
-// fetched.
-func (sess *Session) Begin(from index.Seq, protocol uint32, o transfer.Options) {
+// to from, what lies behind live is sent with its content if that is small,
+// protocol is the version that both speak, and o is how contents are fetched.
+func (sess *Session) Begin(from, live index.Seq, protocol uint32, o transfer.Options) {
 	sess.told.Store(uint64(from))
+	sess.live.Store(uint64(live))
 	sess.squeezes = protocol >= wire.Squeezed
 	o.Open, o.Ranges = sess.Conn.Open, protocol >= wire.Ranges
 	sess.Fetch = transfer.NewFetcher(o)
@@ -110,6 +125,15 @@ func (sess *Session) Wake() {
 	}
 }
 
+// HaveRead hands Feed contents of files that are about to be told of, so that it need
+// not read them once more. There may be no room for them, and then it does.
+func (sess *Session) HaveRead(contents []stock.Content) {
+	select {
+	case sess.read <- contents:
+	default:
+	}
+}
+
 // Say has Feed say m. It reports whether there was room for it.
 func (sess *Session) Say(m wire.Msg) bool {
 	select {
@@ -140,63 +164,6 @@ func (sess *Session) Over() bool {
 	case <-time.After(time.Second):
 		return false
 	}
-}
-
-// control opens or accepts the control stream.
-func control(ctx context.Context, conn link.Conn) (link.Stream, error) {
-	if conn.Dialled() {
-		return conn.Open(ctx, controlKind)
-	}
-	stream, err := conn.Accept(ctx)
-	if err == nil && stream.Kind() != controlKind {
-		stream.Close()
-		return nil, fmt.Errorf("peer opened a %s stream before the control stream", stream.Kind())
-	}
-	return stream, err
-}
-
-// Refuse tells the peer why this share does not talk, and hangs up.
-func Refuse(ctx context.Context, conn link.Conn, text string) {
-	defer conn.Close()
-	stream, err := control(ctx, conn)
-	if err != nil {
-		return
-	}
-	wire.WriteMsg(stream, &wire.Control{Kind: wire.Refuse, Text: text})
-	stream.Close()
-	select {
-	case <-conn.Done():
-	case <-ctx.Done():
-	}
-}
-
-// Greet exchanges hellos.
-func (sess *Session) Greet(ours *wire.Hello) (*wire.Hello, error) {
-	stream, err := control(sess.Ctx, sess.Conn)
-	if err != nil {
-		return nil, fmt.Errorf("open the control stream: %w", err)
-	}
-	sess.stream = stream
-	b, err := wire.Append(nil, ours)
-	if err != nil {
-		return nil, fmt.Errorf("say hello: %w", err)
-	}
-	// Who refuses to talk says so and hangs up, and does not wait for our hello.
-	_, unsaid := stream.Write(b)
-	m, err := wire.ReadMsg(stream)
-	if c, ok := m.(*wire.Control); ok {
-		return nil, fmt.Errorf("peer says: %s", c.Text)
-	}
-	if unsaid != nil {
-		return nil, fmt.Errorf("say hello: %w", unsaid)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("wait for the peer's hello: %w", err)
-	}
-	if h, ok := m.(*wire.Hello); ok {
-		return h, nil
-	}
-	return nil, wire.Impossible("peer began with a %T", m)
 }
 
 // Accept hands the streams that the peer opens to serve until the session ends.

@@ -15,6 +15,9 @@ type Changes struct {
 	Through index.Seq // nothing is missing up to here; at least the last Pos
 	Head    index.Seq // the sender's last position when it sent this; at least Through
 	Run     uint64    // the run that wrote Through
+
+	// Scanning means that the sender's first scan of all goes on: see Hello.
+	Scanning bool
 }
 
 // Change is the state of one path at the sender.
@@ -87,7 +90,7 @@ func (c *Change) check() error {
 }
 
 func (m *Changes) proto() *wirepb.Changes {
-	p := &wirepb.Changes{Through: uint64(m.Through), Head: uint64(m.Head), Run: m.Run}
+	p := &wirepb.Changes{Through: uint64(m.Through), Head: uint64(m.Head), Run: m.Run, Scanning: m.Scanning}
 	p.Changes = make([]*wirepb.Change, len(m.Changes))
 	for i := range m.Changes {
 		p.Changes[i] = m.Changes[i].proto()
@@ -96,7 +99,7 @@ func (m *Changes) proto() *wirepb.Changes {
 }
 
 func changesFrom(p *wirepb.Changes) (*Changes, error) {
-	m := &Changes{Through: index.Seq(p.Through), Head: index.Seq(p.Head), Run: p.Run}
+	m := &Changes{Through: index.Seq(p.Through), Head: index.Seq(p.Head), Run: p.Run, Scanning: p.Scanning}
 	m.Changes = make([]Change, len(p.Changes))
 	for i, pc := range p.Changes {
 		c, err := changeFrom(pc)

@@ -26,8 +26,9 @@ import "duet/replicate/chunk"
 //	2  Compare, Digests, Listing, Verify, Verified; the stream that they are on
 //	3  parts of contents, holes, and what chunks a content has (see Ranges)
 //	4  Changes may be compressed (see Squeezed)
+//	5  a node tells of what it has while its first scan goes on (see Early)
 const (
-	Protocol = 4
+	Protocol = 5
 	Oldest   = 1
 )
 
@@ -37,6 +38,10 @@ const Ranges = 3
 
 // Squeezed is the protocol version from which on WriteSqueezed may be used.
 const Squeezed = 4
+
+// Early is the protocol version from which on a Hello and a Changes may say
+// Scanning.
+const Early = 5
 
 // Limits. Both sides hold them; a message beyond one is an error.
 const (

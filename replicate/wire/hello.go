@@ -41,6 +41,11 @@ type Hello struct {
 	Clock   int64  // ns since 1970, the sender's clock when it sent this
 	Records uint64 // paths in the sender's index, for progress
 
+	// Scanning means that the sender's first scan of all goes on: it tells of what
+	// it has found, and hears nothing before a Changes without Scanning. Only to a
+	// peer that speaks protocol Early.
+	Scanning bool
+
 	// Ignore are the lines of the sender's ignore rules. The receiver leaves
 	// alone what they name. Whether they can be parsed is not known here.
 	Ignore []string
@@ -142,7 +147,7 @@ func (m *Hello) proto() *wirepb.Hello {
 		SpecialBits: m.SpecialBits, SyncOwners: m.SyncOwners, Hold: m.Hold,
 		ClockNs: m.Clock, Records: m.Records,
 		Reserves: m.Reserves, Reserve: index.ReserveProto(m.Reserve),
-		Before: befores[m.Before], Life: m.Life, Guard: m.Guard.proto(),
+		Before: befores[m.Before], Life: m.Life, Guard: m.Guard.proto(), Scanning: m.Scanning,
 	}
 	for _, line := range m.Ignore {
 		p.Ignore = append(p.Ignore, []byte(line))
@@ -159,6 +164,7 @@ func helloFrom(p *wirepb.Hello) (*Hello, error) {
 		Conflict: p.Conflict, Deletes: p.Deletes,
 		SpecialBits: p.SpecialBits, SyncOwners: p.SyncOwners, Hold: p.Hold,
 		Clock: p.ClockNs, Records: p.Records, Reserves: p.Reserves, Life: p.Life, Guard: guardFrom(p.Guard),
+		Scanning: p.Scanning,
 	}
 	for _, line := range p.Ignore {
 		m.Ignore = append(m.Ignore, string(line))

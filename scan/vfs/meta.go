@@ -84,22 +84,30 @@ func (t *Tree) dress(fd int, m Meta) (index.Stamp, error) {
 	if err != nil {
 		return index.Stamp{}, err
 	}
-	if err := chown(fd, info.Stamp, m); err != nil {
+	changed, err := chown(fd, info.Stamp, m)
+	if err != nil {
 		return index.Stamp{}, fmt.Errorf("set owner: %w", err)
 	}
-	// A change of owner clears setuid and setgid, so the mode comes after it.
-	if info, err = t.look(fd, ""); err != nil {
-		return index.Stamp{}, err
+	if changed {
+		// A change of owner clears setuid and setgid, so the mode comes after it.
+		if info, err = t.look(fd, ""); err != nil {
+			return index.Stamp{}, err
+		}
 	}
 	if info.Type != Link && info.Stamp.Mode&0o7777 != m.Mode&0o7777 {
 		if err := chmod(fd, m.Mode&0o7777); err != nil {
 			return index.Stamp{}, fmt.Errorf("set mode %04o: %w", m.Mode&0o7777, err)
 		}
+		changed = true
 	}
 	if info.Type != Directory && m.ModTime != 0 && m.ModTime != info.Stamp.ModTime {
 		if err := setModTime(fd, m.ModTime); err != nil {
 			return index.Stamp{}, fmt.Errorf("set modification time: %w", err)
 		}
+		changed = true
+	}
+	if !changed {
+		return info.Stamp, nil
 	}
 	if info, err = t.look(fd, ""); err != nil {
 		return index.Stamp{}, err
@@ -107,7 +115,8 @@ func (t *Tree) dress(fd int, m Meta) (index.Stamp, error) {
 	return info.Stamp, nil
 }
 
-func chown(fd int, now index.Stamp, m Meta) error {
+// chown sets the owner if it is another one, and reports whether it was.
+func chown(fd int, now index.Stamp, m Meta) (changed bool, err error) {
 	uid, gid := -1, -1 // leave it
 	if m.UID >= 0 && m.UID != int64(now.UID) {
 		uid = int(m.UID)
@@ -117,12 +126,12 @@ func chown(fd int, now index.Stamp, m Meta) error {
 	}
 	// The kernel takes the lowest 32 bits, and all ones for "leave it".
 	if m.UID >= math.MaxUint32 || m.GID >= math.MaxUint32 {
-		return fmt.Errorf("no such user or group number: %d:%d", m.UID, m.GID)
+		return false, fmt.Errorf("no such user or group number: %d:%d", m.UID, m.GID)
 	}
 	if uid == -1 && gid == -1 {
-		return nil
+		return false, nil
 	}
-	return unix.Fchownat(fd, "", uid, gid, unix.AT_EMPTY_PATH)
+	return true, unix.Fchownat(fd, "", uid, gid, unix.AT_EMPTY_PATH)
 }
 
 // chmod is fchmod for any descriptor. Kernels before 6.6 have no call that

@@ -341,19 +341,22 @@ type Hello struct {
 	Head  uint64 `protobuf:"varint,8,opt,name=head,proto3" json:"head,omitempty"` // last position
 	Run   uint64 `protobuf:"fixed64,9,opt,name=run,proto3" json:"run,omitempty"`  // the run that writes it
 	// What the sender remembers of the receiver's journal.
-	HeardEpoch    uint64           `protobuf:"fixed64,10,opt,name=heard_epoch,json=heardEpoch,proto3" json:"heard_epoch,omitempty"`
-	Heard         uint64           `protobuf:"varint,11,opt,name=heard,proto3" json:"heard,omitempty"`
-	HeardRun      uint64           `protobuf:"fixed64,12,opt,name=heard_run,json=heardRun,proto3" json:"heard_run,omitempty"`
-	Conflict      string           `protobuf:"bytes,13,opt,name=conflict,proto3" json:"conflict,omitempty"` // policy
-	Deletes       string           `protobuf:"bytes,14,opt,name=deletes,proto3" json:"deletes,omitempty"`   // policy
-	SpecialBits   bool             `protobuf:"varint,15,opt,name=special_bits,json=specialBits,proto3" json:"special_bits,omitempty"`
-	SyncOwners    bool             `protobuf:"varint,16,opt,name=sync_owners,json=syncOwners,proto3" json:"sync_owners,omitempty"`
-	Hold          bool             `protobuf:"varint,17,opt,name=hold,proto3" json:"hold,omitempty"`                      // apply nothing until a person has looked
-	ClockNs       int64            `protobuf:"varint,18,opt,name=clock_ns,json=clockNs,proto3" json:"clock_ns,omitempty"` // since 1970, when this was sent
-	Records       uint64           `protobuf:"varint,19,opt,name=records,proto3" json:"records,omitempty"`                // paths in the sender's index
-	Ignore        [][]byte         `protobuf:"bytes,20,rep,name=ignore,proto3" json:"ignore,omitempty"`                   // lines of the sender's ignore rules, at most 1000 and 64 KiB
-	Reserves      bool             `protobuf:"varint,26,opt,name=reserves,proto3" json:"reserves,omitempty"`              // the sender knows what a Reserve is
-	Reserve       *indexpb.Reserve `protobuf:"bytes,27,opt,name=reserve,proto3" json:"reserve,omitempty"`                 // what a person on the sender's side has left out of a plan
+	HeardEpoch  uint64   `protobuf:"fixed64,10,opt,name=heard_epoch,json=heardEpoch,proto3" json:"heard_epoch,omitempty"`
+	Heard       uint64   `protobuf:"varint,11,opt,name=heard,proto3" json:"heard,omitempty"`
+	HeardRun    uint64   `protobuf:"fixed64,12,opt,name=heard_run,json=heardRun,proto3" json:"heard_run,omitempty"`
+	Conflict    string   `protobuf:"bytes,13,opt,name=conflict,proto3" json:"conflict,omitempty"` // policy
+	Deletes     string   `protobuf:"bytes,14,opt,name=deletes,proto3" json:"deletes,omitempty"`   // policy
+	SpecialBits bool     `protobuf:"varint,15,opt,name=special_bits,json=specialBits,proto3" json:"special_bits,omitempty"`
+	SyncOwners  bool     `protobuf:"varint,16,opt,name=sync_owners,json=syncOwners,proto3" json:"sync_owners,omitempty"`
+	Hold        bool     `protobuf:"varint,17,opt,name=hold,proto3" json:"hold,omitempty"`                      // apply nothing until a person has looked
+	ClockNs     int64    `protobuf:"varint,18,opt,name=clock_ns,json=clockNs,proto3" json:"clock_ns,omitempty"` // since 1970, when this was sent
+	Records     uint64   `protobuf:"varint,19,opt,name=records,proto3" json:"records,omitempty"`                // paths in the sender's index
+	Ignore      [][]byte `protobuf:"bytes,20,rep,name=ignore,proto3" json:"ignore,omitempty"`                   // lines of the sender's ignore rules, at most 1000 and 64 KiB
+	// From protocol version 5 on: the sender's first scan of all goes on. Until a
+	// Changes says otherwise it tells of what it has found, and hears nothing.
+	Scanning      bool             `protobuf:"varint,31,opt,name=scanning,proto3" json:"scanning,omitempty"`
+	Reserves      bool             `protobuf:"varint,26,opt,name=reserves,proto3" json:"reserves,omitempty"` // the sender knows what a Reserve is
+	Reserve       *indexpb.Reserve `protobuf:"bytes,27,opt,name=reserve,proto3" json:"reserve,omitempty"`    // what a person on the sender's side has left out of a plan
 	Before        Hello_Before     `protobuf:"varint,28,opt,name=before,proto3,enum=duet.wire.Hello_Before" json:"before,omitempty"`
 	Life          uint64           `protobuf:"fixed64,29,opt,name=life,proto3" json:"life,omitempty"` // another one for every start of the sender's process; 0: not said
 	Guard         *Guard           `protobuf:"bytes,30,opt,name=guard,proto3" json:"guard,omitempty"` // absent: not said
@@ -531,6 +534,13 @@ func (x *Hello) GetIgnore() [][]byte {
 	return nil
 }
 
+func (x *Hello) GetScanning() bool {
+	if x != nil {
+		return x.Scanning
+	}
+	return false
+}
+
 func (x *Hello) GetReserves() bool {
 	if x != nil {
 		return x.Reserves
@@ -569,10 +579,11 @@ func (x *Hello) GetGuard() *Guard {
 // Changes is a part of the sender's journal, in the order of its positions.
 type Changes struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Changes       []*Change              `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`  // at most 4096, increasing pos
-	Through       uint64                 `protobuf:"varint,2,opt,name=through,proto3" json:"through,omitempty"` // nothing is missing up to here
-	Head          uint64                 `protobuf:"varint,3,opt,name=head,proto3" json:"head,omitempty"`       // the sender's last position
-	Run           uint64                 `protobuf:"fixed64,4,opt,name=run,proto3" json:"run,omitempty"`        // the run that wrote through
+	Changes       []*Change              `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`    // at most 4096, increasing pos
+	Through       uint64                 `protobuf:"varint,2,opt,name=through,proto3" json:"through,omitempty"`   // nothing is missing up to here
+	Head          uint64                 `protobuf:"varint,3,opt,name=head,proto3" json:"head,omitempty"`         // the sender's last position
+	Run           uint64                 `protobuf:"fixed64,4,opt,name=run,proto3" json:"run,omitempty"`          // the run that wrote through
+	Scanning      bool                   `protobuf:"varint,5,opt,name=scanning,proto3" json:"scanning,omitempty"` // as in Hello; absent: not any more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -633,6 +644,13 @@ func (x *Changes) GetRun() uint64 {
 		return x.Run
 	}
 	return 0
+}
+
+func (x *Changes) GetScanning() bool {
+	if x != nil {
+		return x.Scanning
+	}
+	return false
 }
 
 // Change is the latest state of one path.
@@ -1874,7 +1892,7 @@ var File_replicate_wire_wirepb_wire_proto protoreflect.FileDescriptor
 
 const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\n" +
-	" replicate/wire/wirepb/wire.proto\x12\tduet.wire\x1a\x1fstore/index/indexpb/index.proto\"\xef\x05\n" +
+	" replicate/wire/wirepb/wire.proto\x12\tduet.wire\x1a\x1fstore/index/indexpb/index.proto\"\x8b\x06\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x16\n" +
 	"\x06oldest\x18\x02 \x01(\rR\x06oldest\x12\x18\n" +
@@ -1899,6 +1917,7 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\bclock_ns\x18\x12 \x01(\x03R\aclockNs\x12\x18\n" +
 	"\arecords\x18\x13 \x01(\x04R\arecords\x12\x16\n" +
 	"\x06ignore\x18\x14 \x03(\fR\x06ignore\x12\x1a\n" +
+	"\bscanning\x18\x1f \x01(\bR\bscanning\x12\x1a\n" +
 	"\breserves\x18\x1a \x01(\bR\breserves\x12-\n" +
 	"\areserve\x18\x1b \x01(\v2\x13.duet.index.ReserveR\areserve\x12/\n" +
 	"\x06before\x18\x1c \x01(\x0e2\x17.duet.wire.Hello.BeforeR\x06before\x12\x12\n" +
@@ -1908,12 +1927,13 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\n" +
 	"\x06UNSAID\x10\x00\x12\v\n" +
 	"\aSTOPPED\x10\x01\x12\v\n" +
-	"\aCRASHED\x10\x02\"v\n" +
+	"\aCRASHED\x10\x02\"\x92\x01\n" +
 	"\aChanges\x12+\n" +
 	"\achanges\x18\x01 \x03(\v2\x11.duet.wire.ChangeR\achanges\x12\x18\n" +
 	"\athrough\x18\x02 \x01(\x04R\athrough\x12\x12\n" +
 	"\x04head\x18\x03 \x01(\x04R\x04head\x12\x10\n" +
-	"\x03run\x18\x04 \x01(\x06R\x03run\"\xc5\x01\n" +
+	"\x03run\x18\x04 \x01(\x06R\x03run\x12\x1a\n" +
+	"\bscanning\x18\x05 \x01(\bR\bscanning\"\xc5\x01\n" +
 	"\x06Change\x12\x10\n" +
 	"\x03pos\x18\x01 \x01(\x04R\x03pos\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\fR\x04path\x12'\n" +
