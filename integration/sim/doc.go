@@ -20,6 +20,14 @@
 // -first it begins elsewhere; -set and -without change what is drawn, as in
 // -set Deletes=never -without Disk. -fuzz FuzzSim searches, too.
 //
+// What a run leaves behind is nothing on the heap: 3 MiB and 3,070 objects are live
+// after 200 runs and after 2,400. A process grows all the same, from some 60 MiB to
+// about twice that over 10,000 runs. Half of it is room for the largest run so far
+// (GOGC=400), half the runtime's: each sync.WaitGroup that is waited for in a bubble
+// leaves a record of some 40 bytes (synctest_disassociate in runtime/synctest.go of
+// Go 1.26 does not give it back), which is 4.5 KiB a run. So take several processes
+// for very many seeds.
+//
 // # Following a failure
 //
 // A failure says what is wrong, the commit, what the run is like, and the
