@@ -205,15 +205,18 @@ func TestLyingChunks(t *testing.T) {
 		truth = append(truth, c)
 	}
 	for name, lie := range map[string][]*wire.Piece{
-		"what is here":     {{Chunks: truth, Last: true}},
-		"none":             {{Last: true}},
-		"too few":          {{Chunks: truth[:2], Last: true}},
-		"too many":         {{Chunks: slices.Concat(truth, truth), Last: true}},
-		"a huge one":       {{Chunks: []chunk.Chunk{{Len: 1<<32 - 1, Sum: 5}}, Last: true}},
-		"an overlong one":  {{Chunks: []chunk.Chunk{{Len: size, Sum: 5}}, Last: true}},
-		"zeros":            {{Chunks: []chunk.Chunk{{Len: size}}, Last: true}},
-		"more than zeros":  {{Chunks: []chunk.Chunk{{Len: size}, {Len: size}}, Last: true}},
-		"tiny ones":        {{Chunks: slices.Repeat([]chunk.Chunk{{Len: 1, Sum: 1}}, wire.MaxChunks), Last: true}},
+		"what is here":    {{Chunks: truth, Last: true}},
+		"none":            {{Last: true}},
+		"too few":         {{Chunks: truth[:2], Last: true}},
+		"too many":        {{Chunks: slices.Concat(truth, truth), Last: true}},
+		"a huge one":      {{Chunks: []chunk.Chunk{{Len: 1<<32 - 1, Sum: 5}}, Last: true}},
+		"an overlong one": {{Chunks: []chunk.Chunk{{Len: size, Sum: 5}}, Last: true}},
+		"zeros":           {{Chunks: []chunk.Chunk{{Len: size}}, Last: true}},
+		"more than zeros": {{Chunks: []chunk.Chunk{{Len: size}, {Len: size}}, Last: true}},
+		"tiny ones":       {{Chunks: slices.Repeat([]chunk.Chunk{{Len: 1, Sum: 1}}, wire.MaxChunks), Last: true}},
+		"no end":          {{Chunks: []chunk.Chunk{{Len: 1<<32 - 1, Sum: 5}}}},
+		"more than is used": slices.Insert(slices.Repeat([]*wire.Piece{{Chunks: truth}}, 10), 0,
+			&wire.Piece{Chunks: []chunk.Chunk{{Len: 1<<32 - 1, Sum: 5}}}),
 		"half of the file": {{Chunks: truth[:len(truth)/2]}, {Chunks: []chunk.Chunk{{Len: 9, Sum: 9}}, Last: true}},
 	} {
 		t.Run(name, func(t *testing.T) {

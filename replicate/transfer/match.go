@@ -84,7 +84,6 @@ func (a *assembly) planBy(base io.ReaderAt, size, at int64) (int64, error) {
 	if err != nil {
 		return at, err
 	}
-	defer l.end() // it may have more to say
 	m := &matching{
 		a: a, base: base, bits: chunk.Coarse(a.j.size, a.f.opt.Delta), start: at, at: at,
 		read:   max(0, min(at, size)-before),
@@ -92,6 +91,10 @@ func (a *assembly) planBy(base io.ReaderAt, size, at int64) (int64, error) {
 	}
 	m.r = chunk.NewReader(base, m.read, size, m.bits)
 	m.theirs = a.askRecipe(l, at, m.bits)
+	defer func() {
+		close(m.theirs.enough) // the peer may have more to say
+		l.end()
+	}()
 	for err == nil {
 		err = m.step()
 	}
@@ -315,21 +318,31 @@ func (m *matching) fetch() error {
 
 // recipe is the chunks of a content, as the peer says them.
 type recipe struct {
-	a    *assembly
-	in   chan []chunk.Chunk
-	left []chunk.Chunk
-	done bool // all of them are known
+	a      *assembly
+	in     chan []chunk.Chunk
+	enough chan struct{} // closed when nobody reads on
+	left   []chunk.Chunk
+	done   bool // all of them are known
 }
 
 // askRecipe asks for the chunks from at on. What the peer says waits on the stream
 // until it is used.
 func (a *assembly) askRecipe(l *line, at int64, bits uint8) *recipe {
-	r := &recipe{a: a, in: make(chan []chunk.Chunk, 4)}
+	r := &recipe{a: a, in: make(chan []chunk.Chunk, 4), enough: make(chan struct{})}
 	w := a.want(at, a.j.size-at)
 	w.ChunkBits = bits
-	l.ask(&ask{want: w, fail: a.stop, take: func(p *wire.Piece, _ []byte) error {
+	fail := func(err error) {
+		select {
+		case <-r.enough: // that there is no more is no failure
+		default:
+			a.stop(err)
+		}
+	}
+	l.ask(&ask{want: w, fail: fail, take: func(p *wire.Piece, _ []byte) error {
 		select {
 		case r.in <- p.Chunks:
+		case <-r.enough:
+			return errLineEnded
 		case <-a.ctx.Done():
 			return context.Cause(a.ctx)
 		}
