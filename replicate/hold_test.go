@@ -9,6 +9,7 @@ import (
 	"duet/replicate"
 	planning "duet/replicate/plan"
 	"duet/replicate/report"
+	"duet/replicate/wire"
 	"duet/store"
 )
 
@@ -87,4 +88,30 @@ func TestHoldAfter(t *testing.T) {
 	p.a.write("x", "4")
 	p.has("x", "4", "4")
 	p.settle()
+}
+
+// A peer that asks to hold and to go on again and again is sent away: each time
+// costs a commit and a line of log.
+func TestOrdersHaveAnEnd(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, nil)
+	pp := p.puppetOf(nil)
+	for range 100 {
+		for _, kind := range []wire.ControlKind{wire.Hold, wire.Release} {
+			if wire.WriteMsg(pp.stream, &wire.Control{Kind: kind}) != nil {
+				break // it has hung up
+			}
+		}
+	}
+	end := time.After(patience)
+	for {
+		select {
+		case _, more := <-pp.said:
+			if !more {
+				return
+			}
+		case <-end:
+			t.Fatal("a goes on with the session")
+		}
+	}
 }
