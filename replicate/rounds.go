@@ -165,6 +165,8 @@ func (l *loop) outcome(b *rounds.Batch, o *install.Outcome, now time.Time) {
 		}
 	case o.Busy:
 		l.trouble.Fail(o.Path, errBusy, now)
+	case o.Apart:
+		l.rounds.Apart(o.Path, now)
 	case o.Err != nil:
 		l.fails(o.Path, o.Err, now)
 		l.stuck(o, now)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -82,5 +83,34 @@ func TestOutage(t *testing.T) {
 				t.Errorf("b: %d conflicts", st.Conflicts)
 			}
 		})
+	}
+}
+
+// A directory that was renamed is moved with all that is in it, by one call.
+func TestDirectoryRename(t *testing.T) {
+	p := newPair(t, nil)
+	for _, f := range []string{"a/old/f", "a/old/g", "a/old/sub/h", "a/old/sub/deep/i", "b/x"} {
+		p.a.write(f, "content of "+f)
+	}
+	p.start()
+	p.settle()
+	inode := func(name string) uint64 {
+		info, err := os.Stat(filepath.Join(p.b.root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Sys().(*syscall.Stat_t).Ino
+	}
+	dir, sub := inode("a/old"), inode("a/old/sub")
+	if err := os.Rename(filepath.Join(p.a.root, "a/old"), filepath.Join(p.a.root, "b/new")); err != nil {
+		t.Fatal(err)
+	}
+	p.until("the new name", func() bool { return p.b.read("b/new/sub/deep/i") != "" })
+	p.settle()
+	if inode("b/new") != dir || inode("b/new/sub") != sub {
+		t.Error("the directories were made anew")
+	}
+	if _, err := os.Lstat(filepath.Join(p.b.root, "a/old")); err == nil {
+		t.Error("the old name is still there")
 	}
 }

@@ -38,7 +38,7 @@ func Batch(ctx context.Context, st *store.Store, files vfs.Files, env Env, jobs 
 	}
 	b := &batch{
 		ctx: ctx, st: st, files: files, env: env, jobs: slices.Clone(jobs),
-		whole: make(map[index.Path]*task),
+		out: make(map[index.Path]*task),
 	}
 	if err := b.plan(); err != nil {
 		return nil, err
@@ -63,15 +63,16 @@ func Batch(ctx context.Context, st *store.Store, files vfs.Files, env Env, jobs 
 }
 
 type batch struct {
-	ctx   context.Context
-	st    *store.Store
-	files vfs.Files
-	env   Env
-	jobs  []Job
-	head  index.Seq // of the journal, for names
-	all   []*task
-	tasks []*task              // those with something to do, in order
-	whole map[index.Path]*task // the directories that are to go out whole
+	ctx    context.Context
+	st     *store.Store
+	files  vfs.Files
+	env    Env
+	jobs   []Job
+	head   index.Seq // of the journal, for names
+	all    []*task
+	tasks  []*task              // those with something to do, in order
+	out    map[index.Path]*task // the directories that are to go out whole
+	moving []*subtree           // the directories that are moved with all that is in them
 }
 
 // act does the verbs.
@@ -92,7 +93,11 @@ func (b *batch) act() {
 		case index.Swap:
 			b.swap(t)
 		case index.Move:
-			b.move(t)
+			if t.tree != nil {
+				b.moveTree(t.tree)
+			} else {
+				b.move(t)
+			}
 		case index.SetMeta:
 			b.setMeta(t)
 		case index.Shelve:
@@ -154,6 +159,7 @@ func (b *batch) outcomes() []Outcome {
 		o.Path, o.Done, o.Busy, o.Stale = t.path, t.done, t.busy, t.stale
 		o.Raced = o.Raced || t.raced || t.done && t.job.Own
 		o.Kept, o.Err = t.kept, t.err
+		o.Apart = t.tree != nil && t.tree.apart && t == t.tree.top
 		if t.verb == index.Move {
 			o.From = t.job.From
 		}

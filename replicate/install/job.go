@@ -52,7 +52,8 @@ type Job struct {
 	Local  Source
 
 	// From is the path that is moved to Path, FromEntry the tombstone that
-	// it becomes.
+	// it becomes. A directory is moved with all that is in it, if that can be, or
+	// else made anew.
 	From      index.Path
 	FromEntry *index.Entry
 	FromRule  string // the line of the decision table by which it goes
@@ -93,7 +94,8 @@ type Outcome struct {
 	// have to be examined. It may come with Done.
 	Raced bool
 	Busy  bool   // a process has the file open for writing: try later
-	Stale bool   // Env.Recheck dropped it
+	Stale bool   // Env.Recheck dropped it, or it waits for another one
+	Apart bool   // the directory could not be moved with all that is in it: file by file, then
 	Kept  uint64 // of the kept version, 0 if none
 	Err   error  // of this path; what was staged is left for a retry
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"duet/diff"
 	"duet/scan"
@@ -106,6 +107,9 @@ func moveAndSave(t *testing.T, r race, u user, when string) {
 			acted = true
 			if err := u.do(w, filepath.Join(w.root(), at)); err != nil {
 				t.Error(err)
+			}
+			if when == "before" {
+				time.Sleep(2 * scan.Tick) // the kernel's clock has to tell before from after
 			}
 		}
 	}

@@ -114,9 +114,9 @@ func (b *batch) goesWith(p index.Path) bool {
 
 // above reports whether a directory above p that is to go out whole fulfils cond.
 func (b *batch) above(p index.Path, cond func(*task) bool) bool {
-	for len(b.whole) > 0 && p != index.Root {
+	for len(b.out) > 0 && p != index.Root {
 		p = p.Parent()
-		if t := b.whole[p]; t != nil && cond(t) {
+		if t := b.out[p]; t != nil && cond(t) {
 			return true
 		}
 	}

@@ -47,6 +47,25 @@ var scenarios = []scenario{
 		kept:  []string{"d deleted directory"},
 	},
 	{
+		name: "directory moves",
+		have: tree{
+			"a": dir(), "a/old": dir(), "a/old/f": file("f"), "a/old/sub": dir(), "a/old/sub/g": file("g"), "a/old/empty": dir(),
+		},
+		want: tree{
+			"a": dir(), "b": dir(), "b/new": dir(), "b/new/f": file("f"), "b/new/sub": dir(), "b/new/sub/g": file("g"),
+			"b/new/empty": dir(), "b/new/added": file("added"), "b/new/sub/too": file("added, too"),
+		},
+		moves: map[string]string{
+			"b/new": "a/old", "b/new/f": "a/old/f", "b/new/sub": "a/old/sub", "b/new/sub/g": "a/old/sub/g", "b/new/empty": "a/old/empty",
+		},
+	},
+	{
+		name:  "directory moves, but for a file that stays",
+		have:  tree{"old": dir(), "old/f": file("f"), "old/stays": file("s")},
+		want:  tree{"old": dir(), "old/stays": file("s"), "new": dir(), "new/f": file("f")},
+		moves: map[string]string{"new": "old", "new/f": "old/f"},
+	},
+	{
 		name:  "move onto what is there",
 		have:  tree{"a": file("one"), "b": file("two"), "c": file("three")},
 		want:  tree{"b": file("one"), "c": file("two")},

@@ -13,6 +13,7 @@ import (
 // stage makes ready what is to be placed or swapped in, and finds free names
 // for what is to be kept.
 func (b *batch) stage() {
+	b.settleTrees()
 	for n, t := range b.tasks {
 		if t.over() {
 			continue

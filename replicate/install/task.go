@@ -22,6 +22,7 @@ type task struct {
 	verb   index.Verb // 0: the tree needs nothing
 	from   *task      // Move, or a copy of what is to go: the source's task
 	to     *task      // the source's: where it is moved or copied to
+	tree   *subtree   // it is moved with all that is in it, or along with one
 	unfold bool       // a directory goes out whole, for a file or link
 	with   bool       // went out with a directory above it, which writes it down
 
@@ -102,7 +103,7 @@ func (b *batch) plan() error {
 			return err
 		}
 		b.order(byPath)
-		return nil
+		return b.trees(tx)
 	})
 }
 
@@ -179,7 +180,7 @@ func (b *batch) order(byPath map[index.Path]*task) {
 		t.verb = s.Verb
 		if t.verb == index.Swap && t.rec.Ours.Kind == index.Dir {
 			t.unfold = true
-			b.whole[t.path] = t
+			b.out[t.path] = t
 		}
 		b.tasks = append(b.tasks, t)
 	}

@@ -23,6 +23,7 @@ type picking struct {
 	links  bool                // symlinks, and what stops being a directory, too
 	later  bool                // something was left for when these may be
 	made   map[index.Path]bool // directories that this batch makes
+	fresh  map[index.Path]bool // of these, true: where nothing is
 	dir    index.Path          // the last one that parent was asked for
 	isDir  bool                // and what it said
 	used   map[index.Path]bool // sources of moves in this batch
@@ -53,7 +54,7 @@ func (r *Rounds) pick(m Moment) (b *Batch, end bool, err error) {
 
 func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end, later bool, err error) {
 	k := &picking{
-		rounds: r, m: m, links: links, made: map[index.Path]bool{}, used: map[index.Path]bool{}, b: newBatch(),
+		rounds: r, m: m, links: links, made: map[index.Path]bool{}, fresh: map[index.Path]bool{}, used: map[index.Path]bool{}, b: newBatch(),
 	}
 	end = true
 	upto := r.passed + maxPassed
@@ -73,7 +74,7 @@ func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end,
 				return err
 			}
 		}
-		return nil
+		return k.joinMoves()
 	})
 	if len(k.b.Jobs)+len(k.b.Settle) == 0 {
 		k.b = nil
@@ -255,7 +256,7 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 	rs, e := k.rounds, v.Entry
 	j := rs.job(r, v)
 	if e.Kind == index.Dir {
-		k.made[r.Path] = true
+		k.made[r.Path], k.fresh[r.Path] = true, !r.Ours.Live()
 	}
 	if e.Kind != index.File || index.SameContent(r.Ours, e) {
 		k.b.Jobs = append(k.b.Jobs, j)

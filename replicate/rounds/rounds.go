@@ -88,6 +88,8 @@ type Rounds struct {
 	room     *room.Promises      // of the batches on their way
 	serial   uint64              // for names in the stage
 
+	apart map[index.Path]time.Time // directories that could not be moved with all that is in them, and when
+
 	leaves  book.Leaves    // what people said of deletes that waited
 	deleted []gauge.Lately // removals done that nobody approved, for each bound
 	waiting *report.Waiting

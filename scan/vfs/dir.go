@@ -98,6 +98,15 @@ func (d *openDir) Lstat(name string) (info Info, err error) {
 	return info, nil
 }
 
+// Changed is when it was renamed, or when something in it got or lost a name.
+func (d *openDir) Changed() (at int64, err error) {
+	var st unix.Stat_t
+	if err := control(d.file, func(fd int) error { return unix.Fstat(fd, &st) }); err != nil {
+		return 0, fmt.Errorf("lstat %v: %w", d.path, err)
+	}
+	return st.Ctim.Nano(), nil
+}
+
 // present is the tree's, while that is open.
 func (d *openDir) present(err error) error {
 	if closed := d.tree.enter(); closed != nil {

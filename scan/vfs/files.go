@@ -155,6 +155,9 @@ type Dir interface {
 	// Names returns the names in byte order, without "." and "..".
 	Names() ([]string, error)
 	Lstat(name string) (Info, error)
+	// Changed is the ctime of the directory itself, ns since 1970: when it was
+	// renamed, or when something in it got or lost a name, whichever was last.
+	Changed() (int64, error)
 	Close() error
 }
 

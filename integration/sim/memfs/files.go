@@ -353,6 +353,15 @@ func (x *dir) Names() ([]string, error) {
 	return names, nil
 }
 
+func (x *dir) Changed() (int64, error) {
+	if err := x.f.door("lstat", string(x.path)); err != nil {
+		return 0, fmt.Errorf("lstat %v: %w", x.path, err)
+	}
+	x.f.d.mu.Lock()
+	defer x.f.d.mu.Unlock()
+	return x.n.ctime, nil
+}
+
 func (x *dir) Lstat(name string) (vfs.Info, error) {
 	p := index.Path(name)
 	if x.path != index.Root {

@@ -1,0 +1,324 @@
+package install
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+
+	"duet/scan/vfs"
+	"duet/store"
+	"duet/store/index"
+)
+
+// subtree is a directory that was renamed with all that is in it. It is moved by one
+// call, if nothing is in it here but what goes along, each thing as the index says
+// and as it is to be: looked at just before, and once more afterwards. Otherwise
+// its files are moved one by one.
+//
+// Each path has an intent of its own all the same, so that a crash in between is
+// settled as if they had been.
+type subtree struct {
+	top    *task
+	inside map[index.Path]*task // by its path from now on: all that goes along, top too
+	apart  bool                 // it could not be moved as a whole
+}
+
+// trees finds the directories that can be moved as a whole, as far as the index
+// knows. A job of a directory that names where it was is meant so.
+func (b *batch) trees(tx *store.Tx) error {
+	byDir := map[index.Path]*subtree{} // of directories that go along
+	var all []*subtree
+	for _, t := range b.tasks {
+		if t.from == nil {
+			continue
+		}
+		if t.entry.Kind == index.Dir && t.verb != index.Place {
+			b.part(t)
+			continue
+		}
+		if t.entry.Kind != index.Dir && t.verb != index.Move {
+			continue
+		}
+		tr := byDir[t.path.Parent()]
+		if tr != nil {
+			if dir := tr.inside[t.path.Parent()]; t.from.path.Parent() != dir.from.path || t.from.path.Leaf() != t.path.Leaf() {
+				tr = nil
+			}
+		}
+		if t.entry.Kind == index.Dir {
+			if tr == nil {
+				tr = &subtree{top: t, inside: map[index.Path]*task{}}
+				all = append(all, tr)
+			}
+			byDir[t.path] = tr
+		}
+		if tr != nil {
+			tr.inside[t.path] = t
+		}
+	}
+	for _, tr := range all {
+		whole, err := b.whole(tx, tr)
+		if err != nil {
+			return err
+		}
+		if !whole {
+			b.scatter(tr)
+			continue
+		}
+		b.moving = append(b.moving, tr)
+	}
+	return nil
+}
+
+// whole reports whether all that the index knows in a tree goes along, and needs
+// nothing but to be moved.
+func (b *batch) whole(tx *store.Tx, tr *subtree) (bool, error) {
+	from := tr.top.from.path
+	if from.Under(tr.top.path) || tr.top.path.Under(from) {
+		return false, nil
+	}
+	n := 1
+	for r, err := range tx.Under(from) {
+		if err != nil {
+			return false, err
+		}
+		if !r.Ours.Live() {
+			continue
+		}
+		t := tr.inside[tr.top.path+r.Path[len(from):]]
+		if t == nil || t.from.path != r.Path {
+			return false, nil
+		}
+		n++
+	}
+	for _, t := range tr.inside {
+		src := t.from.rec
+		ready := index.Same(src.Ours, t.entry)
+		if t.entry.Kind == index.Dir {
+			ready = dressed(src.Stamp, b.env.Meta(t.entry, t.rec)) && src.Stamp.Mode&ownerAll == ownerAll
+		}
+		if !ready || t.from.verb != index.Shelve {
+			return false, nil
+		}
+	}
+	return n == len(tr.inside), nil
+}
+
+// scatter has the things in a tree moved one by one: its directories are made anew,
+// and the old ones are left to be removed when they are empty.
+func (b *batch) scatter(tr *subtree) {
+	for _, t := range tr.inside {
+		if t.entry.Kind == index.Dir {
+			b.part(t)
+		}
+	}
+}
+
+// part has a directory made, whatever becomes of the one that it was to be.
+func (b *batch) part(t *task) {
+	src := t.from
+	src.to, t.from = nil, nil
+	if src.job.Path != src.path { // nobody has asked for its removal
+		b.tasks = slices.DeleteFunc(b.tasks, func(x *task) bool { return x == src })
+		b.all = slices.DeleteFunc(b.all, func(x *task) bool { return x == src })
+	}
+}
+
+// settleTrees looks whether the trees are what the index says.
+func (b *batch) settleTrees() {
+	for _, tr := range slices.Clone(b.moving) {
+		if err := b.intact(tr, func(t *task) index.Path { return t.from.path }); err != nil {
+			b.scatter(tr)
+			b.moving = slices.DeleteFunc(b.moving, func(x *subtree) bool { return x == tr })
+			continue
+		}
+		for _, t := range tr.inside {
+			t.tree = tr
+			if t.entry.Kind == index.Dir {
+				t.verb = index.Move
+			}
+		}
+	}
+}
+
+// errOther means that a tree is not what the index says.
+var errOther = errors.New("is not what the index says")
+
+// intact returns an error unless just what goes along is in a tree, each thing
+// with the stamp on record. at says where it is.
+func (b *batch) intact(tr *subtree, at func(*task) index.Path) error {
+	names := map[index.Path][]*task{} // what has to be in each directory
+	for _, t := range tr.inside {
+		if t != tr.top {
+			names[at(t).Parent()] = append(names[at(t).Parent()], t)
+		}
+	}
+	info, err := b.files.Lstat(at(tr.top))
+	if err != nil || info.Mount || info.Stamp != tr.top.from.rec.Stamp {
+		return errors.Join(err, errOther)
+	}
+	for _, t := range tr.inside {
+		if t.entry.Kind == index.Dir {
+			if err := b.holds(at(t), names[at(t)]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// holds returns an error unless just these things are in a directory.
+func (b *batch) holds(dir index.Path, want []*task) (err error) {
+	if err := b.ctx.Err(); err != nil {
+		return err
+	}
+	d, err := b.files.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	names, err := d.Names()
+	if err != nil || len(names) != len(want) {
+		return errors.Join(err, errOther)
+	}
+	byName := make(map[string]*task, len(want))
+	for _, t := range want {
+		byName[t.path.Leaf()] = t
+	}
+	for _, name := range names {
+		t := byName[name]
+		if t == nil {
+			return errOther
+		}
+		info, err := d.Lstat(name)
+		if err != nil || info.Mount || info.Stamp != t.from.rec.Stamp {
+			return errors.Join(err, errOther)
+		}
+	}
+	return nil
+}
+
+// moveTree moves a directory with all that is in it.
+//
+// RACE: what somebody makes or saves in it between the look before and the rename
+// goes along. The look afterwards finds it. If that was before the rename, all goes
+// back, and stays under its old name for now; what was done after it, under the
+// new name, stays there, and the next look finds the edit. Who writes into a file
+// itself goes on writing to it wherever it is, and bytes do not tell by which name
+// they came. Where times tell nothing, within a tick of the kernel's clock, and if
+// both has happened, all stays. No bytes leave the tree.
+func (b *batch) moveTree(tr *subtree) {
+	top := tr.top
+	if b.intact(tr, func(t *task) index.Path { return t.from.path }) != nil {
+		b.notYet(tr)
+		return
+	}
+	err := b.files.Move(top.from.path, top.path)
+	if errors.Is(err, fs.ErrExist) {
+		top.raced = b.free(top) || top.raced
+	}
+	if err != nil {
+		b.notYet(tr)
+		return
+	}
+	if b.intact(tr, func(t *task) index.Path { return t.path }) == nil {
+		for _, t := range tr.inside {
+			t.done, t.from.done, t.now = true, true, t.from.rec.Stamp
+		}
+		return
+	}
+	if b.savedBefore(tr) && b.files.Move(top.path, top.from.path) == nil {
+		b.notYet(tr)
+		return
+	}
+	for _, t := range tr.inside {
+		t.stamp = t.from.rec.Stamp
+		b.landed(t)
+		t.from.done = true
+	}
+}
+
+// savedBefore reports whether something has come into a tree before that was moved
+// to where it is now, and nothing since then.
+func (b *batch) savedBefore(tr *subtree) bool {
+	moved, err := b.changed(tr.top.path)
+	if err != nil {
+		return false
+	}
+	before, after := false, false
+	for _, t := range tr.inside {
+		if t.entry.Kind != index.Dir {
+			continue
+		}
+		came, err := b.cameInto(tr, t.path)
+		if err != nil {
+			return false
+		}
+		for _, at := range came {
+			before, after = before || at < moved, after || at >= moved
+		}
+	}
+	return before && !after
+}
+
+// cameInto says when each thing in a directory of a tree got its name that is not
+// what went along.
+func (b *batch) cameInto(tr *subtree, dir index.Path) (came []int64, err error) {
+	d, err := b.files.OpenDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	names, err := d.Names()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		p, err := dir.Join(name)
+		if err != nil {
+			return nil, err
+		}
+		info, err := d.Lstat(name)
+		if err != nil {
+			return nil, err
+		}
+		if t := tr.inside[p]; t != nil && t.from.rec.Stamp.Ino == info.Stamp.Ino {
+			continue
+		}
+		at := info.Stamp.Ctime
+		if info.Type == vfs.Directory {
+			if at, err = b.changed(p); err != nil {
+				return nil, err
+			}
+		}
+		came = append(came, at)
+	}
+	return came, nil
+}
+
+// changed is when a directory was renamed, or something in it got or lost a name.
+func (b *batch) changed(dir index.Path) (int64, error) {
+	d, err := b.files.OpenDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	at, err := d.Changed()
+	return at, errors.Join(err, d.Close())
+}
+
+// notYet leaves a tree as it is, and what was to be put in it: another batch
+// takes it apart. What somebody has changed in it is to be looked at.
+func (b *batch) notYet(tr *subtree) {
+	tr.apart = true
+	for _, t := range b.tasks {
+		switch {
+		case t.over():
+		case tr.inside[t.path] == t:
+			info, err := b.files.Lstat(t.from.path)
+			t.raced = err != nil || info.Stamp != t.from.rec.Stamp
+			t.stale = !t.raced
+		case t.path.Under(tr.top.path):
+			t.stale = true
+		}
+	}
+}
