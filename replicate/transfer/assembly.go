@@ -40,7 +40,9 @@ type assembly struct {
 	parts chan *part          // in order
 	room  *semaphore.Weighted // bytes of parts
 	slow  atomic.Bool         // the trip to the peer is long
-	wrote int64               // bytes that are no holes
+	wrote int64               // bytes that are no holes, and came from the peer
+	lent  vfs.Content         // what it is like, if its blocks may be shared; owned by plan
+	owed  loan                // of lent; owned by write
 
 	mu    sync.Mutex
 	lines []*line
@@ -134,6 +136,7 @@ func (a *assembly) run() error {
 	})
 	err := a.write()
 	a.stop(err)
+	defer a.giveBack()
 	for _, l := range a.opened() {
 		l.end()
 	}
@@ -161,8 +164,14 @@ func (a *assembly) plan() error {
 		if err != nil {
 			continue // it was to be had a moment ago; others may still be
 		}
-		at, err = a.planMixed(base, at)
-		if err := errors.Join(err, base.Close()); err != nil {
+		if lent := a.borrow(base); lent != nil {
+			base.Close()
+			at, err = a.planMixed(lent, at)
+		} else {
+			at, err = a.planMixed(base, at)
+			err = errors.Join(err, base.Close())
+		}
+		if err != nil {
 			return err
 		}
 		return a.planPlain(at, a.j.size)
@@ -274,7 +283,7 @@ func (a *assembly) write() error {
 			if err := context.Cause(a.ctx); err != nil {
 				return err
 			}
-			return nil
+			return a.settle()
 		}
 		select {
 		case <-p.ready:
@@ -290,6 +299,14 @@ func (a *assembly) write() error {
 }
 
 func (a *assembly) writePart(h *hashing, p *part) error {
+	if p.lent != nil {
+		h.begin(p.data)
+		defer h.wait()
+		return a.share(p)
+	}
+	if err := a.settle(); err != nil {
+		return err
+	}
 	if p.hole {
 		a.j.sum.Zeros(p.size)
 		a.j.got += p.size

@@ -29,6 +29,7 @@ const (
 type matching struct {
 	a      *assembly
 	base   io.ReaderAt
+	lent   vfs.Content // the base, if its blocks may be shared
 	bits   uint8
 	theirs *recipe
 	start  int64 // of the content: what is before was here
@@ -80,12 +81,16 @@ func (a *assembly) planHoles(at int64) (int64, error) {
 }
 
 func (a *assembly) planBy(base io.ReaderAt, size, at int64) (int64, error) {
+	lent, ok := base.(vfs.Content)
+	if !ok || a.lent != lent {
+		lent = nil
+	}
 	l, err := openLine(a.ctx, &a.f.opt)
 	if err != nil {
 		return at, err
 	}
 	m := &matching{
-		a: a, base: base, bits: chunk.Coarse(a.j.size, a.f.opt.Delta), start: at, at: at,
+		a: a, base: base, lent: lent, bits: chunk.Coarse(a.j.size, a.f.opt.Delta), start: at, at: at,
 		read:   max(0, min(at, size)-before),
 		inRing: map[chunk.Chunk]int{}, passed: map[chunk.Chunk]int64{},
 	}
@@ -133,7 +138,7 @@ func (m *matching) step() error {
 			if err := m.flush(); err != nil {
 				return err
 			}
-			return m.put(data)
+			return m.put(data, off)
 		}
 	}
 	if m.run+c.Len > maxGap && len(m.gap) > 0 && !m.compared {
@@ -233,18 +238,18 @@ func (m *matching) take(i int) error {
 	p := m.ring[0]
 	m.passed[p.Chunk] = p.off
 	m.shift()
-	return m.put(p.data)
+	return m.put(p.data, p.off)
 }
 
-// put makes the next part of what is here.
-func (m *matching) put(data []byte) error {
+// put makes the next part of what is here, and in the base at off.
+func (m *matching) put(data []byte, off int64) error {
 	n := int64(len(data))
 	p, err := m.a.next(m.at, n)
 	if err != nil {
 		return err
 	}
 	m.a.j.mixed = true
-	p.data = data
+	p.data, p.lent, p.from = data, m.lent, off
 	m.at += n
 	m.matched += n
 	m.gap, m.misses, m.compared = m.gap[:0], 0, false

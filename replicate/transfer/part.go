@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"duet/replicate/wire"
+	"duet/scan/vfs"
 )
 
 // A large content is put together from parts, one after the other.
@@ -18,6 +19,8 @@ type part struct {
 	hole      bool          // zeros, which nothing is to be written for
 	ready     chan struct{} // closed when data is complete
 	data      []byte
+	lent      vfs.Content // data is in that, too, at from, and its blocks may be shared
+	from      int64
 	zeros     []span // of data, holes of the file that it comes from
 	missing   int64  // bytes; owned by the line that brings them
 }
