@@ -65,6 +65,7 @@ type session struct {
 	wire  *rig.Wire
 	hosts map[string]*rig.Node
 	names map[string]string // ids, as they are shown
+	kept  map[string]string // ids of kept versions with their host, as they are shown: 1, 2, 3 as they appear
 	bin   string
 }
 
@@ -76,7 +77,7 @@ func newSession(t *testing.T, text string) *session {
 		share[m[1]] = m[2]
 	}
 	p := rig.NewPair(t, rig.Options{Names: [2]string{"web-a", "web-b"}, Shares: []string{"www"}, Share: share})
-	s := &session{t: t, pair: p, hosts: map[string]*rig.Node{"web-a": p.A, "web-b": p.B}, names: map[string]string{}}
+	s := &session{t: t, pair: p, hosts: map[string]*rig.Node{"web-a": p.A, "web-b": p.B}, names: map[string]string{}, kept: map[string]string{}}
 	s.wire = rig.NewWire(t, p.A.Listen)
 	p.B.EditConfig(t, p.A.Listen, s.wire.Address())
 	s.bin = filepath.Join(rig.Dir(t), "bin")
@@ -142,7 +143,7 @@ func (s *session) run(n *rig.Node, command, want string, hidden bool) string {
 	var got, before string
 	calm := 0
 	rig.Until(15*time.Second, func() bool {
-		ids := maps.Clone(s.names)
+		ids, kept := maps.Clone(s.names), maps.Clone(s.kept)
 		out, _ := s.shell(n, command)
 		if got = s.normal(n, out); got == want {
 			return true
@@ -154,7 +155,7 @@ func (s *session) run(n *rig.Node, command, want string, hidden bool) string {
 		if *update && calm == 8 {
 			return true
 		}
-		s.names = ids                     // what was not shown has no name
+		s.names, s.kept = ids, kept       // what was not shown has no name
 		time.Sleep(50 * time.Millisecond) // between two looks
 		return false
 	})
@@ -202,6 +203,15 @@ func (s *session) shell(n *rig.Node, command string) (string, int) {
 	for id, shown := range s.names {
 		command = strings.ReplaceAll(command, shown, id)
 	}
+	command = asks.ReplaceAllStringFunc(command, func(m string) string {
+		word, shown := asks.FindStringSubmatch(m)[1], asks.FindStringSubmatch(m)[2]
+		for key, as := range s.kept {
+			if host, id, _ := strings.Cut(key, " "); host == n.Name && as == shown {
+				return word + " " + id
+			}
+		}
+		return m
+	})
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
@@ -226,7 +236,8 @@ var (
 	durations = regexp.MustCompile(`\b(?:\d+h)?(?:\d+m)?\d+(?:\.\d+)?(ms|µs|s)\b`)
 	processes = regexp.MustCompile(`process \d+`)
 	positions = regexp.MustCompile(`#\d+ +`)
-	versions  = regexp.MustCompile(`\b(kept restore|version) \d+\b`)
+	versions  = regexp.MustCompile(`\b(kept restore|version) (\d+)\b`)
+	asks      = regexp.MustCompile(`\b(kept restore|kept show) (\d+)\b`)
 	inodes    = regexp.MustCompile(`\bdevice \d+ inode (\d+)\b`)
 	ports     = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 )
@@ -243,7 +254,10 @@ func (s *session) normal(n *rig.Node, out string) string {
 	})
 	out = ports.ReplaceAllString(out, "web-a:7722")
 	out = positions.ReplaceAllString(out, "#17     ") // a live change may come in any order
-	out = versions.ReplaceAllString(out, "$1 6")
+	out = versions.ReplaceAllStringFunc(out, func(m string) string {
+		part := versions.FindStringSubmatch(m)
+		return part[1] + " " + s.version(n, part[2])
+	})
 	out = durations.ReplaceAllString(out, "7$1")
 	out = hashes.ReplaceAllStringFunc(out, func(h string) string { return s.name(h, "5e1fb0a7c2d94e83") })
 	out = ids.ReplaceAllStringFunc(out, func(id string) string { return s.name(id, "a3f1c5d8") })
@@ -269,6 +283,21 @@ func tail(out string) string {
 		return ""
 	}
 	return "\n"
+}
+
+// version is how the id of a kept version is shown: they are made in any order.
+func (s *session) version(n *rig.Node, id string) string {
+	key := n.Name + " " + id
+	if s.kept[key] == "" {
+		shown := 1
+		for k := range s.kept {
+			if strings.HasPrefix(k, n.Name+" ") {
+				shown++
+			}
+		}
+		s.kept[key] = fmt.Sprint(shown)
+	}
+	return s.kept[key]
 }
 
 // name is how an id is shown: the same one in the same way, others in others.
