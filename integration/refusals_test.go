@@ -81,7 +81,7 @@ var refusals = []refusal{
 	{"conflicts resolve --take nobody data:file", 2, `"nobody" is no side`, `want ours, theirs`},
 	{"conflicts undo 99 --share data", 1, `no ruling 99`, `duet conflicts undo --list`},
 	{"recover data --dry-run --conflict luck", 2, `"luck"`, `want newer, older`},
-	{"recover data --apply 12345678", 1, `plan 12345678 is out of date`, `duet recover data --dry-run`},
+	{"recover data --apply 123456789abc", 1, `plan 123456789abc is out of date`, `duet recover data --dry-run`},
 	{"recover data", 2, `no terminal`, `--dry-run, then apply with --yes`},
 	{"resume data --accept-root", 1, `not halted on a replaced root`, "`duet status`"},
 

@@ -8,6 +8,7 @@ import (
 	"duet/replicate/book"
 	"duet/replicate/link"
 	"duet/replicate/report"
+	"duet/replicate/wire"
 	"duet/store/index"
 )
 
@@ -57,6 +58,9 @@ func wrongID(id string) error {
 // restart does not ask again.
 func (l *loop) say(id string, reject bool, done chan<- error) {
 	said, note, err := l.rounds.Answer(id, reject)
+	if s := l.talk.theirStuck; err != nil && l.rounds.Waiting() == nil && s.For == wire.ForApproval {
+		err = fmt.Errorf("nothing waits for approval on %s; what waits on %s is decided there: %s", l.s.cfg.NodeName, l.s.cfg.PeerName, s.Text)
+	}
 	if err != nil {
 		done <- err
 		return

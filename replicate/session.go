@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -168,7 +169,7 @@ func (l *loop) parted(sess *talk.Session, err error) {
 		}
 	}
 	if err != nil {
-		t.why = err.Error()
+		t.why = cmp.Or(link.Said(err), err.Error())
 	}
 	t.sess, t.greeted, t.said, t.held, t.scanning = nil, false, false, false, false
 	t.inbox, t.since = nil, time.Now()

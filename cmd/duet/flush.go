@@ -35,11 +35,28 @@ it took longer than --timeout.`,
 			}
 			err := a.order(ctx, node.Flush, first(args), nil, "both sides have everything")
 			if errors.Is(err, context.DeadlineExceeded) {
-				return exit.Errorf(exit.Unreachable, "not everything is on both sides after %v: see 'duet status'", timeout)
+				return exit.Errorf(exit.Unreachable, "not everything is on both sides after %v%s: see 'duet status'", timeout, a.whyApart(cmd.Context()))
 			}
 			return err
 		},
 	}
 	cmd.Flags().DurationVar(&timeout, "timeout", 0, "give up after this `duration`; 0: never")
 	return cmd
+}
+
+// whyApart says, for the end of a sentence, that the peer is away.
+func (a *app) whyApart(ctx context.Context) string {
+	cfg, err := a.load()
+	if err != nil {
+		return ""
+	}
+	client, err := node.Dial(cfg.State)
+	if err != nil {
+		return ""
+	}
+	st, err := client.Status(ctx)
+	if err != nil || st.Peer.Connected {
+		return ""
+	}
+	return ": " + st.Peer.Name + " is not connected"
 }

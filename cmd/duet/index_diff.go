@@ -13,6 +13,7 @@ import (
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/inspect"
 	"duet/cmd/duet/node"
+	"duet/store/index"
 )
 
 // differing is the flags of index diff.
@@ -113,7 +114,11 @@ func (a *app) diffOne(ctx context.Context, client *node.Client, s config.Share, 
 	if err = errors.Join(err, out.Flush()); err != nil {
 		return err
 	}
-	if !style.JSON {
+	switch {
+	case style.JSON:
+	case q.Under != "" && sum.Same+sum.Differ == 0:
+		fmt.Fprintf(a.err, "%s: nothing is known at or below %s, here or on %s: 'duet index ls' shows what is there\n", s.Name, index.Quote(q.Under), sum.Peer)
+	default:
 		fmt.Fprint(a.err, sum.Text())
 	}
 	if sum.Differ > 0 {

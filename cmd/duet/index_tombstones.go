@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"duet/cmd/duet/inspect"
@@ -16,7 +18,10 @@ func (a *app) indexTombstonesCmd() *cobra.Command {
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completePaths("all"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, err := a.print(cmd.Context(), in, first(args))
+			p, err := a.print(cmd.Context(), in, first(args))
+			if err == nil && p.Rows == 0 && !a.json {
+				fmt.Fprintln(a.err, "none: the other host has confirmed every delete; 'duet log' and 'duet index history PATH' tell of them")
+			}
 			return err
 		},
 	}

@@ -146,6 +146,9 @@ func locate(cfg *config.Config, share, arg string) (string, string, error) {
 	} else if len(cfg.Shares) == 1 {
 		share = cfg.Shares[0].Name
 	}
+	if arg == ".." || strings.HasPrefix(arg, "../") {
+		return "", "", exit.Errorf(exit.Usage, "%s is in no share: write a path as it is in the share, such as images/logo.png, or the whole of it, from /", arg)
+	}
 	return share, strings.Trim(strings.TrimPrefix(arg, "./"), "/"), nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 	"duet/replicate/report"
 	"duet/store/index"
 )
+
+// planID is what the id of a plan looks like.
+var planID = regexp.MustCompile(`^[0-9a-f]{12}$`)
 
 // recovering is one 'duet recover' at work.
 type recovering struct {
@@ -180,6 +184,9 @@ func (r *recovering) arguments(share *string) (*planFile, error) {
 		return nil, nil
 	}
 	if _, err := os.Stat(r.apply); err != nil {
+		if !planID.MatchString(r.apply) {
+			return nil, exit.Errorf(exit.Usage, "--apply %s: there is no such file, nor is that a plan's id, such as 92219410ef98: 'duet recover --dry-run' shows one, and with --plan FILE writes the plan to a file", r.apply)
+		}
 		name, err := only(r.cfg, *share)
 		*share = name
 		return nil, err

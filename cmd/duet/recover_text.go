@@ -128,9 +128,15 @@ func headText(b *strings.Builder, p *report.Plan) {
 		fmt.Fprintf(b, "  this plan: %s\n", ordersText(o))
 	}
 	for _, f := range p.Foreseen {
+		if p.Waiting != nil && f.Node == p.Node {
+			continue // it waits already
+		}
 		where := ""
 		if f.Under != "" {
 			where = " at and below " + f.Under
+		}
+		if f.Lately > 0 {
+			where += fmt.Sprintf(", with the %d just before,", f.Lately)
 		}
 		fmt.Fprintf(b, "  %s of %d%s are more than max_delete %s on %s: they will wait there for 'duet approve %s' or 'duet reject %s'\n",
 			plural(f.Deletes, "delete"), f.Total, where, f.Limit, f.Node, p.Share, p.Share)
@@ -175,6 +181,7 @@ func (v *planView) sum(sum *report.Sum) {
 	if !v.began {
 		if !v.plan.Connected {
 			v.head()
+			v.printf("    none, as far as is known here\n")
 		}
 		return
 	}

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+
 	"github.com/spf13/cobra"
 
+	"duet/cmd/duet/exit"
 	"duet/cmd/duet/node"
 )
 
@@ -23,9 +28,32 @@ deleted then, as if it had been removed, and 'max_delete' holds for that too.`,
 			if root {
 				return a.orderOne(cmd.Context(), node.AcceptRoot, first(args), nil, "the directory there now is the root")
 			}
-			return a.order(cmd.Context(), node.Resume, first(args), nil, "resumed")
+			err := a.order(cmd.Context(), node.Resume, first(args), nil, "resumed")
+			return errors.Join(err, a.stillHalted(cmd.Context(), first(args)))
 		},
 	}
 	cmd.Flags().BoolVar(&root, "accept-root", false, "accept a replaced root")
 	return cmd
+}
+
+// stillHalted says which of the shares a resume cannot help.
+func (a *app) stillHalted(ctx context.Context, share string) error {
+	cfg, err := a.load()
+	if err != nil {
+		return nil // which the order has said
+	}
+	client, err := node.Dial(cfg.State)
+	if err != nil {
+		return nil
+	}
+	st, err := client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	for _, sh := range st.Shares {
+		if (share == "" || sh.Name == share) && sh.State.Halted() {
+			return exit.With(exit.Halted, fmt.Errorf("a halt is no pause, and goes on: %w", sh.Blocked()))
+		}
+	}
+	return nil
 }

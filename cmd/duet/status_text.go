@@ -63,8 +63,8 @@ func statusText(w io.Writer, s *node.Status, now time.Time) error {
 
 func shareNotes(b *strings.Builder, sh report.Status, running bool, now time.Time) {
 	note := func(format string, args ...any) { fmt.Fprintf(b, "%s: %s\n", sh.Name, fmt.Sprintf(format, args...)) }
-	apart := running && !sh.Connected && sh.LastError != ""
-	if sh.Reason != "" && !(apart && sh.Reason == sh.LastError) { // which is said below
+	apart := running && !sh.Connected && sh.LastError != "" && !sh.State.Halted() // which says why itself
+	if sh.Reason != "" && !(apart && sh.Reason == sh.LastError) {                 // which is said below
 		note("%s", sh.Reason)
 	}
 	if p := sh.Progress; p != nil {

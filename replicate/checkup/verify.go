@@ -1,6 +1,7 @@
 package checkup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"duet/recovery/verify"
 	"duet/replicate/post"
+	"duet/replicate/report"
 	"duet/scan/vfs"
 	"duet/store"
 	"duet/store/index"
@@ -138,8 +140,10 @@ func (c *Checkup) beginLook(ctx context.Context, o Order) (*look, error) {
 func (c *Checkup) begin(asker context.Context, o Order) (*look, error) {
 	now := c.Now()
 	switch {
+	case now.State.Halted():
+		return nil, report.Status{Name: c.Share, State: now.State, Reason: now.Reason}.Blocked()
 	case now.Root == nil || !now.Ready:
-		return nil, fmt.Errorf("share %q cannot be verified now: %s %s", c.Share, now.State, now.Reason)
+		return nil, fmt.Errorf("share %q cannot be verified now, it is %s: %s", c.Share, now.State, cmp.Or(now.Reason, "try again in a moment"))
 	case c.look != nil && c.look.o.How == index.ByRule && o.How != index.ByRule:
 		c.look.cancel()
 		c.room = time.Now().Add(roomFor)

@@ -93,6 +93,15 @@ func ReasonOf(err error) Reason {
 	return 0
 }
 
+// Said returns the words of such a reason; "" if the peer gave none.
+func Said(err error) string {
+	var said *peerError
+	if errors.As(err, &said) {
+		return said.Error()
+	}
+	return ""
+}
+
 // Farewell is the error of a connection that the peer has ended with Leave, for
 // links in memory.
 func Farewell(peer string, r Reason, text string) error {

@@ -94,7 +94,7 @@ func (p *Planner) forecast(ctx context.Context, tallies [2]tally) (out []report.
 			}
 			if deletes, total := g.sum(t, i); !within && t.removals[i] > 0 && b.Limit.Exceeded(deletes, total) {
 				shut[i] = true
-				f := report.Foreseen{Under: under(b.Dir), Deletes: t.removals[i], Total: total, Limit: b.Limit.String(), Node: p.Self}
+				f := report.Foreseen{Under: under(b.Dir), Deletes: t.removals[i], Lately: deletes - t.removals[i], Total: total, Limit: b.Limit.String(), Node: p.Self}
 				if at == there {
 					f.Node = p.Peer
 				}

@@ -54,7 +54,11 @@ type Now struct {
 
 // Rootless says why nothing can be written now.
 func (l *Loop) Rootless() error {
-	return fmt.Errorf("share %q has no root now: %s", l.Share, l.Now().Reason)
+	now := l.Now()
+	if now.State.Halted() {
+		return report.Status{Name: l.Share, State: now.State, Reason: now.Reason}.Blocked()
+	}
+	return fmt.Errorf("share %q has no root now: %s", l.Share, now.Reason)
 }
 
 // Mark has a path, and if below is true all below it, looked at: what has

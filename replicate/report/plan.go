@@ -79,6 +79,7 @@ type Foreseen struct {
 	Node    string `json:"node"`            // on which it waits
 	Under   string `json:"under,omitempty"` // the directory whose limit it is; of the whole share if empty
 	Deletes int64  `json:"deletes"`
+	Lately  int64  `json:"lately"` // that were done just before, and count
 	Total   int64  `json:"total"`
 	Limit   string `json:"limit"`
 }

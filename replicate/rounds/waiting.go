@@ -63,7 +63,7 @@ func (r *Rounds) withhold(tx *store.Tx, todo removals, now time.Time) (withheld,
 		}
 		if b.Limit.Exceeded(deletes, total) {
 			shut[i] = true
-			groups = append(groups, r.group(i, todo.open[i], total))
+			groups = append(groups, r.group(i, todo.open[i], total, deletes-todo.open[i].n))
 		}
 	}
 	r.show(groups)
@@ -147,16 +147,21 @@ func (r *Rounds) total(tx *store.Tx, i int, deletes int64, now time.Time) (int64
 	return n, nil
 }
 
-// group makes one of the removals that exceed a bound.
-func (r *Rounds) group(i int, o open, total int64) group {
+// group makes one of the removals that exceed a bound, with n that were done
+// lately.
+func (r *Rounds) group(i int, o open, total, n int64) group {
 	b := r.Bounds[i]
 	g := report.Group{Deletes: o.n, Total: total, Limit: b.Limit.String()}
+	lately := ""
+	if n > 0 {
+		lately = fmt.Sprintf(" with the %d just before", n)
+	}
 	id := uint32(r.Names) ^ uint32(o.upto)
 	if b.Dir == index.Root {
-		g.Reason = fmt.Sprintf("%s deleted %d of %d paths, more than max_delete %v", r.Peer, o.n, total, b.Limit)
+		g.Reason = fmt.Sprintf("%s deleted %d of %d paths%s, more than max_delete %v", r.Peer, o.n, total, lately, b.Limit)
 	} else {
 		g.Under = b.Dir.String()
-		g.Reason = fmt.Sprintf("%s deleted %d of %d paths at and below %v, more than %v", r.Peer, o.n, total, b.Dir, b.Limit)
+		g.Reason = fmt.Sprintf("%s deleted %d of %d paths at and below %v%s, more than %v", r.Peer, o.n, total, b.Dir, lately, b.Limit)
 		h := fnv.New32a()
 		h.Write([]byte(b.Dir))
 		id ^= h.Sum32()

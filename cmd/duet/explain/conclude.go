@@ -94,6 +94,9 @@ func (a *asking) advice() (do []string) {
 			break
 		}
 	}
+	if in, inner, ok := strings.Cut(string(a.path), "/"); ok && a.out.Is == "unknown" && in == a.Share {
+		do = append(do, fmt.Sprintf("paths are written as they are in the share: duet explain --share %s %s", a.Share, shell(inner)))
+	}
 	if a.out.Is == "unknown" && len(a.out.Ignored) == 0 {
 		do = append(do, fmt.Sprintf("look for it by its name: duet index ls --all --share %s %s", a.Share, shell("*"+a.path.Leaf()+"*")))
 	}
