@@ -147,11 +147,23 @@ func (j *job) rehash(files vfs.Files, unwanted func(*job) error) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	block := make([]byte, 1<<20)
-	for at := int64(0); at < j.got; {
+	for at, data := int64(0), int64(0); at < j.got; {
 		if err := unwanted(j); err != nil {
 			return err
 		}
-		n, err := c.ReadAt(block[:min(int64(len(block)), j.got-at)], at)
+		if at >= data {
+			from, end, err := c.Data(at)
+			if err != nil {
+				return err
+			}
+			if hole := min(from, j.got, at+maxRehash) - at; hole > 0 {
+				j.sum.Zeros(hole)
+				at += hole
+				continue
+			}
+			data = max(end, at+1)
+		}
+		n, err := c.ReadAt(block[:min(int64(len(block)), j.got-at, data-at)], at)
 		if n == 0 {
 			return fmt.Errorf("read back what was fetched before: %w", errors.Join(err, io.ErrUnexpectedEOF))
 		}
@@ -160,6 +172,9 @@ func (j *job) rehash(files vfs.Files, unwanted func(*job) error) (err error) {
 	}
 	return nil
 }
+
+// maxRehash is how much of a hole is hashed between two looks at who wants it.
+const maxRehash = 1 << 30
 
 // write adds what has arrived.
 func (j *job) write(files vfs.Files, data []byte) (err error) {

@@ -72,6 +72,14 @@ func TestSparseFitsIn(t *testing.T) {
 	if r := d.fetch(w)["p"]; !errors.Is(r.Err, syscall.ENOSPC) {
 		t.Errorf("more than there is room for is written: %v", r.Err)
 	}
+	// What is there of an earlier time is holes, too.
+	part, err := d.files.Create(vfs.Held{Area: vfs.Stage, Name: transfer.PartName(hash)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(part.Hole(1<<30-5), part.Close()); err != nil {
+		t.Fatal(err)
+	}
 	w.Room = ask(1 << 30)
 	if r := d.fetch(w)["p"]; r.Err != nil {
 		t.Error(r.Err)
