@@ -30,6 +30,27 @@ func (r *Rounds) Apart(p index.Path, now time.Time) {
 	}
 }
 
+// lookMoved is how many records are looked at to see whether a directory was
+// renamed.
+const lookMoved = 16
+
+// comesMoved reports whether a new directory may be an old one renamed: the peer
+// says so of the first thing in it. What is below it waits for it, and it has to
+// wait until all is heard of the old one.
+func (k *picking) comesMoved(dir index.Path) (bool, error) {
+	n := 0
+	for c, err := range k.tx.Under(dir) {
+		if n++; err != nil || n > lookMoved {
+			return false, err
+		}
+		switch c.Theirs.LiveKind() {
+		case index.File, index.Symlink:
+			return c.Noticed.Other != index.Root && c.Noticed.Other != c.Path, nil
+		}
+	}
+	return false, nil
+}
+
 // joinMoves names, for each new directory of the batch that can be an old one
 // moved with all that is in it, which one that is.
 func (k *picking) joinMoves() error {

@@ -254,6 +254,11 @@ func (k *picking) countBelow(dir index.Path) ([]int64, error) {
 // add makes a job of a record.
 func (k *picking) add(r *index.Record, v diff.Verdict) error {
 	rs, e := k.rounds, v.Entry
+	if e.Kind == index.Dir && !r.Ours.Live() && !k.m.Drained {
+		if wait, err := k.comesMoved(r.Path); err != nil || wait {
+			return err
+		}
+	}
 	j := rs.job(r, v)
 	if e.Kind == index.Dir {
 		k.made[r.Path], k.fresh[r.Path] = true, !r.Ours.Live()
