@@ -3,6 +3,7 @@ package replicate
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"duet/replicate/install"
@@ -27,8 +28,18 @@ func (l *loop) choose(now time.Time) {
 	if l.retry(now) {
 		r.Kick()
 	}
+	if l.mayAct() {
+		b, err := r.Ahead(l.moment(now))
+		if err != nil {
+			l.haltFor(err)
+			return
+		}
+		if b != nil {
+			l.launch(b)
+		}
+	}
 	for l.mayAct() && r.More() {
-		b, idle, err := r.Next(rounds.Moment{Now: now, Drained: l.drained(), Scanning: l.notice.scanning, Told: l.talk.acked, Heard: l.talk.heard, Whole: l.talk.theirWhole})
+		b, idle, err := r.Next(l.moment(now))
 		switch {
 		case err != nil:
 			l.haltFor(err)
@@ -53,6 +64,11 @@ func (l *loop) yield() {
 	}
 }
 
+// moment is what the rounds have to know of the share as it is now.
+func (l *loop) moment(now time.Time) rounds.Moment {
+	return rounds.Moment{Now: now, Drained: l.drained(), Scanning: l.notice.scanning, Told: l.talk.acked, Heard: l.talk.heard, Whole: l.talk.theirWhole}
+}
+
 // retry reports whether the back-off of an install is over, and forgets those
 // that have become pointless.
 func (l *loop) retry(now time.Time) bool {
@@ -75,14 +91,23 @@ func (l *loop) retry(now time.Time) bool {
 func (l *loop) launch(b *rounds.Batch) {
 	l.rounds.Launch(b, l.root.files, time.Now())
 	if !b.Waits() {
-		l.lane.ready = append(l.lane.ready, b)
+		l.staged(b)
 		return
 	}
 	ctx, fetcher := l.talk.sess.Ctx, l.talk.sess.Fetch
 	l.start(func() func() {
 		b.Stage(ctx, fetcher)
-		return func() { l.lane.ready = append(l.lane.ready, b) }
+		return func() { l.staged(b) }
 	})
+}
+
+// staged queues a batch for the writer lane.
+func (l *loop) staged(b *rounds.Batch) {
+	at := len(l.lane.ready)
+	if b.Ahead {
+		at = 0
+	}
+	l.lane.ready = slices.Insert(l.lane.ready, at, b)
 }
 
 // installJob is the writer lane's part of a batch.

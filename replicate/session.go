@@ -252,8 +252,7 @@ func (l *loop) foundAll() {
 	if sess == nil {
 		return
 	}
-	var head index.Seq
-	err := l.s.st.View(func(tx *store.Tx) error { head = tx.Head(); return nil })
+	head, err := l.s.book.Head()
 	if err != nil {
 		l.indexFailed("end the first scan", err)
 		return

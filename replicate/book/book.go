@@ -102,6 +102,15 @@ func (b *Book) Lookup(from, under index.Path, n int) (rs []*index.Record, err er
 	return rs, err
 }
 
+// Head is the last position of the journal.
+func (b *Book) Head() (head index.Seq, err error) {
+	err = b.Store.View(func(tx *store.Tx) error {
+		head = tx.Head()
+		return nil
+	})
+	return head, err
+}
+
 // Counts counts what is in the index.
 func (b *Book) Counts() (c store.Counts, err error) {
 	err = b.Store.View(func(tx *store.Tx) error {

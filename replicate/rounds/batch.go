@@ -14,6 +14,7 @@ import (
 type Batch struct {
 	Jobs    []install.Job
 	Settle  []index.Path // nothing changes in the tree: they are decided again, and that is all
+	Ahead   bool         // of the other batches: see fresh
 	Files   vfs.Files
 	Failed  map[index.Path]error      // paths that could not be staged
 	Sources map[index.Path]index.Path // of copies: where the content was thought to be

@@ -52,10 +52,14 @@ func (r *Rounds) pick(m Moment) (b *Batch, end bool, err error) {
 	return b, end, err
 }
 
-func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end, later bool, err error) {
-	k := &picking{
+func (r *Rounds) picking(m Moment, links bool) *picking {
+	return &picking{
 		rounds: r, m: m, links: links, made: map[index.Path]bool{}, fresh: map[index.Path]bool{}, used: map[index.Path]bool{}, b: newBatch(),
 	}
+}
+
+func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end, later bool, err error) {
+	k := r.picking(m, links)
 	end = true
 	upto := r.passed + maxPassed
 	err = r.Book.Store.View(func(tx *store.Tx) error {

@@ -85,6 +85,7 @@ type Rounds struct {
 	batches  int                 // staging or ready
 	big      int                 // of those, the ones of a big file
 	along    stock.Contents      // that came with their changes
+	fresh    []fresh             // at most maxFresh
 	room     *room.Promises      // of the batches on their way
 	serial   uint64              // for names in the stage
 
@@ -138,6 +139,7 @@ func (r *Rounds) Reset() {
 // Parted forgets what only the session could bring.
 func (r *Rounds) Parted() {
 	r.waiting, r.seen, r.grown, r.quiet, r.noisy = nil, 0, time.Time{}, time.Time{}, time.Time{}
+	r.fresh = nil
 	r.Kick()
 }
 
@@ -160,6 +162,7 @@ func (r *Rounds) HeardWhole(now time.Time) {
 // Remember keeps contents that came along with changes until they are staged.
 // What does not fit is fetched later.
 func (r *Rounds) Remember(m *wire.Changes) {
+	r.hasten(m)
 	for i := range m.Changes {
 		if c := &m.Changes[i]; len(c.Content) > 0 {
 			r.along.Put(stock.Content{Path: c.Path, Hash: c.Entry.Hash, Bytes: c.Content})
