@@ -153,7 +153,12 @@ func TestJournalExplainsDecisions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p.start()
+	p.a.start()
+	p.b.start()
+	for _, n := range []*node{p.a, p.b} { // each decides by itself what it then hears
+		n.until("its scan", func(st report.Status) bool { return st.State == report.Disconnected })
+	}
+	p.join()
 	p.b.until("the conflict", func(st report.Status) bool { return st.Held == 1 })
 	p.a.until("the conflict", func(st report.Status) bool { return st.Held == 1 })
 	p.a.wantJournal("mine", "created mine by 1, scan, file", "parked mine by 2, peer, -, rule conflict-held, seen by scan")
