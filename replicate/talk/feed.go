@@ -89,11 +89,13 @@ func (sess *Session) saySome() error {
 // unless one is wanted anyway.
 // Small contents go along when the peer will want them: after position live,
 // that is for edits made since the session began, or always when it has
-// nothing yet.
+// nothing yet; and never more of them than it keeps until it gets to them, see
+// window.
 func (sess *Session) compose(files vfs.Files, read *stock.Contents, from index.Seq, anyway bool) (*wire.Changes, error) {
 	live := index.Seq(sess.live.Load())
 	var changes []wire.Change
 	var along []bool // whose content goes along
+	room := sess.window.room()
 	var head, through index.Seq
 	var run uint64
 	full := false
@@ -102,6 +104,7 @@ func (sess *Session) compose(files vfs.Files, read *stock.Contents, from index.S
 		head = tx.Head()
 		through = head
 		var bytes int64
+		left := room
 		for r, err := range tx.Since(from) {
 			if err != nil {
 				return err
@@ -120,8 +123,10 @@ func (sess *Session) compose(files vfs.Files, read *stock.Contents, from index.S
 					return err
 				}
 				// What was moved here the peer has, under the other name.
-				if small = small && c.Noticed.Other == index.Root; small {
+				small = small && c.Noticed.Other == index.Root && left > 0
+				if small {
 					bytes += r.Ours.Size
+					left -= cost(r.Path, r.Ours.Size)
 				}
 			}
 			bytes += int64(len(c.Path)+len(c.Noticed.Other)) + 200
@@ -138,6 +143,7 @@ func (sess *Session) compose(files vfs.Files, read *stock.Contents, from index.S
 		return nil, err
 	}
 	var pack wire.Packer
+	var sent int64
 	for i, c := range changes {
 		if along[i] && c.Entry != nil && sess.Limit.Spend(int(c.Entry.Size)) { // what does not go along is asked for
 			if c.Content, _ = read.Get(c.Path, c.Entry.Hash); c.Content == nil {
@@ -149,7 +155,11 @@ func (sess *Session) compose(files vfs.Files, read *stock.Contents, from index.S
 			through = changes[i-1].Pos
 			break
 		}
+		if len(c.Content) > 0 {
+			sent += cost(c.Path, int64(len(c.Content)))
+		}
 	}
+	sess.window.told(through, sent)
 	return pack.Take(through, head, run), nil
 }
 

@@ -50,6 +50,7 @@ type Session struct {
 	read   chan []stock.Content // bounded: what has just been read and is about to be told of
 	room   chan struct{}        // a token for each place among what was heard and is not committed
 	told   atomic.Uint64        // our position up to which the peer was told, or is just being told
+	window window               // contents that went along and are not taken yet
 
 	squeezes bool                     // the peer knows wire.Squeezed
 	farewell atomic.Pointer[farewell] // nil: none
@@ -78,7 +79,7 @@ func New(ctx context.Context, conn link.Conn, b *book.Book) *Session {
 	return &Session{
 		Ctx: ctx, Conn: conn, book: b, cancel: cancel,
 		wakeup: make(chan struct{}, 1), say: make(chan wire.Msg, sayMost), read: make(chan []stock.Content, readMost),
-		room: make(chan struct{}, maxHeard),
+		room: make(chan struct{}, maxHeard), window: window{most: maxAlong},
 	}
 }
 
@@ -200,6 +201,7 @@ func (sess *Session) Read(ear Ear) error {
 			case <-sess.Ctx.Done():
 				return sess.Ctx.Err()
 			}
+			sess.window.heard(m)
 			ear.Changes(m)
 		case *wire.Ack:
 			if told := sess.told.Load(); uint64(m.Heard) > told {
