@@ -201,6 +201,11 @@ func (p *Planner) steps(r *index.Record, f *Fate, emit func(*report.Step) error)
 			s.Do = "hold"
 		}
 		s.Detail = p.detail(f, m)
+		if to, err := p.renamedTo(r, at, m); err != nil {
+			return err
+		} else if to != index.Root && f.Waits == "" {
+			s.Detail = "renamed to " + to.String()
+		}
 		if f.Conflict || f.By != "" {
 			s.Ours, s.Theirs = p.aspect(r.Ours), p.aspect(r.Theirs)
 		}
@@ -227,6 +232,19 @@ func (p *Planner) steps(r *index.Record, f *Fate, emit func(*report.Step) error)
 		}
 	}
 	return nil
+}
+
+// renamedTo is where what is to be deleted at r is by now on the node that deleted
+// it; Root if nobody saw that.
+func (p *Planner) renamedTo(r *index.Record, at side, m *Move) (index.Path, error) {
+	if !m.removes() {
+		return index.Root, nil
+	}
+	if at == here {
+		return r.Noticed.Other, nil
+	}
+	saw, err := p.tx.Sighting(r)
+	return saw.Other, err
 }
 
 func (p *Planner) detail(f *Fate, m *Move) string {
