@@ -42,8 +42,10 @@ with what is free in it. A scan has to take no more than twice the CPU of `+"`fi
 func (r *results) growthLine(k key) string {
 	took, ok := r.median(k, seconds)
 	if !ok {
-		failed, _, _ := strings.Cut(r.first(k).Error, "\n")
-		return fmt.Sprintf("| %s | %s | – | – | – | – | – | %s |\n", k.phase, thousands(k.files), strings.ReplaceAll(failed, "|", "\\|"))
+		run := r.first(k)
+		failed, _, _ := strings.Cut(run.Error, "\n")
+		return fmt.Sprintf("| %s | %s | – | – | %.2f s | %s | %s | %s |\n", k.phase, thousands(k.files), run.CPU, bytesText(float64(run.Wire)),
+			bytesText(float64(run.Largest)), strings.ReplaceAll(failed, "|", "\\|"))
 	}
 	of := func(f func(result) float64) float64 { v, _ := r.median(k, f); return v }
 	cpu := of(func(r result) float64 { return r.CPU })

@@ -15,7 +15,7 @@ const intro = `# Benchmarks
 Written by ` + "`go run ./integration/bench`" + ` from ` + "`integration/bench/results.json`" + `; ` + "`-report`" + ` writes it again without measuring. Do not edit.
 
 Two network namespaces joined by a veth pair, real files on one disk, Debian's real sshd. Each tool runs with the settings that
-people use for the same purpose: lsyncd as two daemons with ` + "`delay = 1`" + ` and ` + "`rsync --update`" + `, unison on one host with
+people use for the same purpose: lsyncd as two daemons with ` + "`delay = 1`" + ` and ` + "`rsync --update --temp-dir`" + `, unison on one host with
 ` + "`-repeat`" + `, syncthing with a watcher delay of one second, Duet with its defaults. Clocks start when the work starts, and end when the
 other host has all of it; then both trees are compared byte by byte. Duet verifies hashes and fsyncs before it acknowledges;
 the pipes, lsyncd and unison do not. Both "hosts" share the machine's processors and its disk.
