@@ -3,6 +3,7 @@ package install
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"duet/scan/vfs"
@@ -21,6 +22,12 @@ type subtree struct {
 	top    *task
 	inside map[index.Path]*task // by its path from now on: all that goes along, top too
 	apart  bool                 // it could not be moved as a whole
+}
+
+// ordered is all that goes along, in an order that is the same in every run: what is
+// done to the disk, and in which order, must not depend on that of a map.
+func (tr *subtree) ordered() []*task {
+	return slices.SortedFunc(maps.Values(tr.inside), func(x, y *task) int { return x.path.Compare(y.path) })
 }
 
 // trees finds the directories that can be moved as a whole, as far as the index
@@ -132,7 +139,7 @@ func (b *batch) settleTrees() {
 			b.moving = slices.DeleteFunc(b.moving, func(x *subtree) bool { return x == tr })
 			continue
 		}
-		for _, t := range tr.inside {
+		for _, t := range tr.ordered() {
 			t.tree = tr
 			if t.entry.Kind == index.Dir {
 				t.verb = index.Move
@@ -148,7 +155,7 @@ var errOther = errors.New("is not what the index says")
 // with the stamp on record. at says where it is.
 func (b *batch) intact(tr *subtree, at func(*task) index.Path) error {
 	names := map[index.Path][]*task{} // what has to be in each directory
-	for _, t := range tr.inside {
+	for _, t := range tr.ordered() {
 		if t != tr.top {
 			names[at(t).Parent()] = append(names[at(t).Parent()], t)
 		}
@@ -157,7 +164,7 @@ func (b *batch) intact(tr *subtree, at func(*task) index.Path) error {
 	if err != nil || info.Mount || info.Stamp != tr.top.from.rec.Stamp {
 		return errors.Join(err, errOther)
 	}
-	for _, t := range tr.inside {
+	for _, t := range tr.ordered() {
 		if t.entry.Kind == index.Dir {
 			if err := b.holds(at(t), names[at(t)]); err != nil {
 				return err
@@ -222,7 +229,7 @@ func (b *batch) moveTree(tr *subtree) {
 		return
 	}
 	if b.intact(tr, func(t *task) index.Path { return t.path }) == nil {
-		for _, t := range tr.inside {
+		for _, t := range tr.ordered() {
 			t.done, t.from.done, t.now = true, true, t.from.rec.Stamp
 		}
 		return
@@ -231,7 +238,7 @@ func (b *batch) moveTree(tr *subtree) {
 		b.notYet(tr)
 		return
 	}
-	for _, t := range tr.inside {
+	for _, t := range tr.ordered() {
 		t.stamp = t.from.rec.Stamp
 		b.landed(t)
 		t.from.done = true
@@ -246,7 +253,7 @@ func (b *batch) savedBefore(tr *subtree) bool {
 		return false
 	}
 	before, after := false, false
-	for _, t := range tr.inside {
+	for _, t := range tr.ordered() {
 		if t.entry.Kind != index.Dir {
 			continue
 		}
