@@ -39,7 +39,11 @@ func TestPlansTellTheTruth(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("DUET_TRUTH_SEED")); err == nil {
 		first = n
 	}
+	seeds := []int{83} // one that found something: a rename whose directory comes late
 	for seed := first; seed < first+count; seed++ {
+		seeds = append(seeds, seed)
+	}
+	for _, seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { newTruth(t, uint64(seed)).run() })
 	}
 }

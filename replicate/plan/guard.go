@@ -157,7 +157,11 @@ func (p *Planner) matchRenames(ctx context.Context, at side, t *tally) error {
 		if err != nil || m == nil || m.Was.Live() || !moved(m.Is) || at == here && f.Take != ByRule {
 			return err
 		}
-		if f, err = p.Of(r); err == nil && f.Waits == "" && len(placed) < maxRenames {
+		if f, err = p.Of(r); err != nil || f.Waits != "" || len(placed) == maxRenames {
+			return err
+		}
+		late, err := p.comesLate(r.Path.Parent(), at)
+		if err == nil && !late {
 			placed = append(placed, markOf(m.Is))
 		}
 		return err
@@ -188,6 +192,22 @@ func (p *Planner) matchRenames(ctx context.Context, at side, t *tally) error {
 	})
 	slices.Sort(g.renamed)
 	return err
+}
+
+// comesLate reports whether a directory is one that the other node has yet to keep
+// alive, for what is in it: what comes into it comes after the removals were
+// counted, and is not made of one of them.
+func (p *Planner) comesLate(dir index.Path, at side) (bool, error) {
+	for ; dir != index.Root; dir = dir.Parent() {
+		r, err := p.tx.Get(dir)
+		if err != nil || r == nil || now(r, at).Live() {
+			return false, err
+		}
+		if f, err := p.Of(r); err != nil || f.revived {
+			return f.revived, err
+		}
+	}
+	return false, nil
 }
 
 // moved reports whether a file is moved rather than made anew: an empty one is
