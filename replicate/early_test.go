@@ -189,30 +189,3 @@ func TestNothingGoesWhileThePeerScans(t *testing.T) {
 	pp.say(&wire.Changes{Through: 12, Head: 12, Run: 1})
 	p.until("the removal", func() bool { return !at("old") })
 }
-
-// What somebody saves while the first scan goes on is told before all that the scan
-// still finds: it is never far ahead of what the peer has heard.
-func TestSavesGoAheadOfTheFirstScan(t *testing.T) {
-	t.Parallel()
-	p := newPair(t, nil)
-	for i := range 9000 {
-		if err := os.WriteFile(filepath.Join(p.a.root, fmt.Sprintf("f%04d", i)), nil, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	pp := p.puppetOf(func(m *wire.Hello) { m.Protocol = wire.Early })
-	last := false
-	pp.change("a file of the fourth batch", func(c wire.Change) bool { return c.Path == "f3800" })
-	if err := os.WriteFile(filepath.Join(p.a.root, "saved"), []byte("saved"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	saved := pp.change("the save", func(c wire.Change) bool {
-		last = last || c.Path == "f8999"
-		return c.Path == "saved"
-	})
-	if last {
-		t.Error("all that the scan found was told before a save")
-	}
-	pp.say(&wire.Ack{Heard: saved.Pos})
-	pp.change("the end of the scan", func(c wire.Change) bool { return c.Path == "f8999" })
-}

@@ -234,7 +234,7 @@ func (l *loop) leave() {
 			j.done(context.Canceled)
 		}
 	}
-	l.lane.records, l.notice.paced = nil, nil // who waits for what is paced has seen the root's context end
+	l.lane.records = nil
 }
 
 // closeFiles closes the root and its watcher once nobody uses them.

@@ -237,7 +237,6 @@ func (l *loop) advance(now time.Time) {
 		l.checkup.ByRule(now)
 		l.tellWhole(now)
 	}
-	l.unpace()
 	l.write(now)
 	l.publish(now)
 	l.arm(now)

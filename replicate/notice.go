@@ -28,7 +28,6 @@ type notice struct {
 	rescan   time.Time // when the next back-stop scan is due
 	blind    string    // why there is no watcher; "" if there is one
 	snaps    map[index.Path]index.Hash
-	paced    *findings // of the first scan of all, until the peer has heard more of it
 }
 
 // pass is the progress of a scan under way; its goroutine writes it.
@@ -160,12 +159,8 @@ func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions 
 				for _, p := range safe.Stale {
 					l.notice.dirty.Mark(p, true, time.Now())
 				}
-				seen := findings{book.Findings{Found: safe.Found, How: how, Began: began}, safe.Problems, func(err error) { done <- err }}
-				if how == index.ByScan && l.farAhead() {
-					l.notice.paced = &seen
-					return
-				}
-				l.lane.records = append(l.lane.records, seen)
+				l.lane.records = append(l.lane.records,
+					findings{book.Findings{Found: safe.Found, How: how, Began: began}, safe.Problems, func(err error) { done <- err }})
 			})
 			select {
 			case err := <-done:
@@ -192,34 +187,6 @@ func (l *loop) walkOptions(ctx context.Context, how index.How) scan.WalkOptions 
 		}
 	}
 	return o
-}
-
-// maxAhead is how far the first scan of all may be ahead of what the peer has heard
-// of it, if it hears of it: what people save meanwhile comes next in the journal,
-// and so crosses soon, even if the scan goes on for an hour.
-const maxAhead = 4096
-
-// farAhead reports whether the first scan has to wait for the peer.
-func (l *loop) farAhead() bool {
-	t := &l.talk
-	if !l.root.fresh || t.sess == nil || !t.greeted {
-		return false
-	}
-	head, err := l.s.book.Head()
-	return err == nil && head > t.acked+maxAhead
-}
-
-// unpace lets the first scan go on when the peer has heard enough of it, or is
-// away.
-func (l *loop) unpace() {
-	n := &l.notice
-	if n.paced == nil || l.farAhead() {
-		return
-	}
-	if l.root.ctx != nil {
-		l.lane.records = append(l.lane.records, *n.paced)
-	}
-	n.paced = nil
 }
 
 // examine looks at the paths that the watcher marked, once they have settled.
