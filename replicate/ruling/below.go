@@ -154,10 +154,18 @@ func (w *Work) tombstone(r *index.Record, seq index.Seq) *index.Entry {
 // doomed says what becomes of what is in a directory that goes out whole: see
 // landing.Env.
 func (w *Work) doomed(r *index.Record) *index.Entry {
-	for d := r.Path.Parent(); d != index.Root; d = d.Parent() {
-		if w.below[d] {
-			return w.tombstone(r, w.seq)
-		}
+	if _, goes := w.goesWith(r.Path); goes {
+		return w.tombstone(r, w.seq)
 	}
 	return nil
+}
+
+// goesWith returns the directory above p that goes out whole.
+func (w *Work) goesWith(p index.Path) (dir index.Path, goes bool) {
+	for d := p.Parent(); d != index.Root; d = d.Parent() {
+		if w.below[d] {
+			return d, true
+		}
+	}
+	return index.Root, false
 }

@@ -87,6 +87,7 @@ func (w *Work) prepare(tx *store.Tx) error {
 		return err
 	}
 	w.seq, w.epoch = k.seq, k.epoch
+	var able []*Errand
 	for _, was := range w.errands {
 		e, err := w.again(k, was)
 		if err != nil {
@@ -101,9 +102,21 @@ func (w *Work) prepare(tx *store.Tx) error {
 		case e.needs && (was.want == nil || !was.needs || !index.SameContent(e.want, was.want)):
 			w.item(e, DidSkip, "it has just been changed: try again")
 		default:
-			if err := w.add(k, e); err != nil {
-				return err
+			able = append(able, e)
+			if e.rec.Ours.LiveKind() == index.Dir && e.want.Live() && e.want.Kind != index.Dir {
+				w.below[e.Path] = true
 			}
+		}
+	}
+	for _, e := range able {
+		// All edits of a chunk have one number: what stays by one of them may
+		// not go by another, as two entries of the same version.
+		if dir, goes := w.goesWith(e.Path); goes && e.want.Live() {
+			w.item(e, DidSkip, fmt.Sprintf("it goes with %s, which is settled too", dir))
+			continue
+		}
+		if err := w.add(k, e); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -116,9 +129,6 @@ func (w *Work) add(k *clerk, e *Errand) error {
 		if err := w.parents(k, e.Path); err != nil {
 			return err
 		}
-	}
-	if e.rec.Ours.LiveKind() == index.Dir && e.want.Live() && e.want.Kind != index.Dir {
-		w.below[e.Path] = true
 	}
 	j := install.Job{
 		Path: e.Path, Entry: e.entry, Staged: e.staged, What: index.Resolved, How: index.ByUser,
