@@ -109,7 +109,7 @@ reached; 7 halted or not running, a person must look; 25 max_delete reached.`,
 	f.BoolVar(&a.json, "json", false, "print JSON, with times in ns since 1970 or RFC 3339 and sizes in bytes")
 	root.AddCommand(
 		a.initCmd(), a.keyCmd(), a.runCmd(), a.statusCmd(), a.recoverCmd(), a.indexCmd(), a.explainCmd(), a.conflictsCmd(), a.keptCmd(), a.logCmd(),
-		a.approveCmd(), a.rejectCmd(), a.pauseCmd(), a.resumeCmd(), a.flushCmd(), a.verifyCmd(), a.demoCmd(), a.versionCmd(),
+		a.approveCmd(), a.rejectCmd(), a.pauseCmd(), a.resumeCmd(), a.flushCmd(), a.verifyCmd(), a.doctorCmd(), a.demoCmd(), a.versionCmd(),
 	)
 	return root
 }
