@@ -17,9 +17,22 @@ const cost = 256
 // Not for use from several goroutines.
 type Contents struct {
 	Most   int64 // bytes, with the paths and what it takes to remember them
-	byPath map[index.Path]Content
+	byPath map[index.Path]held
 	bytes  int64
-	order  []index.Path // of byPath, oldest first; and of some that are gone
+	order  []turn // of byPath, oldest first; and of some that are gone, or came again
+	count  uint64
+}
+
+// held is a content that came as the nth of all.
+type held struct {
+	Content
+	nth uint64
+}
+
+// turn is when a path's content came.
+type turn struct {
+	path index.Path
+	nth  uint64
 }
 
 // Content is one content, and what was said that its hash is.
@@ -33,20 +46,26 @@ type Content struct {
 func (s *Contents) Put(c Content) {
 	s.Drop(c.Path)
 	if s.byPath == nil {
-		s.byPath = map[index.Path]Content{}
+		s.byPath = map[index.Path]held{}
 	}
-	s.byPath[c.Path] = c
-	s.order = append(s.order, c.Path)
+	s.count++
+	s.byPath[c.Path] = held{c, s.count}
+	s.order = append(s.order, turn{c.Path, s.count})
 	s.bytes += c.size()
 	for s.bytes > s.Most && len(s.order) > 0 {
-		p := s.order[0]
+		t := s.order[0]
 		s.order = s.order[1:]
-		s.Drop(p)
+		if !s.past(t) {
+			s.Drop(t.path)
+		}
 	}
 	if len(s.order) > 2*len(s.byPath)+64 {
-		s.order = slices.DeleteFunc(s.order, func(p index.Path) bool { _, ok := s.byPath[p]; return !ok })
+		s.order = slices.DeleteFunc(s.order, s.past)
 	}
 }
+
+// past says whether what came at t is gone, or has come again since.
+func (s *Contents) past(t turn) bool { return s.byPath[t.path].nth != t.nth }
 
 // Get returns what is kept for a path, if it is said to have this hash.
 func (s *Contents) Get(p index.Path, h index.Hash) ([]byte, bool) {
