@@ -239,6 +239,7 @@ var (
 	versions  = regexp.MustCompile(`\b(kept restore|version) (\d+)\b`)
 	asks      = regexp.MustCompile(`\b(kept restore|kept show) (\d+)\b`)
 	inodes    = regexp.MustCompile(`\bdevice \d+ inode (\d+)\b`)
+	lags      = regexp.MustCompile(`^\S+ +[a-z-]+ +\d+ +[\d.]+ \S?B(?: +\d+){4} +\S+$`) // a row of status
 	ports     = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 )
 
@@ -267,11 +268,10 @@ func (s *session) normal(n *rig.Node, out string) string {
 		out = strings.ReplaceAll(out, me.Username+":"+group.Name, "web:web")
 	}
 	lines := strings.Split(out, "\n")
-	table := false
 	for i, l := range lines {
 		l = strings.TrimRight(l, " ")
-		if table = strings.HasPrefix(l, "SHARE  STATE") || table && l != ""; table && !strings.HasSuffix(l, "LAG") {
-			l = l[:strings.LastIndexByte(l, ' ')+1] + "7ms" // the lag, or that there was none yet
+		if row := lags.FindString(l); row != "" {
+			l = row[:strings.LastIndexByte(row, ' ')+1] + "7ms" // the lag, or that there was none yet
 		}
 		lines[i] = l
 	}
