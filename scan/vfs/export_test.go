@@ -2,6 +2,9 @@ package vfs
 
 import "golang.org/x/sys/unix"
 
+// AtOnce is how much of a draft one system call writes.
+const AtOnce = atOnce
+
 // OpenWithout opens a tree as on a kernel or filesystem that lacks some calls.
 func OpenWithout(root string, o Options, missing ...string) (*Tree, error) {
 	for _, m := range missing {
