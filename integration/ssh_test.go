@@ -61,7 +61,8 @@ func TestOpenSSHClientGetsNothing(t *testing.T) {
 	if _, err := os.Stat(canary); err == nil {
 		t.Error("a command was run")
 	}
-	if !strings.Contains(p.A.LogTail(1000), "SHA256:") {
+	// It is told that it is refused before that is logged.
+	if !rig.Until(patience, func() bool { return strings.Contains(p.A.LogTail(1000), "SHA256:") }) {
 		t.Errorf("the stranger's fingerprint is not logged\n%s", p.A.LogTail(20))
 	}
 	p.B.Start()

@@ -112,7 +112,7 @@ func (s *session) play(text string) string {
 				out.WriteString(got)
 			}
 			if got != want && !hidden && !*update {
-				s.t.Fatalf("%s# %s\nprinted:\n%s\n%s says:\n%s\nIf that is as it should be: go test ./integration -run Walkthrough -update", host, command, got, walkthrough, want)
+				s.t.Fatalf("%s# %s\nprinted:\n%s\n%s says:\n%s\nIf that is as it should be: go test ./integration -run Walkthrough -update\n%s", host, command, got, walkthrough, want, s.pair.Story())
 			}
 		}
 		end = m[5]

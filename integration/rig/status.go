@@ -85,13 +85,22 @@ func (n *Node) Status() (Status, error) {
 	return s, nil
 }
 
-// busy says what n's daemon is still at, "" if it is in sync and idle.
-func (n *Node) busy() string {
+// busy says what n's daemon is still at, "" if it is in sync and idle, and how
+// far its journals have come.
+func (n *Node) busy() (why, heads string) {
 	s, err := n.Status()
 	if err != nil {
-		return err.Error()
+		return err.Error(), ""
 	}
 	for _, name := range n.Shares {
+		heads += fmt.Sprintf("%s of %s at %d, ", name, n.Name, s.Share(name).Head)
+	}
+	return s.busy(n.Shares), heads
+}
+
+// busy says what a daemon is still at in any of shares.
+func (s Status) busy(shares []string) string {
+	for _, name := range shares {
 		share := s.Share(name)
 		switch {
 		case !share.Connected:
@@ -144,16 +153,19 @@ func (p *Pair) Settle(within time.Duration) {
 	p.t.Helper()
 	var why string
 	ok := Until(within, func() bool {
-		for _, n := range p.Nodes() {
-			if !n.Running() {
-				p.t.Fatalf("%s is not running\n%s", n.Name, n.LogTail(200))
-			}
-			if why = n.busy(); why != "" {
-				why = n.Name + ": " + why
-				return false
-			}
+		var before, after string
+		if before, why = p.busy(); why != "" {
+			return false
 		}
-		why = p.differences(20)
+		if why = p.differences(20); why != "" {
+			return false
+		}
+		// A daemon that says that it is idle may not have noticed yet what was
+		// done a moment ago, and have done so while the other one was asked. It
+		// says so when it is asked again, now that the trees are equal.
+		if after, why = p.busy(); why == "" && after != before {
+			why = "it goes on: " + before + "then " + after
+		}
 		return why == ""
 	})
 	if !ok {
@@ -161,13 +173,39 @@ func (p *Pair) Settle(within time.Duration) {
 	}
 }
 
-func (p *Pair) dump() string {
+// busy says what the daemons are still at, "" if both are in sync and idle, and
+// how far their journals have come.
+func (p *Pair) busy() (heads, why string) {
+	p.t.Helper()
+	for _, n := range p.Nodes() {
+		if !n.Running() {
+			p.t.Fatalf("%s is not running\n%s", n.Name, n.LogTail(200))
+		}
+		why, at := n.busy()
+		if why != "" {
+			return "", n.Name + ": " + why
+		}
+		heads += at
+	}
+	return heads, ""
+}
+
+// Story is what both daemons say of themselves, and what their journals say was
+// done lately, for the report of a failure.
+func (p *Pair) Story() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "differences: %s\n", p.differences(20))
 	for _, n := range p.Nodes() {
 		s, err := n.Status()
 		fmt.Fprintf(&b, "%s says: %v\n%s\n%s", n.Name, err, s.Text, n.LogTail(60))
+		out, errs, _ := n.Duet("log", "--lines", "60")
+		fmt.Fprintf(&b, "%s: duet log\n%s%s", n.Name, out, errs)
 	}
+	return b.String()
+}
+
+func (p *Pair) dump() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "differences: %s\n%s", p.differences(20), p.Story())
 	for _, path := range p.differing(3) {
 		for _, n := range p.Nodes() {
 			out, errs, _ := n.Duet("index", "show", path)
