@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"duet/scan"
@@ -87,7 +88,7 @@ func (n *node) write(name, content string) {
 // scan brings the index up to date.
 func (n *node) scan() {
 	n.t.Helper()
-	time.Sleep(10 * time.Millisecond) // a change time of now is looked at again
+	time.Sleep(2 * scan.Tick) // a change time of now is looked at again
 	seq := index.Seq(1000)
 	_, err := scan.Walk(context.Background(), scan.WalkOptions{
 		Files: n.Files, Facts: n.Facts, Lookup: n.Lookup, Get: n.Get,
@@ -226,19 +227,21 @@ func TestMissed(t *testing.T) {
 	got, _ = n.run()
 	want(t, got, "missed new")
 	n.InHand = nil
-	done := make(chan []string)
-	go func() {
-		o := n.Options
-		o.Grace = 300 * time.Millisecond
-		var lines []string
-		o.Emit = func(f Finding) error { lines = append(lines, string(f.What)); return nil }
-		if _, err := Run(context.Background(), o); err != nil {
-			t.Error(err)
+	// The watcher does its work within the time of grace, which ends only when
+	// there is nothing left to do.
+	synctest.Test(t, func(t *testing.T) {
+		o, found := n.Options, 0
+		o.Grace = time.Minute
+		o.Emit = func(f Finding) error { t.Errorf("%s %s", f.What, f.Path); return nil }
+		o.InHand = func(index.Path) bool { found++; return false }
+		done := make(chan error)
+		go func() { _, err := Run(t.Context(), o); done <- err }()
+		synctest.Wait() // all was looked at once
+		n.scan()
+		if err := <-done; err != nil || found != 4 {
+			t.Errorf("%d were looked at again, %v", found, err)
 		}
-		done <- lines
-	}()
-	n.scan() // meanwhile the watcher does its work
-	want(t, <-done)
+	})
 }
 
 // fragile is a tree on a disk that does not give everything back.
