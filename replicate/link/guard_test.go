@@ -84,7 +84,7 @@ func TestNothingElseIsAnswered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := start(t, newKey(t), key.Public(), func(o *link.Options) { listening(o); o.Handshake = 3 * time.Second })
+	b := start(t, newKey(t), key.Public(), listening)
 	y := b.Endpoint("images")
 
 	for name, auth := range map[string][]ssh.AuthMethod{
@@ -158,10 +158,11 @@ func TestWhoDoesNotJoinIsDropped(t *testing.T) {
 	}
 	b := start(t, newKey(t), key.Public(), func(o *link.Options) { listening(o); o.Handshake = 500 * time.Millisecond })
 	b.Endpoint("images")
-	c, err := dialSSH(t, b.Addr(), "images", ssh.PublicKeys(signer))
-	if err != nil {
-		t.Fatal(err)
-	}
+	var c *ssh.Client
+	eventually(t, "a handshake in time", func() bool {
+		c, err = dialSSH(t, b.Addr(), "images", ssh.PublicKeys(signer))
+		return err == nil
+	})
 	waited := make(chan struct{})
 	go func() { c.Wait(); close(waited) }()
 	select {
@@ -176,7 +177,7 @@ func TestWhoDoesNotJoinIsDropped(t *testing.T) {
 func TestStrangersAreBounded(t *testing.T) {
 	noLeaks(t)
 	small, large := keys(t)
-	b := start(t, large, small.Public(), func(o *link.Options) { listening(o); o.Handshake = time.Second })
+	b := start(t, large, small.Public(), func(o *link.Options) { listening(o); o.Handshake = 4 * time.Second })
 	y := b.Endpoint("images")
 	var dropped int
 	var open []net.Conn
@@ -286,7 +287,7 @@ func TestOpenSSH(t *testing.T) {
 	noLeaks(t)
 	path, key := writeKey(t)
 	other, _ := writeKey(t)
-	b := start(t, newKey(t), key.Public(), func(o *link.Options) { listening(o); o.Handshake = 2 * time.Second })
+	b := start(t, newKey(t), key.Public(), listening)
 	b.Endpoint("images")
 	_, port, _ := net.SplitHostPort(b.Addr().String())
 	const host = "images@127.0.0.1"

@@ -24,14 +24,13 @@ func TestSilentCut(t *testing.T) {
 	x, y := a.Endpoint("images"), b.Endpoint("images")
 	c, d := next(t, x), next(t, y)
 	p.freeze()
-	cut := time.Now()
-	for _, end := range []link.Conn{c, d} {
+	for side, end := range []link.Conn{d, c} {
 		if err := ended(t, end); !errors.Is(err, link.ErrSilent) {
 			t.Errorf("ended with %v", err)
 		}
-	}
-	if took := time.Since(cut); took < 800*time.Millisecond {
-		t.Errorf("given up after %v, before the time", took)
+		if quiet := p.quiet(side); quiet < time.Second {
+			t.Errorf("given up after %v, before the time", quiet)
+		}
 	}
 	p.thaw()
 	next(t, x)
@@ -41,7 +40,9 @@ func TestSilentCut(t *testing.T) {
 // Idle connections, and those that a slow reader holds up, are not silent.
 func TestSlowIsNotSilent(t *testing.T) {
 	noLeaks(t)
-	a, b := pair(t, impatient)
+	// More patient than others: on a busy machine a whole second can go by in
+	// which this process, and with it both nodes, does not get to run.
+	a, b := pair(t, func(o *link.Options) { o.Ping, o.Silence = 200*time.Millisecond, 3*time.Second })
 	x, y := a.Endpoint("images"), b.Endpoint("images")
 	c, d := next(t, x), next(t, y)
 	s, err := c.Open(context.Background(), "slow")
@@ -53,7 +54,7 @@ func TestSlowIsNotSilent(t *testing.T) {
 		_, err := s.Write(make([]byte, 16<<20)) // until somebody reads
 		wrote <- errors.Join(err, s.Close())
 	}()
-	idle := time.NewTimer(3 * time.Second) // several times what silence takes
+	idle := time.NewTimer(8 * time.Second) // well over twice what silence takes
 	defer idle.Stop()
 	select {
 	case <-c.Done():

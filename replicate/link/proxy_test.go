@@ -4,6 +4,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // proxy is a network between two nodes that can fail.
@@ -14,6 +15,7 @@ type proxy struct {
 	target net.Addr      // nil: nowhere yet
 	frozen chan struct{} // closed: bytes pass
 	muted  [2]bool       // what the near side sends, and the far side, is lost
+	passed [2]time.Time  // when it last passed on what the near side sent, and the far side
 	near   []net.Conn    // of who dialled
 	far    []net.Conn    // of the target
 }
@@ -93,6 +95,9 @@ func (p *proxy) pass(to, from net.Conn, side int) {
 		if muted {
 			continue
 		}
+		p.mu.Lock()
+		p.passed[side] = time.Now()
+		p.mu.Unlock()
 		if _, err := to.Write(buf[:n]); err != nil {
 			return
 		}
@@ -104,6 +109,14 @@ func (p *proxy) freeze() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.frozen = make(chan struct{})
+}
+
+// quiet is how long nothing has come through of what the near side sends (0), or
+// the far side (1).
+func (p *proxy) quiet(side int) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Since(p.passed[side])
 }
 
 // thaw lets them pass again.
