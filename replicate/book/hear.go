@@ -65,6 +65,9 @@ func (w *writing) change(c *wire.Change, out *Heard) error {
 	if r == nil {
 		r = &index.Record{Path: c.Path}
 	}
+	if err := w.overtaken(r, c.Entry); err != nil {
+		return err
+	}
 	r.Theirs, r.Heard, r.Noticed = c.Entry, c.Pos, c.Noticed
 	if err := w.settle(r); err != nil {
 		return err

@@ -75,14 +75,7 @@ func (w *writing) settle(r *index.Record) error {
 			r.Next = index.Take
 			break
 		}
-		if v.Conflict {
-			c := index.Conflict{Path: r.Path, Time: w.now, Winner: v.Entry, Loser: r.Theirs, Rule: v.Line}
-			c.Seen.How, c.Seen.Time = r.Noticed.How, r.Noticed.Time
-			if _, err := w.tx.AddConflict(c); err != nil {
-				return err
-			}
-		}
-		if err := w.become(r, v, index.Settled); err != nil {
+		if err := w.win(r, v); err != nil {
 			return err
 		}
 	case diff.Revive:
@@ -104,6 +97,38 @@ func (w *writing) settle(r *index.Record) error {
 		r.Next = index.Left
 	}
 	return w.tx.Put(r)
+}
+
+// win settles a race that what is here has won, and lists it if that was a
+// conflict.
+func (w *writing) win(r *index.Record, v diff.Verdict) error {
+	if v.Conflict {
+		c := index.Conflict{Path: r.Path, Time: w.now, Winner: v.Entry, Loser: r.Theirs, Rule: v.Line}
+		c.Seen.How, c.Seen.Time = r.Noticed.How, r.Noticed.Time
+		if _, err := w.tx.AddConflict(c); err != nil {
+			return err
+		}
+	}
+	return w.become(r, v, index.Settled)
+}
+
+// overtaken settles a conflict that was won here and not settled, because the
+// session is held or a person has left it out, before what the peer has now takes
+// the loser's place: the peer was released sooner, and has given way. What it has
+// now says nothing of a conflict any more, and both nodes are to list it. What a
+// person there has chosen against the rule is another matter, and comes as that.
+func (w *writing) overtaken(r *index.Record, now *index.Entry) error {
+	if r.Next != index.Take || w.book.Ignores(r) {
+		return nil
+	}
+	v := w.book.Decide(r)
+	if v.Act != diff.Win || !v.Conflict || Chosen(r.Ours, now) {
+		return nil
+	}
+	if o := now.Version.Compare(v.Entry.Version); o != index.Equal && o != index.After {
+		return nil
+	}
+	return w.win(r, v)
 }
 
 // become makes the verdict's entry ours. The tree has it already.
