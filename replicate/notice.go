@@ -304,6 +304,9 @@ func (l *loop) happened(evs []scan.Event, now time.Time) {
 			}
 		default:
 			l.notice.dirty.Mark(ev.Path, ev.Recursive, now)
+			if ev.From != index.Root {
+				l.notice.dirty.Mark(ev.From, false, now)
+			}
 		}
 	}
 }

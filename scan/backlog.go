@@ -30,6 +30,12 @@ func (b *backlog) join(e Event) {
 	if !ok {
 		b.order = append(b.order, e.Path)
 	}
+	switch {
+	case e.From == index.Root:
+		e.From = old.From
+	case old.From != index.Root && old.From != e.From:
+		b.join(Event{Path: old.From})
+	}
 	e.Dir = e.Dir || old.Dir
 	e.Recursive = e.Recursive || old.Recursive
 	b.byPath[e.Path] = e
@@ -37,10 +43,13 @@ func (b *backlog) join(e Event) {
 
 // fold replaces every path by its directory.
 func (b *backlog) fold() {
-	order := b.order
+	order, byPath := b.order, b.byPath
 	*b = backlog{max: b.max, lost: b.lost}
 	for _, p := range order {
 		b.join(Event{Path: p.Parent(), Dir: true, Recursive: true})
+		if from := byPath[p].From; from != index.Root {
+			b.join(Event{Path: from.Parent(), Dir: true, Recursive: true})
+		}
 	}
 }
 

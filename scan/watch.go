@@ -24,6 +24,7 @@ var ErrWatchLimit = errors.New("no more inotify watches for this user: changes h
 // Event says that something happened at a path; Examine finds out what.
 type Event struct {
 	Path      index.Path // Root: the root itself was changed, moved or removed
+	From      index.Path // not Root: it was renamed from there, look at both at once
 	Dir       bool       // known to be, or to have been, a directory; false says nothing
 	Recursive bool       // something appeared here: if it is a directory, all of it is new
 	Overflow  bool       // events were lost: everything may have changed
@@ -185,6 +186,7 @@ func (w *watcher) drainErrors() {
 func (w *watcher) drain(backlog backlog) {
 	defer close(w.events)
 	var told []chan struct{} // marks that come next
+	var renamed halves
 	for {
 		if w.lost.Swap(false) {
 			backlog.overflow()
@@ -202,10 +204,15 @@ func (w *watcher) drain(backlog backlog) {
 				return
 			}
 			if m := w.marks.at(ev.Name); m != nil {
+				renamed.flush(&backlog)
 				told = append(told, m)
 			} else if e, ok := w.event(ev); ok {
-				backlog.add(e)
+				renamed.take(&backlog, e, ev.Has(fsnotify.Rename))
+			} else {
+				renamed.flush(&backlog)
 			}
+		case <-renamed.over():
+			renamed.flush(&backlog)
 		case <-w.wake:
 		case out <- next:
 			if next.Mark != nil {

@@ -56,7 +56,7 @@ func TestWatch(t *testing.T) {
 		{"new=1", Event{Path: "new", Recursive: true}},
 		{"d/f=changed", Event{Path: "d/f"}},
 		{"d/f:600", Event{Path: "d/f"}},
-		{"d/f>d/g", Event{Path: "d/g", Recursive: true}},
+		{"d/f>d/g", Event{Path: "d/g", From: "d/f", Recursive: true}},
 		{"-d/g", Event{Path: "d/g"}},
 		{"caf\xe9\n=x", Event{Path: "caf\xe9\n", Recursive: true}},
 		{".../x=x", Event{Path: ".../x", Recursive: true}},
@@ -195,6 +195,49 @@ func TestWatchOverflow(t *testing.T) {
 	x.ended.Wait()
 }
 
+// The two halves of a rename come as one event, however late the second one is
+// read; one alone comes alone, and before a mark.
+func TestWatchRename(t *testing.T) {
+	w := newWorld(t)
+	inner := &fsnotify.Watcher{Events: make(chan fsnotify.Event), Errors: make(chan error)}
+	x := &watcher{root: w.root, inner: inner, armed: newArmed(), events: make(chan Event), wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	x.ended.Go(x.drainErrors)
+	x.ended.Go(func() { x.drain(backlog{max: 10}) })
+	tell := func(op fsnotify.Op, names ...string) {
+		for _, name := range names {
+			inner.Events <- fsnotify.Event{Name: w.root + "/" + name, Op: op}
+		}
+	}
+	told := func(want ...Event) {
+		t.Helper()
+		for _, want := range want {
+			if e := expect(t, x, fmt.Sprintf("%+v", want), func(Event) bool { return true }); e != want {
+				t.Errorf("%+v, want %+v", e, want)
+			}
+		}
+	}
+	joined := false
+	for try := 0; try < 100 && !joined; try++ { // on a busy machine the second half may well be late
+		tell(fsnotify.Rename, "old")
+		tell(fsnotify.Create, "new")
+		e := expect(t, x, "anything", func(Event) bool { return true })
+		if joined = e == (Event{Path: "new", From: "old", Recursive: true}); !joined {
+			told(Event{Path: "new", Recursive: true})
+		}
+	}
+	if !joined {
+		t.Error("the halves never came as one")
+	}
+	tell(fsnotify.Rename, "gone")
+	told(Event{Path: "gone"})
+	tell(fsnotify.Rename, "gone")
+	tell(fsnotify.Write, "other")
+	told(Event{Path: "gone"}, Event{Path: "other"})
+	close(inner.Errors)
+	close(inner.Events)
+	x.ended.Wait()
+}
+
 func TestBacklog(t *testing.T) {
 	b := backlog{max: 100}
 	b.add(Event{Path: "a"})
@@ -209,8 +252,19 @@ func TestBacklog(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint([]Event{{Path: "a", Recursive: true}, {Path: "b", Dir: true}}) {
 		t.Errorf("%v", got)
 	}
+	b.add(Event{Path: "to", From: "one", Recursive: true})
+	b.add(Event{Path: "to", From: "two", Recursive: true})
+	b.add(Event{Path: "to"})
+	got = nil
+	for e, ok := b.front(); ok; e, ok = b.front() {
+		got = append(got, e)
+		b.drop()
+	}
+	if fmt.Sprint(got) != fmt.Sprint([]Event{{Path: "to", From: "two", Recursive: true}, {Path: "one"}}) {
+		t.Errorf("%v", got)
+	}
 	for i := range b.max + 1 {
-		b.add(Event{Path: index.Path(fmt.Sprintf("d%d/e/%d", i%3, i))})
+		b.add(Event{Path: index.Path(fmt.Sprintf("d%d/e/%d", i%3, i)), From: index.Path(fmt.Sprintf("d%d/e/%d", (i+1)%3, i))})
 	}
 	if len(b.byPath) != 3 || len(b.order) != 3 {
 		t.Errorf("%d paths of %d directories", len(b.byPath), 3)
