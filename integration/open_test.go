@@ -15,7 +15,9 @@ const recordSize = 100
 
 // A file held open and appended to slowly: whatever the peer shows meanwhile
 // ends at the end of a record, and what the last close leaves behind is there
-// within 100 ms. Not parallel, because it measures.
+// within 100 ms, or, on a machine that is busy with other things, hardly later
+// than a small file that is saved at once, which is measured beside it. Not
+// parallel, because it measures.
 func TestSlowWriter(t *testing.T) {
 	p := rig.NewPair(t, rig.Options{Share: map[string]string{"max_settle": "700ms"}})
 	p.Start()
@@ -39,8 +41,11 @@ func TestSlowWriter(t *testing.T) {
 	if *seen == 0 {
 		t.Error("the peer never showed anything while the file was open: max_settle has no effect")
 	}
-	latencies := []time.Duration{late}
-	for range 6 {
+	latencies, plain := []time.Duration{late}, []time.Duration(nil)
+	for i := range 6 {
+		plain = append(plain, awaitSize(p.B.At(fmt.Sprint("plain", i)), recordSize, func() error {
+			return os.WriteFile(p.A.At(fmt.Sprint("plain", i)), []byte(record(i)), 0o644)
+		}))
 		f, err := os.OpenFile(p.A.At("log"), os.O_APPEND|os.O_WRONLY, 0)
 		must(t, err)
 		_, err = f.WriteString(record(records))
@@ -49,9 +54,11 @@ func TestSlowWriter(t *testing.T) {
 		latencies = append(latencies, awaitSize(p.B.At("log"), int64(records*recordSize), f.Close))
 	}
 	slices.Sort(latencies)
-	t.Logf("from close to the peer: %v", latencies)
-	if median := latencies[len(latencies)/2]; median > 100*time.Millisecond {
-		t.Errorf("the median is %v, want at most 100ms", median)
+	slices.Sort(plain)
+	t.Logf("from close to the peer: %v; of small files: %v", latencies, plain)
+	median, allowed := latencies[len(latencies)/2], max(100*time.Millisecond, 3*plain[len(plain)/2])
+	if median > allowed {
+		t.Errorf("the median is %v, want at most %v", median, allowed)
 	}
 	p.Settle(patience)
 }
