@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"duet/integration/rig"
 )
@@ -24,15 +25,18 @@ func TestHowTheyCameApart(t *testing.T) {
 			}
 			last := ""
 			n.Await(patience, fmt.Sprintf("an outage that was %s: %s", kind, why), func(s rig.ShareStatus) bool {
-				var o struct{ Kind, Why string }
+				var o struct {
+					Kind, Why string
+					To        *time.Time // once that they met again is written down
+				}
 				if len(s.Outage) > 0 {
 					must(t, json.Unmarshal(s.Outage, &o))
 				}
-				if now := fmt.Sprintf("%s: connected: %v, %s: %s", n.Name, s.Connected, o.Kind, o.Why); now != last {
+				if now := fmt.Sprintf("%s: connected: %v, over: %v, %s: %s", n.Name, s.Connected, o.To != nil, o.Kind, o.Why); now != last {
 					last = now
 					t.Log(last)
 				}
-				return s.Connected == connected && o.Kind == kind && strings.Contains(o.Why, why)
+				return s.Connected == connected && (o.To != nil) == connected && o.Kind == kind && strings.Contains(o.Why, why)
 			})
 		}
 	}

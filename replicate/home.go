@@ -93,10 +93,12 @@ func (s *Share) identify(files vfs.Files, accept bool) error {
 		if err != nil {
 			return err
 		}
-		if m.Root != (index.Identity{}) && !accept {
-			return s.checkRoot(m, files)
+		if m.Root == (index.Identity{}) || accept {
+			m.Root = files.Opened()
+		} else if err := s.checkRoot(m, files); err != nil {
+			return err
 		}
-		m.Root = files.Opened()
+		m.Clean = false // from here on, until close
 		if err := tx.PutMeta(m); err != nil || !accept {
 			return err
 		}

@@ -35,7 +35,8 @@ const (
 type loop struct {
 	s    *Share
 	log  *slog.Logger
-	ctx  context.Context // ends when the share has to stop
+	ctx  context.Context // of all that the share has begun
+	end  context.CancelFunc
 	peer Peer
 
 	running  int // goroutines that will post when they end
@@ -115,10 +116,12 @@ func (l *loop) start(work func() func()) {
 // started has ended. The share cannot be run again.
 func (s *Share) Run(ctx context.Context, peer Peer) error {
 	defer close(s.stopped)
-	life, cancel := context.WithCancel(ctx)
+	// The loop ends what it has begun, in its order: a session that ended with ctx
+	// would be gone before the peer has heard why.
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	l := s.loop
-	l.ctx, l.peer = life, peer
+	l.ctx, l.end, l.peer = life, cancel, peer
 	unhook := context.AfterFunc(ctx, func() { s.post(l.stop) })
 	defer unhook()
 	pumped := make(chan struct{})
@@ -163,7 +166,7 @@ func newLoop(s *Share) *loop {
 		l.published.paused = m.Paused
 		l.talk.reserve = m.Reserve
 		l.published.crash = crashed(tx, m)
-		l.published.ended = endedBefore(m, l.published.crash)
+		s.ended = endedBefore(m)
 		leaves = book.LeavesIn(m)
 		return err
 	})
@@ -281,9 +284,7 @@ func (l *loop) stop() {
 	}
 	l.stopping = true
 	l.hangup(ending{index.EndedStopped, link.Stops, "duet was stopped on " + l.s.cfg.NodeName})
-	if l.root.cancel != nil {
-		l.root.cancel()
-	}
+	l.end()
 }
 
 func (l *loop) finished() bool {

@@ -22,7 +22,7 @@ func (s *Share) hello() (*wire.Hello, error) {
 		Share: s.cfg.Name, NodeName: s.cfg.NodeName, Node: s.cfg.Node,
 		Conflict: s.cfg.Conflict, Deletes: s.cfg.Deletes, SpecialBits: s.cfg.SpecialBits,
 		SyncOwners: s.facts.SyncOwners,
-		Clock:      s.now().UnixNano(), Ignore: s.cfg.Ignore,
+		Clock:      s.now().UnixNano(), Ignore: s.cfg.Ignore, Before: s.ended,
 	}
 	if err := s.book.Introduce(h); err != nil {
 		return h, err
@@ -177,10 +177,7 @@ func (l *loop) converse(sess *talk.Session, from, live index.Seq, protocol uint3
 // has time for it.
 func (l *loop) remember(set func(*store.Meta)) {
 	l.ask(func() func() {
-		err := l.s.book.Amend(func(m *store.Meta) {
-			set(m)
-			m.Clean = false
-		})
+		err := l.s.book.Amend(set)
 		return func() {
 			if err != nil {
 				l.indexFailed("write the index", err)

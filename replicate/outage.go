@@ -93,15 +93,15 @@ func (l *loop) knowBetter(theirs *wire.Hello) {
 	l.remember(func(m *store.Meta) { m.PartedHow, m.PartedWhy = how, why })
 }
 
-// endedBefore is how the run before this one ended.
-func endedBefore(m store.Meta, crash *report.Outage) index.Ending {
+// endedBefore is how the run before this one ended; m is as that run left it.
+func endedBefore(m store.Meta) index.Ending {
 	switch {
-	case crash != nil:
-		return index.EndedCrashed
-	case m.Clean && m.Connected != 0:
+	case m.Root == index.Identity{}: // there was none, or it never saw its root
+		return index.EndedSomehow
+	case m.Clean:
 		return index.EndedStopped
 	}
-	return index.EndedSomehow
+	return index.EndedCrashed
 }
 
 // crashed says how the run before ended, if that was while the nodes were

@@ -7,7 +7,6 @@ import (
 	"duet/replicate/gauge"
 	"duet/replicate/report"
 	"duet/store"
-	"duet/store/index"
 )
 
 // published is what the share says of itself, and when it says it again.
@@ -22,7 +21,6 @@ type published struct {
 	paused bool
 	rate   gauge.Rate
 	crash  *report.Outage // with which the run before ended; nil if it did not
-	ended  index.Ending   // the run before, as the peer is told
 }
 
 // publishEvery bounds how often a status is made.

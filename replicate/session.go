@@ -216,7 +216,7 @@ func (l *loop) greet() {
 		l.indexFailed("say hello", err)
 		return
 	}
-	hello.Before, hello.Guard = l.published.ended, l.guard(time.Now())
+	hello.Guard = l.guard(time.Now())
 	l.start(func() func() {
 		theirs, err := sess.Greet(hello)
 		if wire.IsImpossible(err) {

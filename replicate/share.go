@@ -37,6 +37,7 @@ type Share struct {
 	owner  ownership
 	chunks chunk.Memory // of large files, for the peer
 	boot   uint64       // random: names in the stage of one process never meet another's
+	ended  index.Ending // how the run before ended, as the peer is told
 
 	mail    chan func()
 	stopped chan struct{}

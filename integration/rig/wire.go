@@ -68,16 +68,26 @@ func (w *Wire) accept() {
 			}
 			continue
 		}
-		for from, to := range map[net.Conn]net.Conn{near: far, far: near} {
-			w.all.Go(func() {
-				io.Copy(to, from) //nolint:errcheck // the other direction ends with it
-				near.Close()
-				far.Close()
-				w.mu.Lock()
-				delete(w.conns, from)
-				w.mu.Unlock()
-			})
-		}
+		w.all.Go(func() { w.carry(near, far) })
+	}
+}
+
+// carry leads each direction on until it ends. One that has ended leaves the other
+// as it is, as on a real line: what was said last arrives.
+func (w *Wire) carry(near, far net.Conn) {
+	var both sync.WaitGroup
+	for from, to := range map[net.Conn]net.Conn{near: far, far: near} {
+		both.Go(func() {
+			io.Copy(to, from)              //nolint:errcheck // however it ends, it has
+			to.(*net.TCPConn).CloseWrite() //nolint:errcheck // it may be gone
+		})
+	}
+	both.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range []net.Conn{near, far} {
+		c.Close()
+		delete(w.conns, c)
 	}
 }
 

@@ -26,6 +26,7 @@ type conn struct {
 	joining  chan *ssh.Request // the dialler's request to join, once
 	joined   atomic.Bool       // both sides want this connection
 	open     atomic.Int32      // streams
+	last     atomic.Bool       // this node has left because it stops
 
 	loops sync.WaitGroup
 	ended chan struct{} // closed when the SSH connection has ended

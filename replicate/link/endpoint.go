@@ -20,6 +20,7 @@ type Endpoint struct {
 	// The loop's own.
 	current   *conn // the elected one; nil if there is none, or it has ended
 	delivered bool  // current has been handed out
+	stops     bool  // this node has said that it stops: there will be no other one
 	pause     time.Duration
 	born      time.Time // of current
 	told      telling
@@ -98,7 +99,7 @@ func (e *Endpoint) loop(ctx context.Context) {
 			if !e.delivered {
 				out = e.conns
 			}
-		} else if abort == nil {
+		} else if abort == nil && !e.stops {
 			due = retry.due()
 		}
 		select {
@@ -158,11 +159,10 @@ func (e *Endpoint) attempt(ctx context.Context, results chan<- dialled) context.
 // before the next.
 func (e *Endpoint) attempted(r dialled) time.Duration {
 	if r.err == nil {
-		if e.elect(r.c) == welcome {
-			return 0
+		if why := e.elect(r.c); why != welcome {
+			r.c.bye(why, "", errReplaced)
 		}
-		r.c.bye(duplicate, "", errReplaced)
-		return 0 // there is a connection: the loop does not dial
+		return 0 // there is a connection, or will be none: the loop does not dial
 	}
 	if e.current != nil {
 		return 0
@@ -179,6 +179,9 @@ func (e *Endpoint) elect(c *conn) Reason {
 	if old := e.current; old != nil && isDone(old.ended) {
 		<-old.done
 		e.lost()
+	}
+	if e.stops || e.current != nil && e.current.last.Load() {
+		return Stops
 	}
 	if old := e.current; old != nil {
 		if !e.better(c, old) {
@@ -226,6 +229,7 @@ func (e *Endpoint) quiet(c *conn) bool { return c.raw.sinceHeard() > 2*e.hub.opt
 func (e *Endpoint) lost() time.Duration {
 	err := e.current.failure()
 	lived := time.Since(e.born)
+	e.stops = e.stops || e.current.last.Load()
 	e.current = nil
 	e.state.Store(&State{Since: time.Now(), Error: err.Error()})
 	if e.told.lost(err.Error(), lived > e.lasting()) {

@@ -108,7 +108,10 @@ func Farewell(peer string, r Reason, text string) error {
 	return &peerError{peer, "", refusal{uint32(r), printable(text)}}
 }
 
-func (c *conn) Leave(r Reason, text string) error { return c.bye(r, text, ErrClosed) }
+func (c *conn) Leave(r Reason, text string) error {
+	c.last.Store(r == Stops)
+	return c.bye(r, text, ErrClosed)
+}
 
 // bye closes a connection after telling the peer why. A peer that may be dead
 // is not waited for.

@@ -27,7 +27,8 @@ type Conn interface {
 	// Close ends the connection and all its streams.
 	Close() error
 	// Leave is Close after telling the peer why, if it can be told at once: see
-	// ReasonOf. The text is for people.
+	// ReasonOf. The text is for people. After Stops there is no other connection:
+	// the Endpoint neither dials nor takes one.
 	Leave(why Reason, text string) error
 	// Done is closed when the connection has ended, and Err then says why.
 	Done() <-chan struct{}
