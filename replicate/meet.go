@@ -123,7 +123,7 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 		from = theirs.Heard
 	}
 	t.acked, t.saved = from, m.Meta.Acked
-	t.whole, t.theirWhole = 0, 0
+	t.whole, t.theirWhole, t.wholeDue = 0, 0, false
 	l.notice.burst.Forget()
 	l.notice.burst.Deleted(m.Head) // a scan may have found deletes
 	t.skew = time.Duration(theirs.Clock - l.s.now().UnixNano())
@@ -266,8 +266,18 @@ func (l *loop) heard(out book.Heard) {
 	}
 	l.dropSnapshots(out.Agreed)
 	l.rounds.Kick()
+	l.heardWhole()
 	if out.Noted {
 		t.wake()
+	}
+}
+
+// heardWhole has the deletes looked at that waited for it, once all is heard that
+// the peer says is all there is. Its word may come before that is written down.
+func (l *loop) heardWhole() {
+	if t := &l.talk; t.wholeDue && t.heard >= t.theirWhole {
+		t.wholeDue = false
+		l.rounds.HeardWhole(time.Now())
 	}
 }
 

@@ -294,6 +294,7 @@ func (l *loop) happened(evs []scan.Event, now time.Time) {
 			continue
 		}
 		l.notice.burst.Stir(now)
+		l.notice.looks.Stir(now)
 		switch {
 		case ev.Overflow:
 			l.overflow(now)

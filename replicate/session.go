@@ -66,6 +66,7 @@ type conversation struct {
 
 	stuck, theirStuck wire.Stuck // what either waits for, as last said
 	theirWhole        index.Seq  // whole, of the peer's journal
+	wholeDue          bool       // that is not heard up to there
 }
 
 func (t *conversation) wake() {
@@ -327,8 +328,8 @@ func (l *loop) heardUs(m *wire.Ack) {
 	l.talk.acked, l.talk.theirStuck = max(l.talk.acked, m.Heard), m.Stuck
 	l.hearGuard(m.Guard, time.Now())
 	if m.Whole > l.talk.theirWhole {
-		l.talk.theirWhole = m.Whole
-		l.rounds.HeardWhole(time.Now())
+		l.talk.theirWhole, l.talk.wholeDue = m.Whole, true
+		l.heardWhole()
 	}
 	l.rounds.Told()
 }

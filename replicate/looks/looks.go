@@ -32,7 +32,8 @@ const (
 	storm              = 8
 	stormPart          = 4
 	pauseMin, pauseMax = 10 * time.Millisecond, 250 * time.Millisecond
-	stormOver          = time.Second // after so long without one, the next is another storm
+	stormOver          = time.Second           // after so long without one, the next is another storm
+	stormCalm          = 20 * time.Millisecond // after so long without an event, it is over, and need not be waited for
 )
 
 // Underway are the examinations under way, and what is to be examined. It belongs
@@ -49,7 +50,8 @@ type Underway struct {
 
 	stormy time.Time // since when there is a storm
 	last   time.Time // that much was due
-	pause  time.Time // no examination before this
+	pause  time.Time // no examination before this, unless it is calm
+	stir   time.Time // of the last event
 }
 
 // New returns an Underway in which nothing is.
@@ -83,7 +85,7 @@ func (n *Underway) Marked(p index.Path) bool {
 // Begin takes what is due for an examination; nothing, if due is empty. The
 // examination is known by its serial.
 func (n *Underway) Begin(scanning bool, now time.Time) (serial int, due []scan.Dirty) {
-	if now.Before(n.pause) {
+	if now.Before(n.resumes()) {
 		return 0, nil
 	}
 	due = n.park(n.Dirty.Due(now, maxExamine))
@@ -149,11 +151,22 @@ func (n *Underway) pace(due int, now time.Time) {
 	n.pause = now.Add(min(max(now.Sub(n.stormy)/stormPart, pauseMin), pauseMax))
 }
 
+// Stir notes that something has just happened in the tree.
+func (n *Underway) Stir(now time.Time) { n.stir = now }
+
+// resumes is when the pause is over: at its end, or when the storm is.
+func (n *Underway) resumes() time.Time {
+	if calm := n.stir.Add(stormCalm); calm.Before(n.pause) {
+		return calm
+	}
+	return n.pause
+}
+
 // Next returns when there is something to examine next; false if there is not.
 func (n *Underway) Next() (time.Time, bool) {
 	t, ok := n.Dirty.Next()
-	if ok && t.Before(n.pause) {
-		t = n.pause
+	if at := n.resumes(); ok && t.Before(at) {
+		t = at
 	}
 	return t, ok
 }

@@ -68,7 +68,7 @@ func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end,
 			if err != nil {
 				return err
 			}
-			if k.full() || r.passed >= upto {
+			if k.full() || r.passed >= upto && !(k.moves() && r.passed < upto+maxPassed) {
 				end = false
 				break
 			}
@@ -90,10 +90,15 @@ func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end,
 // here costs little, and a directory is best moved with all that is in it.
 func (k *picking) full() bool {
 	n, most := len(k.b.Jobs)+len(k.b.Settle), maxBatch
-	if len(k.b.wants)+len(k.b.copies)+len(k.b.small) == 0 && len(k.used) > n/2 {
+	if k.moves() {
 		most = maxMoves
 	}
 	return n >= most || k.b.bytes >= maxBatchBytes || k.b.along >= maxBatchAlong || k.b.big
+}
+
+// moves reports whether what is in the batch is moved here, most of it.
+func (k *picking) moves() bool {
+	return len(k.b.wants)+len(k.b.copies)+len(k.b.small) == 0 && len(k.used) > (len(k.b.Jobs)+len(k.b.Settle))/2
 }
 
 // consider adds r to the batch if it can be done now.

@@ -52,7 +52,7 @@ func (r *Rounds) pickRemovals(m Moment) (*Batch, error) {
 			if err != nil {
 				return err
 			}
-			if len(b.Jobs) >= maxBatch {
+			if len(b.Jobs) >= maxMoves {
 				break
 			}
 			if err := k.remove(rec); err != nil {

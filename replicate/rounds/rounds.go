@@ -35,7 +35,7 @@ import (
 // Bounds of what is on its way at once.
 const (
 	maxBatch      = 2048     // paths fetched and installed together
-	maxMoves      = 8192     // paths moved together
+	maxMoves      = 8192     // paths moved, or removed, together
 	maxBatchAlong = 8 << 20  // of their contents, those that came along
 	maxSmall      = 32 << 20 // of these, until they are in a batch
 	maxBatchBytes = 64 << 20 // contents fetched and installed together
@@ -232,6 +232,9 @@ func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
 		// do that cannot be done yet, such as removals of which more are being
 		// heard, walks would take all the time of the loop.
 		r.rest = m.Now.Add(min(time.Duration(r.passed)*restEach, restMost))
+		if !r.quiet.IsZero() {
+			r.rest = m.Now.Add(restMost) // for removals, until the peer says that those are all
+		}
 	}
 	return b, idle && b == nil, nil
 }
