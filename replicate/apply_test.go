@@ -20,7 +20,7 @@ func (p *pair) steady() {
 	p.t.Helper()
 	still := func(n *node) bool {
 		st := n.share.Status()
-		return st.Connected && st.Dirty == 0 && st.Behind == 0 && st.Acked >= st.Head && (st.InSync() || st.Blocked() != nil)
+		return st.Connected && st.Dirty == 0 && st.Behind == 0 && st.Acked >= st.Head && (st.InSync() || st.Blocked() != nil) && n.sees()
 	}
 	seen, since := [2]uint64{}, time.Now()
 	p.until("both to be steady", func() bool {

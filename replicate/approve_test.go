@@ -25,9 +25,11 @@ func TestApprovalOutlivesOtherNews(t *testing.T) {
 	}
 	p.start()
 	p.settle()
+	var gone []string
 	for i := range 20 {
-		p.a.remove(fmt.Sprint("f", i))
+		gone = append(gone, fmt.Sprint("f", i))
 	}
+	p.removeApart(gone...)
 	p.a.until("all deletes", func(st report.Status) bool { return st.Files == 10 && st.Acked == st.Head })
 	p.b.until("approval", func(st report.Status) bool { return st.Waiting != nil })
 	if err := p.b.share.Pause(context.Background()); err != nil { // so that nothing is done before the news

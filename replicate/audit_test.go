@@ -185,9 +185,7 @@ func TestJournalExplainsApprovalAndRestore(t *testing.T) {
 	}
 	p.start()
 	p.settle()
-	for i := range 5 {
-		p.a.remove(fmt.Sprint("f", i))
-	}
+	p.removeApart("f0", "f1", "f2", "f3", "f4")
 	waits := func(st report.Status) bool { return st.State == report.WaitingApproval && st.Waiting.Deletes == 5 }
 	st := p.b.until("approval", waits)
 	p.cut()

@@ -2,6 +2,7 @@ package replicate_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -287,13 +288,20 @@ func TestIndexLost(t *testing.T) {
 func (p *pair) rejoin() {
 	p.t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); {
+		ctx, cancel := context.WithCancel(context.Background())
+		inSync := make(chan error, 1)
+		go func() { inSync <- errors.Join(p.a.share.Flush(ctx), p.b.share.Flush(ctx)) }()
 		select {
 		case <-p.a.conn.Done():
 		case <-p.b.conn.Done():
-		case <-time.After(500 * time.Millisecond):
+		case <-inSync:
+			cancel()
 			p.settle()
 			return
+		case <-time.After(patience):
 		}
+		cancel()
+		<-inSync
 		p.cut()
 		time.Sleep(10 * time.Millisecond) // as who dials again does
 		p.join()

@@ -37,9 +37,7 @@ func TestFlushWhileDeletesWait(t *testing.T) {
 	}
 	p.start()
 	p.settle()
-	for i := range 10 {
-		p.a.remove(fmt.Sprint("f", i))
-	}
+	p.removeApart("f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9")
 	p.a.write("news", "news")
 	p.a.flushes(report.ForApproval, "on the other host: a deleted")
 	if got := p.b.read("news"); got != "news" {

@@ -107,21 +107,6 @@ func (p *pair) part() {
 	}
 }
 
-// noticed waits until both nodes have looked at all that was done.
-func (p *pair) noticed() {
-	p.t.Helper()
-	for _, n := range []*node{p.a, p.b} {
-		if err := n.share.Rescan(context.Background()); err != nil {
-			p.t.Fatal(err)
-		}
-		n.until("a look", func(st report.Status) bool { return st.Dirty == 0 && st.State == report.Disconnected })
-	}
-	time.Sleep(20 * time.Millisecond)
-	for _, n := range []*node{p.a, p.b} {
-		n.until("a look", func(st report.Status) bool { return st.Dirty == 0 })
-	}
-}
-
 func (n *node) writeAt(name, content string, at time.Time) {
 	n.t.Helper()
 	path := filepath.Join(n.root, name)

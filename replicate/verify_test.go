@@ -390,7 +390,7 @@ func TestVerifyOfRuleMakesRoom(t *testing.T) {
 // forgotten.
 func TestVerifyGoesOnAfterARestart(t *testing.T) {
 	t.Parallel()
-	p := newPair(t, func(c *replicate.Config) { c.VerifyRate, c.VerifyEvery = 256<<10, time.Second })
+	p := newPair(t, func(c *replicate.Config) { c.VerifyRate = 256 << 10 })
 	const files, size = 30, 32 << 10
 	for i := range files {
 		p.a.write(fmt.Sprintf("f%02d", i), strings.Repeat(string(rune('A'+i)), size))
@@ -399,6 +399,7 @@ func TestVerifyGoesOnAfterARestart(t *testing.T) {
 	p.settle()
 	p.a.stop()
 	p.a.spoil("f01", strings.Repeat("x", size))
+	p.a.cfg.VerifyEvery = time.Second // and not before there is something to be found
 	p.a.start()
 	p.join()
 	var half report.Half

@@ -3,7 +3,6 @@ package replicate_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -36,11 +35,7 @@ func TestMoment(t *testing.T) {
 	if m, err := p.a.share.Moment(ctx, "f1"); err != nil || m.Own != nil || m.Above != nil || m.Waiting != nil {
 		t.Errorf("a file: %+v, %v", m, err)
 	}
-	for i := range 3 {
-		if err := os.Remove(filepath.Join(p.a.root, fmt.Sprint("f", i))); err != nil {
-			t.Fatal(err)
-		}
-	}
+	p.removeApart("f0", "f1", "f2")
 	p.b.until("approval", isState(report.WaitingApproval))
 	if m, err := p.b.share.Moment(ctx, "f1"); err != nil || m.Waiting == nil || m.State != report.WaitingApproval {
 		t.Errorf("a delete that waits: %+v, %v", m, err)
