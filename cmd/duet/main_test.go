@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -81,7 +82,9 @@ func cmdConfig(ts *testscript.TestScript, _ bool, args []string) {
 // pair [line...]: writes a/duet.yaml and b/duet.yaml, of two nodes that know
 // each other, with one share, www, that has the given settings.
 func cmdPair(ts *testscript.TestScript, _ bool, args []string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	// An address of its own, where nobody else takes the port before a does: b
+	// dials it, and connections go out from 127.0.0.1.
+	l, err := net.Listen("tcp", fmt.Sprintf("127.78.%d.%d:0", rand.IntN(256), 1+rand.IntN(254)))
 	ts.Check(err)
 	addr := l.Addr().String()
 	ts.Check(l.Close())
