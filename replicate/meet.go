@@ -126,7 +126,7 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 	t.whole, t.theirWhole, t.wholeDue = 0, 0, false
 	l.notice.burst.Forget()
 	l.notice.burst.Deleted(m.Head) // a scan may have found deletes
-	t.skew = time.Duration(theirs.Clock - l.s.now().UnixNano())
+	t.skew = skew(theirs.Clock, t.opened, l.s.now())
 	live := m.Head
 	switch {
 	case theirs.Records == 0 && !theirs.Scanning:
@@ -144,6 +144,13 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 		l.remember(func(m *store.Meta) { m.Connected = l.s.now().UnixNano() })
 	}
 	l.converse(sess, from, live, min(ours.Protocol, theirs.Protocol))
+}
+
+// skew is how far the peer's clock is ahead, or behind, at least: it read it some
+// time between from and to. What it says may have waited for a scan here.
+func skew(said int64, from, to time.Time) time.Duration {
+	ahead, behind := said-to.UnixNano(), said-from.UnixNano()
+	return time.Duration(max(ahead, 0) + min(behind, 0))
 }
 
 // converse starts the session's goroutines.

@@ -49,12 +49,13 @@ type conversation struct {
 	together     time.Time      // when to write down next that we are connected
 	since        time.Time      // of the last change of connectedness
 	why          string         // why there is no session
-	skew         time.Duration
-	met          gauge.Lately // sessions
-	weary        bool         // there were too many lately
-	orders       gauge.Lately // of the peer's people, to hold and to go on
-	mending      talk.Mending // of histories
-	ruling       talk.Mending // of ignore rules
+	opened       time.Time      // by this host's clock, when the connection came
+	skew         time.Duration  // how far the peer's clock is ahead of this host's, at least
+	met          gauge.Lately   // sessions
+	weary        bool           // there were too many lately
+	orders       gauge.Lately   // of the peer's people, to hold and to go on
+	mending      talk.Mending   // of histories
+	ruling       talk.Mending   // of ignore rules
 
 	head  index.Seq       // the peer's last position, as last told
 	heard index.Seq       // committed
@@ -112,7 +113,7 @@ func (l *loop) connected(conn link.Conn) {
 	sess.Woken = func() { l.s.doors.Turn("feed", 0) }
 	l.talk.sess, l.talk.theirs, l.talk.serving, l.talk.asked = sess, nil, 0, 0
 	l.talk.said, l.talk.greeted, l.talk.scanning = false, false, false
-	l.talk.since = now
+	l.talk.since, l.talk.opened = now, l.s.now()
 	l.talk.inbox = nil
 	l.start(func() func() {
 		select {
