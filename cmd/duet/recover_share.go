@@ -37,10 +37,8 @@ func (r *recovering) share(ctx context.Context, name string, file *planFile) err
 			return exit.Errorf(exit.Unreachable, "share %q: the other host cannot be reached%s: start duet there, or see 'duet status'", name, because(st.LastError))
 		case r.dryRun:
 			return nil
-		case sum.Steps+sum.Waits == 0 && !plan.Held:
-			return r.outcome(ctx, name)
-		case !plan.Held && orders == nil:
-			return r.finish(ctx, name, sum) // it is being applied already
+		case !plan.Held && (orders == nil || sum.Steps+sum.Waits == 0):
+			return r.finish(ctx, name, sum) // it is being applied already, or only has to be confirmed by the peer
 		}
 		chosen, err := r.agree(ctx, plan, sum, orders)
 		if err != nil {
