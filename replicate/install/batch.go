@@ -38,7 +38,7 @@ func Batch(ctx context.Context, st *store.Store, files vfs.Files, env Env, jobs 
 	}
 	b := &batch{
 		ctx: ctx, st: st, files: files, env: env, jobs: slices.Clone(jobs),
-		out: make(map[index.Path]*task),
+		out: make(map[index.Path]*task), nests: make(map[string]*task),
 	}
 	if err := b.plan(); err != nil {
 		return nil, err
@@ -73,6 +73,7 @@ type batch struct {
 	tasks  []*task              // those with something to do, in order
 	out    map[index.Path]*task // the directories that are to go out whole
 	moving []*subtree           // the directories that are moved with all that is in them
+	nests  map[string]*task     // the directories that were staged with files in them, by their names in the stage
 }
 
 // act does the verbs.

@@ -235,6 +235,7 @@ func (w *world) fated(f *fate) {
 // begin makes a world of s with its content staged.
 func begin(t *testing.T, top string, s scenario) (*world, []Job) {
 	w := newWorld(t, top)
+	w.nest = s.nest
 	w.seed(s.have)
 	w.hear(s.want)
 	return w, w.jobs(s.want, s.moves)

@@ -47,8 +47,10 @@ type Job struct {
 
 	// Where a file's content comes from: Staged (verified, finished, fsynced),
 	// or Local. Neither is needed if only metadata changes, or with From.
-	// Batch stages directories and symlinks itself.
+	// Batch stages symlinks itself, and directories but for those that were staged
+	// with files in them: Staged.In names theirs.
 	Staged vfs.Held
+	Stamp  index.Stamp // of what is staged, as it was finished; zero: it has to be looked at
 	Local  Source
 
 	// From is the path that is moved to Path, FromEntry the tombstone that

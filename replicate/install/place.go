@@ -20,6 +20,7 @@ func (b *batch) place(t *task) {
 		t.fail("%w", err)
 	default:
 		b.landed(t)
+		t.arrived()
 	}
 }
 

@@ -20,12 +20,23 @@ type scenario struct {
 	want  tree
 	moves map[string]string // new path: old path
 	kept  []string          // path, reason, text
+	nest  bool              // new directories are staged with their files in them
 }
 
 var scenarios = []scenario{
 	{
 		name: "place",
 		want: tree{"d": dir(), "d/e": dir(), "d/e/f": file("new"), "g": file("also new"), "l": link("d/e")},
+	},
+	{
+		name: "directories come with what is in them",
+		nest: true,
+		have: tree{"x": file("was a file")},
+		want: tree{
+			"d": dir(), "d/e": dir().with(0o700, 0), "d/e/f": file("f"), "d/g": file("g").with(0o400, 5), "d/h": file("h"),
+			"d/l": link("g"), "ro": dir().with(0o555, 0), "ro/a": file("ra"), "x": dir(), "x/a": file("xa"),
+		},
+		kept: []string{"x overwritten was a file"},
 	},
 	{
 		name: "swap",
@@ -165,6 +176,7 @@ func TestBatch(t *testing.T) {
 	for _, s := range append(scenarios, mixed()) {
 		t.Run(s.name, func(t *testing.T) {
 			w := newWorld(t, scratch(t))
+			w.nest = s.nest
 			w.seed(s.have)
 			w.hear(s.want)
 			for _, o := range w.batch(w.jobs(s.want, s.moves)) {

@@ -31,6 +31,7 @@ func (b *batch) stage() {
 			t.fail("stage: %w", err)
 		}
 	}
+	b.settleNests()
 }
 
 // taken reports whether t is the source of a move, which leaves nothing to keep.
@@ -47,11 +48,16 @@ func (b *batch) stageOne(t *task, n int) error {
 	if t.job.Staged.Name != "" && t.entry.Kind == index.File {
 		return b.adopt(t)
 	}
+	m := b.env.Meta(t.entry, t.rec)
+	if t.job.Staged.Name != "" && t.entry.Kind == index.Dir && t.verb == index.Place {
+		if ok, err := b.adoptNest(t, m); ok || err != nil {
+			return err
+		}
+	}
 	h, err := landing.Free(b.files, held(landing.NewName(b.head, n)))
 	if err != nil {
 		return err
 	}
-	m := b.env.Meta(t.entry, t.rec)
 	switch t.entry.Kind {
 	case index.Dir:
 		err = b.stageDir(t, h, m)
@@ -80,16 +86,23 @@ func (b *batch) adopt(t *task) error {
 	if t.job.Staged.Area != vfs.Stage {
 		return errors.New("is not in the stage")
 	}
-	info, err := b.files.LstatHeld(t.job.Staged)
-	if err != nil {
-		return err
+	t.staged, t.stamp = t.job.Staged, t.job.Stamp
+	if t.stamp == (index.Stamp{}) {
+		info, err := b.files.LstatHeld(t.job.Staged)
+		if err != nil {
+			return err
+		}
+		if info.Type != vfs.Regular {
+			return ErrContent
+		}
+		t.stamp = info.Stamp
 	}
-	if info.Type != vfs.Regular || info.Stamp.Size != t.entry.Size {
+	if t.stamp.Size != t.entry.Size {
 		return ErrContent
 	}
-	t.staged, t.stamp = t.job.Staged, info.Stamp
+	b.join(t)
 	m := b.env.Meta(t.entry, t.rec)
-	if dressed(info.Stamp, m) {
+	if dressed(t.stamp, m) {
 		return nil
 	}
 	d, err := b.files.Append(t.staged)
@@ -177,6 +190,9 @@ func (t *task) promise() {
 	switch t.verb {
 	case index.Place:
 		in.Held, in.Ino = t.staged.Name, t.stamp.Ino
+		if t.staged.In != "" {
+			in.Held = t.staged.In // what is in the stage goes by that name
+		}
 	case index.Swap:
 		in.Held, in.Ino = t.swapName, t.stamp.Ino
 	case index.Move:

@@ -26,6 +26,8 @@ type task struct {
 	unfold bool       // a directory goes out whole, for a file or link
 	with   bool       // went out with a directory above it, which writes it down
 
+	nest     *task       // Place: the directory that it is staged in, and placed with
+	nested   []*task     // a directory's: what is placed with it
 	staged   vfs.Held    // Place, Swap
 	fresh    bool        // staged by the batch itself
 	first    vfs.Held    // Swap: the name that staged had before the swap

@@ -73,6 +73,7 @@ type world struct {
 	hook   func(stage string) error
 	heard  index.Seq // the peer's journal, so far
 	serial int
+	nest   bool // new directories are staged with what is in them
 }
 
 // scratch is memory if there is some: what is tested is not the disk.
@@ -345,13 +346,53 @@ func (w *world) jobs(want tree, moves map[string]string) []Job {
 		}
 		return nil
 	})
+	if w.nest {
+		w.stageNests(out, want)
+	}
 	return out
+}
+
+// stageNests stages the new directories among jobs, with their files in them.
+func (w *world) stageNests(jobs []Job, want tree) {
+	w.tb.Helper()
+	dirs := make(map[index.Path]vfs.Held)
+	for i := range jobs {
+		j := &jobs[i]
+		if j.Entry.Kind != index.Dir || j.From != "" || j.Entry.Mode&ownerAll != ownerAll {
+			continue
+		}
+		if _, err := w.files.Lstat(j.Path); err == nil {
+			continue // it gives way
+		}
+		w.serial++
+		j.Staged = vfs.Held{Area: vfs.Stage, Name: fmt.Sprintf("nest-%d", w.serial)}
+		if _, err := w.files.StageDir(j.Staged, vfs.Meta{Mode: j.Entry.Mode, UID: -1, GID: -1}); err != nil {
+			w.tb.Fatal(err)
+		}
+		dirs[j.Path] = j.Staged
+	}
+	for i := range jobs {
+		j := &jobs[i]
+		if in, ok := dirs[j.Path.Parent()]; ok && j.Entry.Kind == index.File && j.Staged.Name != "" {
+			if err := w.files.RemoveHeld(j.Staged); err != nil {
+				w.tb.Fatal(err)
+			}
+			j.Staged = vfs.Held{Area: vfs.Stage, In: in.Name, Name: j.Path.Leaf()}
+			j.Stamp = w.stageAt(j.Staged, want[string(j.Path)])
+		}
+	}
 }
 
 func (w *world) stage(x thing) vfs.Held {
 	w.tb.Helper()
 	w.serial++
 	h := vfs.Held{Area: vfs.Stage, Name: fmt.Sprintf("fetched-%d", w.serial)}
+	w.stageAt(h, x)
+	return h
+}
+
+func (w *world) stageAt(h vfs.Held, x thing) index.Stamp {
+	w.tb.Helper()
 	d, err := w.files.Create(h)
 	if err != nil {
 		w.tb.Fatal(err)
@@ -359,13 +400,14 @@ func (w *world) stage(x thing) vfs.Held {
 	if _, err := d.Write([]byte(x.text)); err != nil {
 		w.tb.Fatal(err)
 	}
-	if _, err := d.Finish(vfs.Meta{Mode: x.mode, ModTime: x.mtime, UID: -1, GID: -1}); err != nil {
+	stamp, err := d.Finish(vfs.Meta{Mode: x.mode, ModTime: x.mtime, UID: -1, GID: -1})
+	if err != nil {
 		w.tb.Fatal(err)
 	}
 	if err := d.Close(); err != nil {
 		w.tb.Fatal(err)
 	}
-	return h
+	return stamp
 }
 
 func (w *world) batch(jobs []Job) []Outcome {

@@ -22,8 +22,9 @@ type Batch struct {
 	room     *room.Promises
 	wants    []transfer.Want
 	copies   []copying
+	nests    []int                   // in Jobs: new directories that are staged with files in them
 	small    map[index.Path][]byte   // contents that are here, by path
-	metas    map[index.Path]vfs.Meta // for small
+	metas    map[index.Path]vfs.Meta // for small, and for new directories
 	bytes    int64
 	along    int64 // bytes of small
 	big      bool

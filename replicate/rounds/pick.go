@@ -80,6 +80,7 @@ func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end,
 		}
 		return k.joinMoves()
 	})
+	k.nest()
 	if len(k.b.Jobs)+len(k.b.Settle) == 0 {
 		k.b = nil
 	}
@@ -271,6 +272,9 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 	j := rs.job(r, v)
 	if e.Kind == index.Dir {
 		k.made[r.Path], k.fresh[r.Path] = true, !r.Ours.Live()
+		if k.fresh[r.Path] {
+			k.b.metas[r.Path] = rs.Meta(e, r)
+		}
 	}
 	if e.Kind != index.File || index.SameContent(r.Ours, e) {
 		k.b.Jobs = append(k.b.Jobs, j)

@@ -42,6 +42,7 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 	var group errgroup.Group
 	group.SetLimit(stageAtOnce)
 	late := b.lateOnes()
+	b.stageNests()
 	b.stageSmall(&group, late, budget, fail)
 	for _, c := range b.copies {
 		j := &b.Jobs[c.job]
@@ -157,7 +158,13 @@ func (b *Batch) stageSmall(group *errgroup.Group, late map[index.Path]bool, budg
 			continue
 		}
 		group.Go(func() error {
-			if err := stageContent(b.Files, j, content, b.metas[j.Path], finish); err != nil {
+			err := stageContent(b.Files, j, content, b.metas[j.Path], finish)
+			if err != nil && j.Staged.In != "" {
+				// What is there of it is removed before its directory is placed.
+				j.Staged = apart(j.Staged, i)
+				err = stageContent(b.Files, j, content, b.metas[j.Path], finish)
+			}
+			if err != nil {
 				fail(j.Path, err)
 			}
 			return nil
@@ -176,7 +183,7 @@ func stageContent(files vfs.Files, j *install.Job, content []byte, m vfs.Meta, f
 		return err
 	}
 	if _, err = d.Write(content); err == nil {
-		_, err = finish(d, m)
+		j.Stamp, err = finish(d, m)
 	}
 	return errors.Join(err, d.Close())
 }
@@ -219,6 +226,12 @@ func (b *Batch) Staged() []install.Job {
 func (b *Batch) Unstage(jobs []install.Job, out []install.Outcome) {
 	for i := range jobs {
 		j := &jobs[i]
+		if j.Staged.Name != "" && j.Entry.Kind == index.Dir {
+			// Placed it has no name there any more; else there is nothing in it
+			// but what came to nothing, too.
+			_ = b.Files.RemoveHeld(j.Staged)
+			continue
+		}
 		if j.Staged.Name != "" && !(i < len(out) && out[i].Done) {
 			transfer.Abandon(b.Files, j.Staged, j.Entry.Hash, j.Entry.Size)
 		}

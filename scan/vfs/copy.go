@@ -99,6 +99,7 @@ func (t *Tree) copyTo(h Held, src *content, run func(pour func() error) error) e
 	if err != nil {
 		return fmt.Errorf("to %v: %w", h, err)
 	}
+	defer s.close()
 	dst, err := t.create(h, s)
 	if err != nil {
 		return fmt.Errorf("to %v: %w", h, t.standing(s, err))

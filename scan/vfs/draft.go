@@ -38,7 +38,7 @@ func (t *Tree) Create(h Held) (Draft, error) {
 
 func (t *Tree) create(h Held, s spot) (*draft, error) {
 	fd, err := makeFile(s)
-	if err == unix.EEXIST && h.Area == Stage {
+	if err == unix.EEXIST && h.Area == Stage && h.In == "" {
 		if err := t.remove(s.dir, s.leaf); err != nil {
 			return nil, fmt.Errorf("remove the leftover: %w", err)
 		}

@@ -62,6 +62,9 @@ const (
 type Held struct {
 	Area Area
 	Name string
+	// In is the name of the staged directory that it is in, to be placed with it;
+	// "": it is in the area itself. Only the stage has such things.
+	In string
 }
 
 // Meta is the metadata that an install sets. Of directories the time is left
@@ -92,7 +95,8 @@ type Files interface {
 	Readlink(p index.Path) (string, error)
 
 	// Create makes an empty file, mode 0600. A staged leftover of that name is
-	// replaced; a kept file never is (fs.ErrExist), here and below.
+	// replaced; what is kept, or in a staged directory, never is (fs.ErrExist),
+	// here and below.
 	Create(h Held) (Draft, error)
 	// Append opens a staged file to go on where it stopped, creating it if need be.
 	Append(h Held) (Draft, error)

@@ -14,12 +14,20 @@ import (
 	"duet/store/index"
 )
 
-func (h Held) String() string { return string(h.Area) + "/" + index.Quote(h.Name) }
+func (h Held) String() string {
+	if h.In != "" {
+		return string(h.Area) + "/" + index.Quote(h.In) + "/" + index.Quote(h.Name)
+	}
+	return string(h.Area) + "/" + index.Quote(h.Name)
+}
 
-// area returns the folder that h is in.
+// area returns the folder that h is in. It is the caller's to close.
 func (t *Tree) area(h Held) (spot, error) {
 	if err := oneName(h.Name); err != nil {
 		return spot{}, err
+	}
+	if h.In != "" {
+		return t.areaIn(h)
 	}
 	switch h.Area {
 	case Stage:
@@ -28,6 +36,21 @@ func (t *Tree) area(h Held) (spot, error) {
 		return spot{dir: t.kept, leaf: h.Name}, nil
 	}
 	return spot{}, fmt.Errorf("no area %q", string(h.Area))
+}
+
+// areaIn opens the staged directory that h is in.
+func (t *Tree) areaIn(h Held) (spot, error) {
+	if err := oneName(h.In); err != nil {
+		return spot{}, err
+	}
+	if h.Area != Stage {
+		return spot{}, fmt.Errorf("%s has no directories to be placed", h.Area)
+	}
+	fd, err := openat(t.stage, h.In, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+	if err != nil {
+		return spot{}, t.standing(spot{dir: t.stage}, err)
+	}
+	return spot{dir: fd, leaf: h.Name, own: true}, nil
 }
 
 // held runs fn where h is, and says in its error what was being done to h.
@@ -39,6 +62,7 @@ func (t *Tree) held(op string, h Held, fn func(spot) error) error {
 	s, err := t.area(h)
 	if err == nil {
 		err = t.standing(s, fn(s))
+		s.close()
 	}
 	if err != nil {
 		return fmt.Errorf("%s %v: %w", op, h, err)
@@ -49,7 +73,7 @@ func (t *Tree) held(op string, h Held, fn func(spot) error) error {
 // standing returns err, unless that says "does not exist" only because the
 // whole folder of the holding area was removed.
 func (t *Tree) standing(s spot, err error) error {
-	if !errors.Is(err, fs.ErrNotExist) {
+	if s.own || !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	var st unix.Stat_t
@@ -129,7 +153,7 @@ func (t *Tree) ListHeld(a Area) ([]Info, error) {
 		return nil, err
 	}
 	defer t.leave()
-	s, err := t.area(Held{a, "x"})
+	s, err := t.area(Held{Area: a, Name: "x"})
 	if err != nil {
 		return nil, err
 	}
@@ -214,6 +238,7 @@ func (t *Tree) RenameHeld(from, to Held) error {
 		b, err := t.area(to)
 		if err == nil {
 			err = t.shift(a, b)
+			b.close()
 		}
 		if err != nil {
 			return fmt.Errorf("to %v: %w", to, err)

@@ -84,6 +84,7 @@ func (t *Tree) SyncStaged(staged []Held) []error {
 func (t *Tree) syncStaged(h Held) error {
 	s, err := t.area(h)
 	if err == nil {
+		defer s.close()
 		var fd int
 		fd, err = openat(s.dir, s.leaf, unix.O_RDONLY|unix.O_NOFOLLOW)
 		switch err {

@@ -59,6 +59,7 @@ func (t *Tree) verb(op string, p index.Path, h Held, fn func(held, s spot) error
 		if err != nil {
 			return fmt.Errorf("%v: %w", h, err)
 		}
+		defer held.close()
 		err = t.cause(s, t.standing(held, fn(held, s)))
 		if err == nil {
 			return nil

@@ -16,7 +16,7 @@ import (
 func (f *Files) Create(h vfs.Held) (vfs.Draft, error) {
 	x := &draft{f: f, what: held(h)}
 	err := f.doHeld("create", h, func(s spot) (err error) {
-		if x.n, err = f.d.create(s, h.Area); err == nil {
+		if x.n, err = f.d.create(s, h); err == nil {
 			f.d.drafts[x] = true
 		}
 		return err
@@ -37,7 +37,7 @@ func (f *Files) Append(h vfs.Held) (vfs.Draft, error) {
 		x.n, err = s.node()
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			x.n, err = f.d.create(s, h.Area)
+			x.n, err = f.d.create(s, h)
 		case err == nil && !x.n.isFile():
 			err = unlike(x.n)
 		case err == nil && x.n.mode&0o600 != 0o600:

@@ -99,13 +99,33 @@ func (f *Files) area(h vfs.Held) (spot, error) {
 	if dir == nil {
 		return spot{}, fmt.Errorf("no area %q", h.Area)
 	}
-	return spot{dir, h.Name}, nil
+	if h.In == "" {
+		return spot{dir, h.Name}, nil
+	}
+	if h.Area != vfs.Stage {
+		return spot{}, fmt.Errorf("%s has no directories to be placed", h.Area)
+	}
+	in, err := f.area(vfs.Held{Area: h.Area, Name: h.In})
+	if err != nil {
+		return spot{}, err
+	}
+	switch dir, err := in.node(); {
+	case err != nil:
+		return spot{}, err
+	case !dir.isDir():
+		return spot{}, syscall.ENOTDIR
+	default:
+		return spot{dir, h.Name}, nil
+	}
 }
 
 // held is what a Door is told of a name in the holding area.
 func held(h vfs.Held) string {
 	if strings.HasSuffix(h.Name, scan.SnapshotSuffix) {
 		h.Name = scan.SnapshotSuffix // the rest is random
+	}
+	if h.In != "" {
+		h.Name = h.In + "/" + h.Name
 	}
 	return "<" + string(h.Area) + ">" + h.Name
 }

@@ -239,7 +239,7 @@ func (f *Files) copyTo(n *node, to vfs.Held) error {
 	if err != nil {
 		return err
 	}
-	out, err := f.d.create(b, to.Area)
+	out, err := f.d.create(b, to)
 	if err != nil {
 		return err
 	}
@@ -248,9 +248,9 @@ func (f *Files) copyTo(n *node, to vfs.Held) error {
 }
 
 // create makes an empty file in the holding area.
-func (d *Disk) create(s spot, a vfs.Area) (*node, error) {
+func (d *Disk) create(s spot, h vfs.Held) (*node, error) {
 	if old, err := s.node(); err == nil {
-		if a != vfs.Stage {
+		if h.Area != vfs.Stage || h.In != "" {
 			return nil, syscall.EEXIST
 		}
 		d.remove(old)

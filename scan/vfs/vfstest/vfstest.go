@@ -64,6 +64,7 @@ func Test(t *testing.T, open func(t *testing.T) World) {
 		{"Stage", stage},
 		{"Held", held},
 		{"Inside", inside},
+		{"Nested", nested},
 		{"Copy", copies},
 		{"Snapshot", snapshot},
 		{"Place", place},
