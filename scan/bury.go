@@ -78,14 +78,13 @@ func (c *crew) burySpan(s span, last *index.Path) error {
 	}
 	var gone, quiet index.Path // last found missing, last not to be known; Root: none
 	for {
-		r, err := cur.peek()
+		r, err := cur.next()
 		if err != nil || r == nil {
 			return err
 		}
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}
-		cur.drop()
 		if *last != index.Root && r.Path.Compare(*last) <= 0 {
 			continue
 		}

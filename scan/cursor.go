@@ -16,7 +16,7 @@ type cursor struct {
 	bound  index.Path // Root: to the end
 	last   index.Path // asked up to here
 	size   int        // of the next portion
-	buf    []*index.Record
+	buf    []index.Sealed
 	end    bool
 }
 
@@ -29,13 +29,13 @@ func newCursor(o *WalkOptions, from, bound index.Path) (*cursor, error) {
 	}
 	r, err := o.Get(from)
 	if r != nil {
-		c.buf = []*index.Record{r}
+		c.buf = []index.Sealed{index.Seal(r)}
 	}
 	return c, err
 }
 
 // peek returns the next record, nil at the end.
-func (c *cursor) peek() (*index.Record, error) {
+func (c *cursor) peek() (*index.Sealed, error) {
 	if len(c.buf) == 0 && !c.end {
 		buf, err := c.lookup(c.last, c.bound, c.size)
 		if err != nil {
@@ -44,14 +44,28 @@ func (c *cursor) peek() (*index.Record, error) {
 		c.end = len(buf) < c.size
 		c.size = min(8*c.size, portion)
 		if len(buf) > 0 {
-			c.last = buf[len(buf)-1].Path
+			r, err := buf[len(buf)-1].Open()
+			if err != nil {
+				return nil, err
+			}
+			c.last = r.Path
 		}
 		c.buf = buf
 	}
 	if len(c.buf) == 0 {
 		return nil, nil
 	}
-	return c.buf[0], nil
+	return &c.buf[0], nil
 }
 
 func (c *cursor) drop() { c.buf = c.buf[1:] }
+
+// next reads the next record and goes on; nil at the end.
+func (c *cursor) next() (*index.Record, error) {
+	sealed, err := c.peek()
+	if err != nil || sealed == nil {
+		return nil, err
+	}
+	c.drop()
+	return sealed.Open()
+}

@@ -169,11 +169,10 @@ func (x *examiner) gone(s sight) error {
 		return err
 	}
 	for len(x.moved) < maxMoved {
-		r, err := cur.peek()
+		r, err := cur.next()
 		if err != nil || r == nil {
 			return err
 		}
-		cur.drop()
 		x.remember(r)
 	}
 	return nil

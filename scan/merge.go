@@ -46,7 +46,8 @@ func (c *crew) walk(under index.Path, missing *graves) error {
 	if c.o.Facts.Rules.Ignored(under.Parent(), true) {
 		return nil
 	}
-	if err := w.visit(under, strings.Split(string(under), "/"), func() (vfs.Info, error) { return c.o.Files.Lstat(under) }); err != nil {
+	at := place{under, strings.Split(string(under), "/"), func(string) (vfs.Info, error) { return c.o.Files.Lstat(under) }}
+	if err := w.visit(at); err != nil {
 		return err
 	}
 	return w.rest()
@@ -59,11 +60,14 @@ func (w *walker) rest() error { return w.advance("") }
 // is after everything.
 func (w *walker) advance(p index.Path) error {
 	for {
-		r, err := w.cur.peek()
-		if err != nil || r == nil || p != "" && r.Path.Compare(p) >= 0 {
+		sealed, err := w.cur.peek()
+		if err != nil || sealed == nil || p != "" && sealed.Path.Compare(p) >= 0 {
 			return err
 		}
-		w.cur.drop()
+		r, err := w.cur.next()
+		if err != nil {
+			return err
+		}
 		if !r.Ours.Live() || w.quiet != index.Root && (r.Path == w.quiet || r.Path.Under(w.quiet)) ||
 			w.o.Facts.Rules.Ignored(r.Path, r.Ours.Kind == index.Dir) {
 			continue
@@ -92,33 +96,54 @@ func (w *walker) below(p index.Path, dir vfs.Dir, names []string) (err error) {
 	} else {
 		defer func() { err = errors.Join(err, dir.Close()) }()
 	}
-	var above []string
+	at := place{names: []string{""}, lstat: lstat}
 	if p != index.Root {
-		above = strings.Split(string(p), "/")
+		at.names = append(strings.Split(string(p), "/"), "")
 	}
 	for _, name := range names {
 		if w.ctx.Err() != nil {
 			return context.Cause(w.ctx)
 		}
-		child, err := p.Join(name)
-		if err != nil {
+		if at.path, err = w.child(p, name); err != nil {
 			w.problem(Problem{Path: p, Err: fmt.Errorf("%s: %w", index.Quote(name), err)})
 			continue
 		}
-		if err := w.visit(child, append(above, name), func() (vfs.Info, error) { return lstat(name) }); err != nil {
+		at.names[len(at.names)-1] = name
+		if err := w.visit(at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// place is a path that was listed.
+type place struct {
+	path  index.Path
+	names []string                       // its components
+	lstat func(string) (vfs.Info, error) // by the last of them
+}
+
+// child is p.Join, and nearly always the path that the next record has, for
+// which no room is needed.
+func (w *walker) child(p index.Path, name string) (index.Path, error) {
+	next, err := w.cur.peek()
+	if err == nil && next != nil {
+		if q := string(next.Path); p == index.Root && q == name ||
+			len(q) == len(p)+1+len(name) && q[len(p)] == '/' && q[:len(p)] == string(p) && q[len(p)+1:] == name {
+			return next.Path, nil // a name that was listed is one
+		}
+	}
+	return p.Join(name)
+}
+
 // visit compares one path that was listed, and everything below it.
-func (w *walker) visit(p index.Path, names []string, lstat func() (vfs.Info, error)) error {
+func (w *walker) visit(at place) error {
+	p, names := at.path, at.names
 	if err := w.advance(p); err != nil {
 		return err
 	}
 	rules := w.o.Facts.Rules
-	info, err := lstat()
+	info, err := at.lstat(names[len(names)-1])
 	if notThere(err) {
 		return nil // its record, if any, is the next one to be missing
 	}
@@ -135,20 +160,43 @@ func (w *walker) visit(p index.Path, names []string, lstat func() (vfs.Info, err
 		w.quiet = p
 		return nil
 	}
-	r, err := w.cur.peek()
+	w.paths.Add(1)
+	sealed, err := w.cur.peek()
 	if err != nil {
 		return err
 	}
-	if r != nil && r.Path != p {
-		r = nil
+	var r *index.Record
+	if sealed != nil && sealed.Path == p {
+		if w.asKnown(sealed, info) {
+			w.cur.drop()
+			return nil
+		}
+		if r, err = sealed.Open(); err != nil {
+			return err
+		}
+		p = r.Path
 	}
-	w.paths.Add(1)
 	if skip := skipped(p, r, info); skip != nil {
 		w.problem(*skip)
 		w.quiet = p
 		return nil
 	}
 	return w.enter(p, r, info)
+}
+
+// asKnown reports whether a file or link is what its record says, so that there
+// is nothing to note of it; and counts it, if so.
+func (w *walker) asKnown(r *index.Sealed, info vfs.Info) bool {
+	kind := kindOf(info.Type)
+	if info.Mount || kind != index.File && (kind != index.Symlink || w.wait.closely) || !r.Has(kind, info.Stamp) {
+		return false
+	}
+	if kind == index.File {
+		w.sum.Files++
+	} else {
+		w.sum.Links++
+	}
+	return true
 }
 
 // enter compares one path that is synced, and everything below it.

@@ -16,7 +16,7 @@ const blindSettle = 200 * time.Millisecond
 // Lookup returns at most n records that come after from and are below under, in
 // walk order; fewer than n only at the end of those. It is called for one portion at
 // a time, so that no read transaction stays open during a walk.
-type Lookup func(from, under index.Path, n int) ([]*index.Record, error)
+type Lookup func(from, under index.Path, n int) ([]index.Sealed, error)
 
 // WalkOptions are what a Walk needs. All but Arm, Hashers, Chunks and Progress must be set.
 type WalkOptions struct {

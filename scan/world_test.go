@@ -100,7 +100,7 @@ func (w *world) get(p index.Path) (*index.Record, error) {
 	return w.records[p], nil
 }
 
-func (w *world) lookup(from, under index.Path, n int) ([]*index.Record, error) {
+func (w *world) lookup(from, under index.Path, n int) ([]index.Sealed, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.sorted == nil {
@@ -113,12 +113,12 @@ func (w *world) lookup(from, under index.Path, n int) ([]*index.Record, error) {
 	if found {
 		i++
 	}
-	var out []*index.Record
+	var out []index.Sealed
 	for _, r := range w.sorted[i:] {
 		if len(out) == n || !r.Path.Under(under) {
 			break
 		}
-		out = append(out, r)
+		out = append(out, index.Seal(r))
 	}
 	return out, nil
 }

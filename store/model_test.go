@@ -52,6 +52,25 @@ func equal[T any](t *testing.T, what string, got, want []T) {
 	}
 }
 
+// opened is a Portion of which all is read.
+func opened(t *testing.T, tx *Tx, from, under index.Path, n int) (out []*index.Record) {
+	t.Helper()
+	sealed, err := tx.Portion(from, under, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range sealed {
+		r, err := sealed[i].Open()
+		if err != nil || r.Path != sealed[i].Path {
+			t.Fatalf("portion: %q opens as %+v, %v", sealed[i].Path, r, err)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func firstOf(n int, rs []*index.Record) []*index.Record { return rs[:min(n, len(rs))] }
+
 func format[T any](vs []T) []string {
 	var out []string
 	for _, v := range vs {
@@ -71,6 +90,11 @@ func (m *model) compare(t *testing.T, tx *Tx, paths []index.Path, rnd *rand.Rand
 	take := func(r *index.Record) bool { return r.Next == index.Take }
 	equal(t, "Range from", collect(t, "Range", tx.Range(p, false)), m.sorted(from))
 	equal(t, "Range after", collect(t, "Range", tx.Range(p, true)), m.sorted(after))
+	equal(t, "Portion after", opened(t, tx, p, index.Root, len(all)), m.sorted(after))
+	equal(t, "Portion under", opened(t, tx, p, p, 3), firstOf(3, m.sorted(func(r *index.Record) bool { return r.Path.Under(p) })))
+	if dir := p.Parent(); dir != index.Root {
+		equal(t, "Portion after, under", opened(t, tx, p, dir, len(all)), m.sorted(func(r *index.Record) bool { return after(r) && r.Path.Under(dir) }))
+	}
 	equal(t, "Under", collect(t, "Under", tx.Under(p)), m.sorted(func(r *index.Record) bool { return r.Path.Under(p) }))
 	equal(t, "Held", collect(t, "Held", tx.Held()), m.sorted(func(r *index.Record) bool { return r.Next == index.Held }))
 	equal(t, "Todo", collect(t, "Todo", tx.Todo(index.Root)), m.sorted(take))

@@ -196,22 +196,6 @@ func (tx *Tx) Under(dir index.Path) iter.Seq2[*index.Record, error] {
 	}
 }
 
-// Within yields the records behind one path that are below under, in walk order.
-// from is under, or below it.
-func (tx *Tx) Within(from, under index.Path) iter.Seq2[*index.Record, error] {
-	if under == index.Root {
-		return tx.Range(from, true)
-	}
-	start, prefix := from.Key(), append(under.Key(), 0)
-	return func(yield func(*index.Record, error) bool) {
-		for k, v := range tx.ascend(recordBucket, append(start, 0)) {
-			if !bytes.HasPrefix(k, prefix) || !tx.yieldRecord(k, v, yield) {
-				return
-			}
-		}
-	}
-}
-
 // yieldRecord passes on what a cursor found. A record that cannot be read is an
 // error in its place, and does not end the iteration.
 func (tx *Tx) yieldRecord(k, v []byte, yield func(*index.Record, error) bool) bool {

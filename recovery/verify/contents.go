@@ -39,7 +39,11 @@ func (r *run) contents() error {
 		if err != nil {
 			return err
 		}
-		for _, rec := range recs {
+		for i := range recs {
+			rec, err := recs[i].Open()
+			if err != nil {
+				return err
+			}
 			at = rec.Path
 			if err := r.content(rec); err != nil {
 				return err

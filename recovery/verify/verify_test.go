@@ -52,17 +52,10 @@ func newNode(t *testing.T, files map[string]string) *node {
 			err = n.st.View(func(tx *store.Tx) error { r, err = tx.Get(p); return err })
 			return r, err
 		},
-		Lookup: func(from, under index.Path, max int) (rs []*index.Record, err error) {
+		Lookup: func(from, under index.Path, max int) (rs []index.Sealed, err error) {
 			err = n.st.View(func(tx *store.Tx) error {
-				for r, err := range tx.Within(from, under) {
-					if err != nil {
-						return err
-					}
-					if rs = append(rs, r); len(rs) == max {
-						break
-					}
-				}
-				return nil
+				rs, err = tx.Portion(from, under, max)
+				return err
 			})
 			return rs, err
 		},

@@ -87,17 +87,10 @@ func (b *Book) Get(p index.Path) (r *index.Record, err error) {
 }
 
 // Lookup is scan.Lookup.
-func (b *Book) Lookup(from, under index.Path, n int) (rs []*index.Record, err error) {
+func (b *Book) Lookup(from, under index.Path, n int) (rs []index.Sealed, err error) {
 	err = b.Store.View(func(tx *store.Tx) error {
-		for r, err := range tx.Within(from, under) {
-			if err != nil {
-				return err
-			}
-			if rs = append(rs, r); len(rs) == n {
-				break
-			}
-		}
-		return nil
+		rs, err = tx.Portion(from, under, n)
+		return err
 	})
 	return rs, err
 }

@@ -154,7 +154,7 @@ type Files interface {
 	Close() error
 }
 
-// Dir is an open directory.
+// Dir is an open directory, for one goroutine.
 type Dir interface {
 	// Names returns the names in byte order, without "." and "..".
 	Names() ([]string, error)
