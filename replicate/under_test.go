@@ -73,7 +73,8 @@ func TestMaxDeleteUnder(t *testing.T) {
 	p.removeApart(append(some("up", 0, 11), some("more", 0, 11)...)...)
 	p.a.write("up/news", "news")
 	st := p.b.until("approval", func(st report.Status) bool { return st.Waiting != nil && st.Files == 90-11+1 })
-	if got := groupsOf(st); !slices.Equal(got, []string{"up 11 of 32, 10"}) {
+	// They are counted with the news, or just before.
+	if got := groupsOf(st); !slices.Equal(got, []string{"up 11 of 32, 10"}) && !slices.Equal(got, []string{"up 11 of 31, 10"}) {
 		t.Errorf("waiting: %q", got)
 	}
 	if p.b.read("up/f03") != "up" || p.b.read("up/news") != "news" {
