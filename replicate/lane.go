@@ -20,6 +20,7 @@ var errUnsettled = errors.New("an interrupted install of it is not settled yet, 
 // it returns runs in the loop.
 type lane struct {
 	busy    bool
+	hearing bool            // just now it is written down what a peer said, maybe in the session before
 	turn    int             // whose turn it is, so that none starves
 	asked   []func() func() // what people and the session asked for
 	records []findings      // at most maxRecords, plus what one examination found

@@ -204,6 +204,7 @@ func (l *loop) hearJob(now time.Time) func() func() {
 	}
 	sess, hold, acked := t.sess, t.held, t.acked
 	msgs := t.hearable()
+	l.lane.hearing = true
 	return func() func() {
 		var out book.Heard
 		err := room.ForIndex(l.s.st.Path())
@@ -211,6 +212,7 @@ func (l *loop) hearJob(now time.Time) func() func() {
 			out, err = l.s.book.Hear(msgs, acked, l.s.now().UnixNano(), hold)
 		}
 		return func() {
+			l.lane.hearing = false
 			if t.sess != sess {
 				return
 			}

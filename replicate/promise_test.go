@@ -137,3 +137,39 @@ func TestPeerForgot(t *testing.T) {
 		t.Errorf("x after that: %+v", r)
 	}
 }
+
+// What is being written down of one session is what the next one begins with: a
+// hello that leaves it out has the peer say it again, which then looks like a
+// journal that runs backwards.
+func TestHelloAfterCommit(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, nil)
+	var armed atomic.Bool
+	held, release := make(chan struct{}), make(chan struct{})
+	p.a.cfg.Doors.Commit = func(stage string) error {
+		if stage == "commit" && armed.Swap(false) {
+			close(held)
+			<-release
+		}
+		return nil
+	}
+	p.a.write("x", "1")
+	pp := p.puppetOf(nil)
+	pp.change("x", func(c wire.Change) bool { return c.Path == "x" })
+	p.a.until("the meeting to be written down", func(report.Status) bool { return p.a.meta().Connected != 0 })
+	armed.Store(true)
+	pp.say(changes(wire.Change{Pos: 5, Path: "never-here", Entry: goneAt(5)}))
+	<-held
+	pp.conn.Close()
+	before := p.a.until("the cut", func(st report.Status) bool { return !st.Connected }).Since
+	go func() {
+		for p.a.share.Status().Since.Equal(before) {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(100 * time.Millisecond) // for the hello that must not be said
+		close(release)
+	}()
+	if pp := p.puppetAgain(nil); pp.hello.Heard != 5 {
+		t.Errorf("a says that it has heard up to %d, while it writes down 5", pp.hello.Heard)
+	}
+}

@@ -201,10 +201,11 @@ func (l *loop) broke(sess *talk.Session, err error) {
 
 // greet says hello once the first scan is done: before, this node does not
 // know what it has. Only if it never knew of anything it may say so and begin to
-// tell what it finds.
+// tell what it finds. What was said in the session before is written down first,
+// if that has begun: the peer is to go on behind it.
 func (l *loop) greet() {
 	t := &l.talk
-	if t.sess == nil || t.said || !l.root.ready && !l.root.fresh {
+	if t.sess == nil || t.said || l.lane.hearing || !l.root.ready && !l.root.fresh {
 		return
 	}
 	t.said = true

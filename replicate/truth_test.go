@@ -376,6 +376,10 @@ func (w *truth) apply(n *node, o *report.Orders) {
 	if sum.Steps != done || sum.Waits != waiting {
 		w.Errorf("the sum says %d steps and %d that wait; there are %d and %d", sum.Steps, sum.Waits, done, waiting)
 	}
+	// Steady is what looks so: on a busy machine it goes on after a moment.
+	for end := time.Now().Add(patience); !(here.asWanted(w) && there.asWanted(w)) && time.Now().Before(end); {
+		w.steady()
+	}
 	for _, s := range []*side{here, there} {
 		s.compare(w, &said)
 		s.checkKept(w)
@@ -409,6 +413,8 @@ func (s *side) expect(step report.Step, other, here, there *side) {
 		s.want[raw] = is
 	}
 }
+
+func (s *side) asWanted(w *truth) bool { return maps.Equal(look(w.T, s.node), s.want) }
 
 func (s *side) compare(w *truth, said *strings.Builder) {
 	got := look(w.T, s.node)
