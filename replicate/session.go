@@ -21,7 +21,8 @@ import (
 )
 
 // maxServed bounds the streams on which the peer fetches at a time; it needs
-// four, and for each of two large contents five more. On each it can make this node hold several requests, of a megabyte each.
+// four, for each of two large contents one for its chunks, and eight for their parts. On each it can make
+// this node hold several requests, of a megabyte each.
 const maxServed = 16
 
 // maxSessions is how many sessions a peer may begin in a minute. Each costs

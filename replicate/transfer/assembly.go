@@ -21,7 +21,8 @@ import (
 const (
 	assemblers = 2       // at a time
 	plainSize  = 8 << 20 // what is larger is put together from parts; less if there is something like it here
-	maxLines   = 4       // streams for parts, where the round trip asks for several
+	maxLines   = 6       // streams for parts, where the round trip asks for several
+	allLines   = 8       // of all assemblies together: a peer serves 16 streams, those of lanes and for chunks among them
 )
 
 // longTrip is the time to an answer from which on one stream's window is not
@@ -144,6 +145,7 @@ func (a *assembly) run() error {
 	for _, l := range a.opened() { // one may have been opened meanwhile
 		l.end()
 	}
+	a.f.fewer(len(a.opened()))
 	for p := range a.parts {
 		_ = p // what is left is for the garbage collector: somebody may still write to it
 	}
@@ -258,14 +260,40 @@ func (a *assembly) line() (*line, error) {
 	if best != nil && (best.owes() < maxPart || !a.slow.Load() || len(lines) >= maxLines) {
 		return best, nil
 	}
+	if !a.f.another(best == nil) {
+		return best, nil
+	}
+	began := time.Now()
 	l, err := openLine(a.ctx, &a.f.opt)
 	if err != nil {
+		a.f.fewer(1)
 		return nil, err
+	}
+	if time.Since(began) > longTrip { // the peer had to answer: all that follows is asked for with that in mind
+		a.slow.Store(true)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.lines = append(a.lines, l)
 	return l, nil
+}
+
+// another counts one more stream for parts; an assembly may have one in any case.
+func (f *Fetcher) another(first bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !first && f.lines >= allLines {
+		return false
+	}
+	f.lines++
+	return true
+}
+
+// fewer counts streams for parts that have ended.
+func (f *Fetcher) fewer(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lines -= n
 }
 
 // write takes the parts as they become ready, in order.

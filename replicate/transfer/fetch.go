@@ -53,6 +53,7 @@ type Fetcher struct {
 	whole        []*job     // queued, to be assembled
 	byHash       map[index.Hash]*job
 	lanes        []*lane
+	lines        int // streams for parts, of all assemblies
 	closed       bool
 }
 

@@ -9,8 +9,8 @@ import (
 
 // A large content is put together from parts, one after the other.
 const (
-	maxPart  = 4 << 20  // bytes of a part that is asked for
-	maxAhead = 16 << 20 // bytes of parts that are on their way, or wait for those before them
+	maxPart  = 2 << 20  // bytes of a part that is asked for
+	maxAhead = 32 << 20 // bytes of parts that are on their way, or wait for those before them
 )
 
 // part is some bytes of a content, on their way.
@@ -36,8 +36,12 @@ var chunkBuffers sync.Pool
 
 // buffer makes room for the data.
 func (p *part) buffer() {
-	if p.data == nil {
+	switch {
+	case p.data != nil:
+	case p.size <= maxPart:
 		p.data = buffers.Get().(*[maxPart]byte)[:p.size]
+	default: // of a gap
+		p.data = make([]byte, p.size)
 	}
 }
 
@@ -47,6 +51,7 @@ func (p *part) release() {
 	case p.data == nil:
 	case cap(p.data) == maxPart:
 		buffers.Put((*[maxPart]byte)(p.data[:maxPart]))
+	case cap(p.data) > maxPart:
 	default:
 		b := p.data
 		chunkBuffers.Put(&b)

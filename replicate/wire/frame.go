@@ -65,7 +65,8 @@ func ReadMsg(r io.Reader) (Msg, error) {
 }
 
 // ReadMsgBuf is ReadMsg with a buffer to read the frame into; it returns the
-// buffer, perhaps grown, for the next call. Messages do not point into it.
+// buffer, perhaps grown, for the next call. No message points into it but a
+// Piece, whose Data does.
 func ReadMsgBuf(r io.Reader, buf []byte) (Msg, []byte, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -176,7 +177,7 @@ func decode(kind wirepb.Kind, b []byte) (Msg, error) {
 		return fetchFrom(&p)
 	case wirepb.Kind_PIECE:
 		var p wirepb.Piece
-		if err := proto.Unmarshal(b, &p); err != nil {
+		if err := unmarshalPiece(b, &p); err != nil {
 			return nil, err
 		}
 		return pieceFrom(&p)
