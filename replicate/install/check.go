@@ -14,6 +14,11 @@ import (
 // scan has to look before anything is decided.
 func (b *batch) expected(t *task, p index.Path, want index.Stamp) bool {
 	info, err := b.files.Lstat(p)
+	return t.found(info, err, want)
+}
+
+// found is expected of what was seen already.
+func (t *task) found(info vfs.Info, err error, want index.Stamp) bool {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && t.verb == index.Shelve:
 		t.done = true // deleted here, too
@@ -60,7 +65,7 @@ func (b *batch) free(t *task) bool {
 // leave the tree: a process that has it open for writing would go on writing
 // into it afterwards. A nil guard guards nothing: what is no file, or what we
 // may not read, is told by its stamp alone.
-type guard struct{ c vfs.Content }
+type guard struct{ c vfs.Grip }
 
 // guard opens what is at p, a file if kind says so. It returns false if t is over.
 func (b *batch) guard(t *task, p index.Path, kind index.Kind, expect index.Stamp) (*guard, bool) {
@@ -68,18 +73,30 @@ func (b *batch) guard(t *task, p index.Path, kind index.Kind, expect index.Stamp
 		return nil, true
 	}
 	c, err := b.files.Open(p)
+	if err != nil {
+		return nil, t.unguarded(err)
+	}
+	info, err := c.Stat()
+	return t.guarded(c, info, err, expect)
+}
+
+// unguarded says what it means that a file cannot be opened. It returns false if t
+// is over.
+func (t *task) unguarded(err error) bool {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return nil, true
+		return true
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, vfs.ErrChanged):
 		t.raced = true
-		return nil, false
-	case err != nil:
+	default:
 		t.fail("%w", err)
-		return nil, false
 	}
+	return false
+}
+
+// guarded makes a guard of what was opened, and looked at with that err.
+func (t *task) guarded(c vfs.Grip, info vfs.Info, err error, expect index.Stamp) (*guard, bool) {
 	g := &guard{c}
-	info, err := c.Stat()
 	switch {
 	case g.written():
 		t.busy = true

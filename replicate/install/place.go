@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"duet/scan/vfs"
 	"duet/store/index"
 )
 
@@ -33,7 +34,9 @@ func (b *batch) place(t *task) {
 func (b *batch) move(t *task) {
 	src := t.from
 	was := b.follow(src)
-	defer was.close()
+	if was != nil {
+		defer was.Close() // it was only read
+	}
 	if !b.expected(t, src.path, src.rec.Stamp) {
 		return
 	}
@@ -69,7 +72,7 @@ func (b *batch) move(t *task) {
 
 // follow opens the file that is about to be moved, so that it can be told later
 // where it went. What cannot be opened, or is no file, is not followed.
-func (b *batch) follow(src *task) *guard {
+func (b *batch) follow(src *task) vfs.Content {
 	if src.rec.Ours.Kind != index.File {
 		return nil
 	}
@@ -77,7 +80,7 @@ func (b *batch) follow(src *task) *guard {
 	if err != nil {
 		return nil
 	}
-	return &guard{c}
+	return c
 }
 
 // moved looks at what was moved. If the file had been replaced at its old name,
@@ -89,9 +92,9 @@ func (b *batch) follow(src *task) *guard {
 // and the move, has written under the old name, and finds that under the new
 // one, as if it had been before the peer's rename: bytes do not tell by which
 // name they came. Nothing of it is lost.
-func (b *batch) moved(t *task, was *guard) {
+func (b *batch) moved(t *task, was vfs.Content) {
 	b.landed(t)
-	if !t.raced || was == nil || !was.c.LostAt(t.from.path) {
+	if !t.raced || was == nil || !was.LostAt(t.from.path) {
 		t.from.done = true
 		return
 	}

@@ -23,16 +23,22 @@ func (b *batch) remove(t *task) {
 		t.stale = true
 		return
 	}
-	if !b.expected(t, t.path, t.rec.Stamp) {
+	at, err := vfs.NearTo(b.files, t.path)
+	if err != nil {
+		t.found(vfs.Info{}, err, t.rec.Stamp)
+		return
+	}
+	defer at.Close()
+	if info, err := at.Lstat(); !t.found(info, err, t.rec.Stamp) {
 		return
 	}
 	if t.rec.Ours.Kind == index.Dir {
 		b.rmdir(t)
 	} else {
-		b.shelve(t)
+		b.shelve(t, at)
 	}
 	if t.done {
-		if _, err := b.files.Lstat(t.path); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := at.Lstat(); !errors.Is(err, fs.ErrNotExist) {
 			t.raced = true // there again
 		}
 	}
@@ -57,14 +63,23 @@ func (b *batch) rmdir(t *task) {
 
 // shelve is RACE'd like swap; what should not have come out goes back to its
 // name, unless somebody has that by now.
-func (b *batch) shelve(t *task) {
-	g, ok := b.guard(t, t.path, t.rec.Ours.Kind, t.rec.Stamp)
-	if !ok {
-		return
+func (b *batch) shelve(t *task, at *vfs.Near) {
+	var g *guard
+	if t.rec.Ours.Kind == index.File {
+		c, info, err := at.Grip()
+		ok := false
+		if c != nil {
+			g, ok = t.guarded(c, info, err, t.rec.Stamp)
+		} else {
+			ok = t.unguarded(err)
+		}
+		if !ok {
+			return
+		}
 	}
 	defer g.close()
 	h := vfs.Held{Area: vfs.Kept, Name: t.intent.Held}
-	err := b.files.Shelve(t.path, h)
+	err := at.Shelve(h)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.done = true
 		return

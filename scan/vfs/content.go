@@ -124,15 +124,20 @@ func fileSize(fd int) (int64, error) {
 // Writers tries a read lease: see lease.
 func (c *content) Writers() (writers, known bool) {
 	_ = control(c.File, func(fd int) error {
-		switch lease(fd) {
-		case nil:
-			unlease(fd)
-			known = true
-		case unix.EAGAIN:
-			writers, known = true, true
-		}
+		writers, known = leased(fd)
 		return nil
 	})
+	return writers, known
+}
+
+func leased(fd int) (writers, known bool) {
+	switch lease(fd) {
+	case nil:
+		unlease(fd)
+		known = true
+	case unix.EAGAIN:
+		writers, known = true, true
+	}
 	return writers, known
 }
 
