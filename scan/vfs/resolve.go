@@ -58,13 +58,8 @@ func (t *Tree) at(op string, p index.Path, fn func(spot) error) error {
 // before the operation acts on it. It is still the directory that they moved,
 // and no symlink was followed to it; the scan finds what came of it.
 func (t *Tree) spot(p index.Path) (spot, error) {
-	// A Path is checked when it is made; what a wrong one could do is worth a
-	// second look.
-	if _, err := index.ParsePath(string(p)); err != nil {
+	if err := t.admit(p); err != nil {
 		return spot{}, err
-	}
-	if t.inside && (p == insideName || p.Under(insideName)) {
-		return spot{}, ErrReserved
 	}
 	dir := p.Parent()
 	if dir == index.Root {
@@ -75,6 +70,36 @@ func (t *Tree) spot(p index.Path) (spot, error) {
 		return spot{}, err
 	}
 	return spot{dir: fd, leaf: p.Leaf(), own: true}, nil
+}
+
+// admit returns an error for a path that no operation may act on. A Path is
+// checked when it is made; what a wrong one could do is worth a second look.
+func (t *Tree) admit(p index.Path) error {
+	if _, err := index.ParsePath(string(p)); err != nil {
+		return err
+	}
+	if t.inside && (p == insideName || p.Under(insideName)) {
+		return ErrReserved
+	}
+	return nil
+}
+
+// neighbour is spot for one of many paths, of which those in one directory follow
+// each other: that is looked up for the first of them. was is the path before, and
+// its spot, which it closes if p is elsewhere; in the end that is the caller's.
+//
+// RACE: as for spot, for as long as it takes to pass the neighbours.
+func (t *Tree) neighbour(s spot, was, p index.Path) (spot, error) {
+	if was == index.Root || was.Parent() != p.Parent() {
+		s.close()
+		return t.spot(p)
+	}
+	if err := t.admit(p); err != nil {
+		s.close()
+		return spot{}, err
+	}
+	s.leaf = p.Leaf()
+	return s, nil
 }
 
 // cause explains an errno that a call on s gave.

@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -44,14 +45,25 @@ func (t *Tree) SyncSeen(seen []Seen) []error {
 // syncTogether returns false if the filesystem could not be synced: whose fault
 // that was the kernel does not say.
 func (t *Tree) syncTogether(seen []Seen, errs []error) bool {
+	var at spot
+	was := index.Root // no path of the tree
 	for i, x := range seen {
-		if !x.nothing() {
-			errs[i] = t.at("sync", x.Path, func(s spot) error {
-				_, err := t.still(s.dir, s.leaf, x.Stamp)
-				return err
-			})
+		if x.nothing() {
+			continue
+		}
+		s, err := t.neighbour(at, was, x.Path)
+		at, was = s, x.Path
+		if err != nil {
+			was = index.Root
+		} else {
+			_, err = t.still(s.dir, s.leaf, x.Stamp)
+			err = t.cause(s, err)
+		}
+		if err != nil {
+			errs[i] = fmt.Errorf("sync %v: %w", x.Path, err)
 		}
 	}
+	at.close()
 	return t.syncAll() == nil
 }
 
