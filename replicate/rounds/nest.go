@@ -14,12 +14,18 @@ const nestLeast = 2
 // nest decides which new directories of the batch those are. The mode has to let
 // the owner make files in it, and must not hand on its group to them.
 func (k *picking) nest() {
-	if len(k.fresh) == 0 || len(k.b.small) < nestLeast {
+	if len(k.fresh) == 0 || len(k.b.small)+len(k.b.wants) < nestLeast {
 		return
 	}
-	files := make(map[index.Path]int, len(k.fresh))
+	files, wants := make(map[index.Path]int, len(k.fresh)), make(map[index.Path]int, len(k.b.wants))
 	for p := range k.b.small {
 		files[p.Parent()]++
+	}
+	for i := range k.b.wants {
+		if w := &k.b.wants[i]; w.Size <= smallSize {
+			wants[w.Path] = i
+			files[w.Path.Parent()]++
+		}
 	}
 	names := make(map[index.Path]string)
 	for i := range k.b.Jobs {
@@ -34,11 +40,17 @@ func (k *picking) nest() {
 	}
 	for i := range k.b.Jobs {
 		j := &k.b.Jobs[i]
-		if _, small := k.b.small[j.Path]; !small {
+		in := names[j.Path.Parent()]
+		if in == "" || j.Staged.Name == "" || j.Entry.Kind != index.File {
 			continue
 		}
-		if in := names[j.Path.Parent()]; in != "" {
+		_, small := k.b.small[j.Path]
+		want, fetched := wants[j.Path]
+		if small || fetched {
 			j.Staged = vfs.Held{Area: vfs.Stage, In: in, Name: j.Path.Leaf()}
+		}
+		if fetched {
+			k.b.wants[want].Staged, k.b.wants[want].In = j.Staged.Name, in
 		}
 	}
 }
@@ -57,9 +69,16 @@ func (b *Batch) stageNests() {
 	if len(failed) == 0 {
 		return
 	}
+	alone := make(map[index.Path]vfs.Held)
 	for i := range b.Jobs {
 		if j := &b.Jobs[i]; failed[j.Staged.In] {
 			j.Staged = apart(j.Staged, i)
+			alone[j.Path] = j.Staged
+		}
+	}
+	for i := range b.wants {
+		if h, ok := alone[b.wants[i].Path]; ok {
+			b.wants[i].Staged, b.wants[i].In = h.Name, ""
 		}
 	}
 }

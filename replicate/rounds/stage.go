@@ -62,10 +62,13 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 	}
 	wants := budget.ForContents(b.wants, fail)
 	if len(wants) > 0 {
+		at := b.places()
 		err := fetcher.Fetch(ctx, wants, func(r transfer.Result) {
 			if r.Err != nil {
 				fail(r.Want.Path, r.Err)
+				return
 			}
+			b.Jobs[at[r.Want.Path]].Stamp = r.Stamp
 		})
 		if err != nil {
 			for _, w := range wants {
@@ -93,6 +96,15 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 			}
 		}
 	}
+}
+
+// places is where each path is in Jobs.
+func (b *Batch) places() map[index.Path]int {
+	at := make(map[index.Path]int, len(b.Jobs))
+	for i := range b.Jobs {
+		at[b.Jobs[i].Path] = i
+	}
+	return at
 }
 
 // need is how many bytes all of the batch are.

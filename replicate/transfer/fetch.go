@@ -169,6 +169,10 @@ func (f *Fetcher) withdraw(mine []*job, results chan Result) (begun []*job) {
 	defer f.mu.Unlock()
 	for _, j := range mine {
 		j.waiters = slices.DeleteFunc(j.waiters, func(w waiter) bool { return w.results == results })
+		if len(j.waiters) > 0 && j.owner == results {
+			begun = append(begun, j) // it goes on for the others, where results' wanted it
+			continue
+		}
 		if len(j.waiters) > 0 || j.state == queued { // take drops it
 			continue
 		}

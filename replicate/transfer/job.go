@@ -32,8 +32,11 @@ type job struct {
 	got   int64 // bytes in the draft
 	draft vfs.Draft
 	sum   *scan.Hasher
-	err   error // why the rest is only skipped
-	mixed bool  // some of it is not from the peer
+	err   error    // why the rest is only skipped
+	mixed bool     // some of it is not from the peer
+	at    vfs.Held // where it is made, if that is not its part; changed with Fetcher.mu held
+
+	owner chan<- Result // guarded by Fetcher.mu: who wants it there
 }
 
 // state is where a job is. They follow each other in this order, and a job may
@@ -59,11 +62,29 @@ func newJob(w Want) *job {
 	return &job{path: w.Path, hash: w.Hash, size: w.Size, room: w.Room, like: w.Like, over: make(chan struct{})}
 }
 
-func (j *job) held() vfs.Held { return vfs.Held{Area: vfs.Stage, Name: PartName(j.hash)} }
+// part is where an unfinished content is kept for the next time.
+func (j *job) part() vfs.Held { return vfs.Held{Area: vfs.Stage, Name: PartName(j.hash)} }
+
+// held is where it is made.
+func (j *job) held() vfs.Held {
+	if j.at.Name != "" {
+		return j.at
+	}
+	return j.part()
+}
+
+// whole has a content that comes in one piece made under the name that it is to
+// have: it is never resumed, and need not be renamed. (mu is held.)
+func (j *job) whole() {
+	if j.draft == nil && j.owner == nil && len(j.waiters) > 0 && j.waiters[0].want.Staged != "" {
+		j.at, j.owner = j.waiters[0].want.staged(j), j.waiters[0].results
+	}
+}
 
 // reset makes a job ready to be begun again.
 func (j *job) reset() {
 	j.id, j.left, j.got, j.draft, j.sum, j.err, j.mixed = 0, 0, 0, nil, nil, nil, false
+	j.at, j.owner = vfs.Held{}, nil
 }
 
 // close leaves the draft for the next time.
@@ -235,10 +256,7 @@ func (f *Fetcher) finish(j *job) {
 func (j *job) hand(files vfs.Files, waiters []waiter) []Result {
 	results := make([]Result, len(waiters))
 	for i, w := range waiters {
-		results[i] = Result{Want: w.want, Held: j.held()}
-		if w.want.Staged != "" {
-			results[i].Held.Name = w.want.Staged
-		}
+		results[i] = Result{Want: w.want, Held: w.want.staged(j)}
 	}
 	first := &results[0]
 	if first.Stamp, first.Err = first.Want.finish(j.draft); first.Err == nil {

@@ -320,6 +320,11 @@ func (w *flow) piece(p *wire.Piece, buf []byte) ([]byte, error) {
 		return buf, fmt.Errorf("the peer sends more than the %d bytes of %v that it announced", j.size, j.path)
 	}
 	f.received.Add(int64(len(data)))
+	if j.err == nil && int64(len(data)) == j.size {
+		f.mu.Lock()
+		j.whole()
+		f.mu.Unlock()
+	}
 	if j.err == nil {
 		j.err = j.write(f.opt.Files, data)
 	}

@@ -50,6 +50,9 @@ type Want struct {
 	// Staged is the name in the stage that the complete file gets; "" to
 	// leave it under PartName(Hash). Wants of one hash need different names.
 	Staged string
+	// In is the staged directory in which it gets that name: see vfs.Held. Nothing
+	// is made there any more when Fetch has returned.
+	In string
 	// Late leaves it to the caller to put the staged file on stable storage:
 	// see vfs.Files.SyncStaged. Only with Staged.
 	Late bool
@@ -66,6 +69,14 @@ func (w *Want) Needs() int64 {
 		return w.Room
 	}
 	return w.Size
+}
+
+// staged is where the complete file of a job goes.
+func (w *Want) staged(j *job) vfs.Held {
+	if w.Staged == "" {
+		return j.part()
+	}
+	return vfs.Held{Area: vfs.Stage, Name: w.Staged, In: w.In}
 }
 
 // Result is what became of a Want.
