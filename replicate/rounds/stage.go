@@ -62,15 +62,7 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 	}
 	wants := budget.ForContents(b.wants, fail)
 	if len(wants) > 0 {
-		at := b.places()
-		err := fetcher.Fetch(ctx, wants, func(r transfer.Result) {
-			if r.Err != nil {
-				fail(r.Want.Path, r.Err)
-				return
-			}
-			b.Jobs[at[r.Want.Path]].Stamp = r.Stamp
-		})
-		if err != nil {
+		if err := fetcher.Fetch(ctx, wants, b.fetched(fail)); err != nil {
 			for _, w := range wants {
 				fail(w.Path, ErrParted)
 			}
@@ -98,13 +90,19 @@ func (b *Batch) Stage(ctx context.Context, fetcher *transfer.Fetcher) {
 	}
 }
 
-// places is where each path is in Jobs.
-func (b *Batch) places() map[index.Path]int {
+// fetched returns what takes note of a content that was fetched.
+func (b *Batch) fetched(fail func(index.Path, error)) func(transfer.Result) {
 	at := make(map[index.Path]int, len(b.Jobs))
 	for i := range b.Jobs {
 		at[b.Jobs[i].Path] = i
 	}
-	return at
+	return func(r transfer.Result) {
+		if r.Err != nil {
+			fail(r.Want.Path, r.Err)
+			return
+		}
+		b.Jobs[at[r.Want.Path]].Stamp = r.Stamp
+	}
 }
 
 // need is how many bytes all of the batch are.
