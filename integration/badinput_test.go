@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"duet/integration/rig"
 )
@@ -227,7 +226,7 @@ func TestSignals(t *testing.T) {
 	plant(t, p, 20)
 	p.A.Signal(syscall.SIGTERM)
 	p.A.Signal(syscall.SIGTERM)
-	p.A.Exit(20 * time.Second)
+	p.A.Exit(patience)
 	p.B.Stop()
 	p.CheckIndexes()
 }

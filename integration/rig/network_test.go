@@ -85,7 +85,7 @@ func TestNetworkCuts(t *testing.T) {
 	}
 	var in io.WriteCloser
 	got := make(chan byte)
-	if !Until(10*time.Second, func() bool {
+	if !Until(patience, func() bool {
 		client := start(wrap[0], ">"+w.B+":7722")
 		stdin, errIn := client.StdinPipe()
 		stdout, errOut := client.StdoutPipe()

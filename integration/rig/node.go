@@ -38,11 +38,15 @@ type Node struct {
 	exit   chan error
 }
 
+// patience is how long a daemon may take to come up, or to end: far longer than it
+// does, as it may be one of a dozen on two processors.
+const patience = time.Minute
+
 // Start starts the daemon and waits until it answers.
 func (n *Node) Start() {
 	n.t.Helper()
 	n.Launch()
-	if !Until(20*time.Second, func() bool { _, err := n.Status(); return err == nil || !n.Running() }) || !n.Running() {
+	if !Until(patience, func() bool { _, err := n.Status(); return err == nil || !n.Running() }) || !n.Running() {
 		n.t.Fatalf("%s does not come up\n%s", n.Name, n.LogTail(40))
 	}
 }
@@ -107,14 +111,14 @@ func (n *Node) Signal(s syscall.Signal) {
 func (n *Node) Kill() {
 	n.t.Helper()
 	n.Signal(syscall.SIGKILL)
-	n.Exit(20 * time.Second)
+	n.Exit(patience)
 }
 
 // Stop ends the daemon in an orderly way, which must succeed.
 func (n *Node) Stop() {
 	n.t.Helper()
 	n.Signal(syscall.SIGTERM)
-	if code := n.Exit(30 * time.Second); code != 0 {
+	if code := n.Exit(patience); code != 0 {
 		n.t.Errorf("%s: exit code %d after SIGTERM\n%s", n.Name, code, n.LogTail(40))
 	}
 }
