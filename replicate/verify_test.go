@@ -371,6 +371,22 @@ func TestVerifyEvery(t *testing.T) {
 	}
 }
 
+// It may be just being written down how far it is when all has been read.
+func TestVerifyIsOverWhileItIsMarked(t *testing.T) {
+	t.Parallel()
+	p := spoilt(t, func(p *pair) {
+		p.a.cfg.VerifyEvery = 20 * time.Millisecond
+		p.a.cfg.Doors.Commit = func(string) error {
+			time.Sleep(20 * time.Millisecond) // a busy disk
+			return nil
+		}
+	})
+	p.a.eventually("has verified by itself", func() bool {
+		v := p.a.share.Status().Verify
+		return v != nil && v.Contents != nil && v.Contents.By == "rule" && v.Contents.Files == 21
+	})
+}
+
 func TestVerifyOfRuleMakesRoom(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.VerifyRate, c.VerifyEvery = 1, time.Millisecond })

@@ -168,10 +168,7 @@ func (c *Checkup) begin(asker context.Context, o Order) (*look, error) {
 	c.Start(func() func() {
 		totals, err := verify.Run(k.ctx, k.options())
 		k.ended <- lookEnd{totals, err}
-		return func() {
-			k.cancel()
-			c.look = nil
-		}
+		return func() { c.look = nil } // what the last step found may still be written down
 	})
 	return k, nil
 }
