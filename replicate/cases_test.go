@@ -23,7 +23,7 @@ var patience = func() time.Duration {
 	if d, err := time.ParseDuration(os.Getenv("DUET_PATIENCE")); err == nil {
 		return d
 	}
-	return 20 * time.Second
+	return time.Minute
 }()
 
 // until waits until a share's status is as wanted.

@@ -17,7 +17,7 @@ import (
 // if not.
 func (n *node) flushes(want report.For, says string) {
 	n.t.Helper()
-	ctx, cancel := context.WithTimeout(n.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(n.t.Context(), max(patience, 20*time.Second))
 	defer cancel()
 	err := n.share.Flush(ctx)
 	var stuck *report.StuckError

@@ -21,7 +21,7 @@ import (
 // flush waits until both nodes say that they are in sync. The trees may differ.
 func (p *pair) flush() {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), max(patience, 20*time.Second))
 	defer cancel()
 	for _, n := range []*node{p.a, p.b, p.a} {
 		if err := n.share.Flush(ctx); err != nil {
@@ -311,7 +311,7 @@ func TestRulesOfThePeerThatCannotBeRead(t *testing.T) {
 		Protocol: 1, Oldest: 1, Share: "s", NodeName: "b", Node: p.a.cfg.Peer, Epoch: 1,
 		Conflict: "newer", Deletes: "track", Ignore: []string{"fine", "[never closed"},
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	stream, err := theirs.Open(ctx, "control")
 	if err != nil {

@@ -139,7 +139,7 @@ func (p *pair) start() {
 // the trees are the same.
 func (p *pair) settle() {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), max(patience, 30*time.Second))
 	defer cancel()
 	for {
 		for _, n := range []*node{p.a, p.b} {

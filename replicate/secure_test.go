@@ -135,7 +135,7 @@ func (n *node) peek(p index.Path) (r *index.Record, err error) {
 
 func (p *pair) eventually(what string, done func() bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("not within 30 s: %s", what)
 		}

@@ -33,7 +33,7 @@ func (h halfway) RenameHeld(from, to vfs.Held) error {
 		h.inside.Store(true)
 		select {
 		case <-h.seen:
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 		}
 		h.inside.Store(false)
 		return fmt.Errorf("keep it: %w", syscall.EACCES)
