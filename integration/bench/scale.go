@@ -18,7 +18,7 @@ import (
 
 // The scale works are Duet's alone, on small files in directories of a hundred:
 // what each costs is drawn against how many there are. They follow one another
-// on one pair; the first that fails ends them.
+// on one pair; the first that fails ends them, unless the next can do without it.
 const (
 	firstScan  = "scale:first scan"
 	firstSync  = "scale:first sync"
@@ -40,9 +40,23 @@ func (s *session) grow() error {
 		return nil
 	}
 	s.small = true
-	for _, step := range []func() error{s.scaleScan, s.scaleSync, s.scaleSave, s.scaleDiff, s.scaleScanAgain, s.scaleUpAgain, s.scaleApart, s.scaleCuts} {
-		if err := step(); err != nil {
-			return err
+	for _, step := range []struct {
+		name string
+		run  func() error
+		last bool // if it fails, what follows has nothing to begin with
+	}{
+		{firstScan, s.scaleScan, true},
+		{firstSync, s.scaleSync, true},
+		{oneChange, s.scaleSave, false},
+		{indexDiff, s.scaleDiff, false},
+		{scanAgain, s.scaleScanAgain, true},
+		{upAgain, s.scaleUpAgain, true},
+		{apart, s.scaleApart, true},
+		{cutOne, s.scaleCuts, true},
+	} {
+		fmt.Printf("%s of %d files, at most %v\n", step.name, s.size.files, enduring(s.size.files).Round(time.Second))
+		if err := step.run(); err != nil && step.last {
+			return err // what was measured until here is written down
 		}
 		pause(1000)
 	}
@@ -88,7 +102,7 @@ func (s *session) scaleSync() error {
 			return time.Now(), nil, err
 		}
 		c := census{b: s.tree(), root: s.root[1]}
-		at, err := s.await(50*time.Millisecond, patience, c.complete)
+		at, err := s.persevere(50*time.Millisecond, func() string { return fmt.Sprintf("%d files are there", c.next*perDir) }, c.complete)
 		if err == nil {
 			_, err = s.awaitSync()
 		}
@@ -192,7 +206,8 @@ func (s *session) scaleUpAgain() error {
 		if err := os.WriteFile(filepath.Join(s.root[0], "fresh"), data, 0o644); err != nil {
 			return time.Now(), nil, err
 		}
-		at, err := s.await(time.Millisecond, patience, func() bool { return holds(filepath.Join(s.root[1], "fresh"), data) })
+		at, err := s.persevere(time.Millisecond, func() string { return "the new file has not crossed" },
+			func() bool { return holds(filepath.Join(s.root[1], "fresh"), data) })
 		return at, nil, err
 	})
 }
@@ -228,7 +243,8 @@ func (s *session) scaleApart() error {
 // until they know it.
 func (s *session) awaitChanges(changes []change) (time.Time, error) {
 	open := changes
-	at, err := s.await(5*time.Millisecond, patience, func() bool {
+	state := func() string { return fmt.Sprintf("%d changes are to come", len(open)) }
+	at, err := s.persevere(5*time.Millisecond, state, func() bool {
 		for len(open) > 0 && open[0].happened(s.root[0]) && open[0].happened(s.root[1]) {
 			open = open[1:]
 		}
@@ -286,7 +302,7 @@ func (s *session) awaitStatus(side int, wanted func(report.Status) bool) (time.T
 	}}}
 	defer client.CloseIdleConnections()
 	var last string
-	at, err := s.await(25*time.Millisecond, patience, func() bool {
+	at, err := s.persevere(25*time.Millisecond, func() string { return "status: " + last }, func() bool {
 		answer, err := client.Get("http://duet/v1/status")
 		if err != nil {
 			return false // it is just coming up
@@ -303,7 +319,7 @@ func (s *session) awaitStatus(side int, wanted func(report.Status) bool) (time.T
 		return wanted(st)
 	})
 	if err != nil {
-		err = fmt.Errorf("status of %s (%s): %w", h.name, last, err)
+		err = fmt.Errorf("%s: %w", h.name, err)
 	}
 	return at, err
 }
