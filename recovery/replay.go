@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 
@@ -87,11 +88,11 @@ func (s *scene) look() error {
 		if s.intents, err = tx.Intents(); err != nil {
 			return err
 		}
-		for k, err := range tx.AllKept() {
+		for held, err := range tx.KeptNames() {
 			if err != nil {
 				return err
 			}
-			known[k.Held] = true
+			known[held] = true
 		}
 		return nil
 	})
@@ -105,16 +106,25 @@ func (s *scene) look() error {
 	return err
 }
 
+// list looks at what is in one folder of the holding area, except for what is known.
 func (s *scene) list(a vfs.Area, except map[string]bool) (map[string]vfs.Info, error) {
-	infos, err := s.files.ListHeld(a)
+	names, err := s.files.HeldNames(a)
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[string]vfs.Info)
-	for _, info := range infos {
-		if !except[info.Name] {
-			out[info.Name] = info
+	for _, name := range names {
+		if except[name] {
+			continue // there may be very many, and nobody asks what they are
 		}
+		info, err := s.files.LstatHeld(vfs.Held{Area: a, Name: name})
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out[name] = info
 	}
 	return out, nil
 }

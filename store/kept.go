@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -85,6 +86,30 @@ func (tx *Tx) AllKept() iter.Seq2[index.Kept, error] { return tx.KeptFrom(0) }
 // KeptFrom is AllKept from one number on.
 func (tx *Tx) KeptFrom(id uint64) iter.Seq2[index.Kept, error] {
 	return tx.keptAmong(tx.ascend(keptBucket, idKey(id)))
+}
+
+// KeptNames yields the names in the holding area that kept versions have; of an
+// empty directory, which needs none, "".
+func (tx *Tx) KeptNames() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for key, v := range tx.ascend(keptBucket, nil) {
+			name, ok := index.KeptHeld(v)
+			if !ok {
+				id, err := tx.parseID(keptBucket, key)
+				if err == nil {
+					_, err = index.UnmarshalKept(id, v)
+				}
+				if err == nil {
+					err = errors.New("a kept version whose name cannot be read")
+				}
+				yield("", tx.damaged(err))
+				return
+			}
+			if !yield(name, nil) {
+				return
+			}
+		}
+	}
 }
 
 // KeptBack is AllKept from the newest to the oldest; it is only for a View.

@@ -82,6 +82,17 @@ func TestKept(t *testing.T) {
 	}
 	update(t, s, func(tx *Tx) error {
 		equal(t, "AllKept", collect(t, "AllKept", tx.AllKept()), kept)
+		var names, want []string
+		for name, err := range tx.KeptNames() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, name)
+		}
+		for _, k := range kept {
+			want = append(want, k.Held)
+		}
+		equal(t, "KeptNames", names, want)
 		c, err := tx.Counts()
 		if err != nil || c.Kept != 5 || c.KeptBytes != 18 {
 			t.Errorf("counts %+v, %v", c, err)

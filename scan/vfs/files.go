@@ -104,6 +104,8 @@ type Files interface {
 	LstatHeld(h Held) (Info, error)
 	ReadlinkHeld(h Held) (string, error)
 	ListHeld(a Area) ([]Info, error)
+	// HeldNames is ListHeld without a look at what has the names.
+	HeldNames(a Area) ([]string, error)
 	// Snapshot copies a regular file of the tree to h (reflink where the
 	// filesystem can), and returns the stamp that it had before and after;
 	// ErrChanged if the two differ.

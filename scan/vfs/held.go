@@ -164,6 +164,23 @@ func (t *Tree) ListHeld(a Area) ([]Info, error) {
 	return infos, nil
 }
 
+// HeldNames returns the names of what is in one folder of the holding area.
+func (t *Tree) HeldNames(a Area) ([]string, error) {
+	if err := t.enter(); err != nil {
+		return nil, err
+	}
+	defer t.leave()
+	s, err := t.area(Held{Area: a, Name: "x"})
+	if err != nil {
+		return nil, err
+	}
+	names, err := namesIn(s.dir, ".")
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", a, t.standing(s, err))
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, probeName) }), nil
+}
+
 func (t *Tree) list(dir int) ([]Info, error) {
 	names, err := namesIn(dir, ".")
 	if err != nil {

@@ -141,6 +141,17 @@ func UnmarshalKept(id uint64, b []byte) (Kept, error) {
 	return k, nil
 }
 
+// KeptHeld reads only Held of what MarshalKept wrote; false: read all of it.
+func KeptHeld(b []byte) (held string, ok bool) {
+	f := fields{rest: b}
+	for f.next() {
+		if f.num == 6 {
+			held = string(f.b)
+		}
+	}
+	return held, !f.bad && f.num <= 6
+}
+
 // Check states what holds for every conflict by itself.
 func (c *Conflict) Check() error {
 	if err := checkPath("conflict", c.Path); err != nil {

@@ -126,6 +126,19 @@ func (f *Files) ReadlinkHeld(h vfs.Held) (target string, err error) {
 	return target, err
 }
 
+// HeldNames lists the names in one folder of the holding area.
+func (f *Files) HeldNames(a vfs.Area) ([]string, error) {
+	infos, err := f.ListHeld(a)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(infos))
+	for _, info := range infos {
+		names = append(names, info.Name)
+	}
+	return names, nil
+}
+
 // ListHeld lists one folder of the holding area.
 func (f *Files) ListHeld(a vfs.Area) ([]vfs.Info, error) {
 	if err := f.pass("list", "<"+string(a)+">"); err != nil {

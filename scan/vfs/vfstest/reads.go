@@ -147,6 +147,8 @@ func badNames(w *world) {
 	}
 	_, err := w.Files.ListHeld("..")
 	w.fails("list", err)
+	_, err = w.Files.HeldNames("..")
+	w.fails("list names", err)
 	w.reads("have", "y")
 }
 

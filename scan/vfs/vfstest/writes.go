@@ -123,6 +123,9 @@ func held(w *world) {
 	if !slices.Equal(names, []string{"a", "b\n", "c"}) {
 		w.Errorf("staged: %q", names)
 	}
+	if alone, err := w.Files.HeldNames(vfs.Stage); err != nil || !slices.Equal(alone, names) {
+		w.Errorf("the names of what is staged: %q, %v", alone, err)
+	}
 	w.must(w.Files.RenameHeld(staged("a"), kept("a")))
 	w.notHeld(staged("a"))
 	w.is("rename to a taken name", w.Files.RenameHeld(staged("c"), kept("a")), fs.ErrExist)
