@@ -30,8 +30,8 @@ const walkthrough = "docs/recovery-walkthrough.md"
 //   - "## " begins a session: two new nodes, web-a and web-b, that share /srv/www;
 //   - <!-- share: ... --> lines before the first command are settings of the share;
 //   - ```console blocks are commands, each behind the prompt of the host that it is
-//     run on, and what they print. What only looks is run until it prints that, for
-//     some seconds: what is under way takes a moment;
+//     run on, and what they print. What only looks is run until it prints that: what
+//     is under way takes a moment;
 //   - <!-- run ... --> are commands that the reader is spared.
 //
 // Instead of a shell, the test itself understands `systemctl start duet` and `stop`,
@@ -142,7 +142,7 @@ func (s *session) run(n *rig.Node, command, want string, hidden bool) string {
 	}
 	var got, before string
 	calm := 0
-	rig.Until(15*time.Second, func() bool {
+	rig.Until(patience, func() bool {
 		ids, kept := maps.Clone(s.names), maps.Clone(s.kept)
 		out, _ := s.shell(n, command)
 		if got = s.normal(n, out); got == want {

@@ -115,7 +115,7 @@ func (l *live) loop(ctx context.Context, o ExamineOptions) {
 // until waits until ok, which is asked again after every change.
 func (l *live) until(what string, ok func() bool) {
 	l.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for !ok() {
 		select {
 		case <-l.applied:
