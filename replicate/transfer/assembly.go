@@ -206,10 +206,21 @@ func (a *assembly) planPlain(at, end int64) error {
 
 // next is the next part of the content. It waits for room.
 func (a *assembly) next(off, size int64) (*part, error) {
-	if err := a.room.Acquire(a.ctx, min(size, maxAhead)); err != nil {
+	return a.nextOf(off, size, size)
+}
+
+// nextHere is next for bytes that are here: they wait for no trip, and not many of
+// them need memory at a time.
+func (a *assembly) nextHere(off, size int64) (*part, error) {
+	return a.nextOf(off, size, size*(maxAhead/maxHere))
+}
+
+func (a *assembly) nextOf(off, size, room int64) (*part, error) {
+	p := &part{off: off, size: size, room: min(room, maxAhead), ready: make(chan struct{}), missing: size}
+	if err := a.room.Acquire(a.ctx, p.room); err != nil {
 		return nil, context.Cause(a.ctx)
 	}
-	return &part{off: off, size: size, ready: make(chan struct{}), missing: size}, nil
+	return p, nil
 }
 
 // put says that the next part is here.
@@ -321,7 +332,7 @@ func (a *assembly) write() error {
 		if err := a.writePart(h, p); err != nil {
 			return fmt.Errorf("write what was fetched: %w", err)
 		}
-		a.room.Release(min(p.size, maxAhead))
+		a.room.Release(p.room)
 		p.release()
 	}
 }

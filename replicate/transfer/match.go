@@ -244,7 +244,7 @@ func (m *matching) take(i int) error {
 // put makes the next part of what is here, and in the base at off.
 func (m *matching) put(data []byte, off int64) error {
 	n := int64(len(data))
-	p, err := m.a.next(m.at, n)
+	p, err := m.a.nextHere(m.at, n)
 	if err != nil {
 		return err
 	}

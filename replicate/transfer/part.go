@@ -11,11 +11,13 @@ import (
 const (
 	maxPart  = 2 << 20  // bytes of a part that is asked for
 	maxAhead = 32 << 20 // bytes of parts that are on their way, or wait for those before them
+	maxHere  = 8 << 20  // bytes of them, if all are here
 )
 
 // part is some bytes of a content, on their way.
 type part struct {
 	off, size int64
+	room      int64         // of maxAhead
 	hole      bool          // zeros, which nothing is to be written for
 	ready     chan struct{} // closed when data is complete
 	data      []byte
