@@ -148,37 +148,37 @@ func (t *Tree) Inside(h Held) (Files, error) {
 
 // ListHeld returns what is in one folder of the holding area, in byte order of
 // the names.
-func (t *Tree) ListHeld(a Area) ([]Info, error) {
-	if err := t.enter(); err != nil {
-		return nil, err
-	}
-	defer t.leave()
-	s, err := t.area(Held{Area: a, Name: "x"})
-	if err != nil {
-		return nil, err
-	}
-	infos, err := t.list(s.dir)
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", a, t.standing(s, err))
-	}
-	return infos, nil
+func (t *Tree) ListHeld(a Area) (infos []Info, err error) {
+	err = t.listing(a, func(fd int) (err error) {
+		infos, err = t.list(fd)
+		return err
+	})
+	return infos, err
 }
 
 // HeldNames returns the names of what is in one folder of the holding area.
-func (t *Tree) HeldNames(a Area) ([]string, error) {
+func (t *Tree) HeldNames(a Area) (names []string, err error) {
+	err = t.listing(a, func(fd int) (err error) {
+		names, err = namesIn(fd, ".")
+		return err
+	})
+	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, probeName) }), err
+}
+
+// listing has list read one folder of the holding area.
+func (t *Tree) listing(a Area, list func(fd int) error) error {
 	if err := t.enter(); err != nil {
-		return nil, err
+		return err
 	}
 	defer t.leave()
 	s, err := t.area(Held{Area: a, Name: "x"})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	names, err := namesIn(s.dir, ".")
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", a, t.standing(s, err))
+	if err := list(s.dir); err != nil {
+		return fmt.Errorf("list %s: %w", a, t.standing(s, err))
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, probeName) }), nil
+	return nil
 }
 
 func (t *Tree) list(dir int) ([]Info, error) {

@@ -178,6 +178,9 @@ func TestProbesLeaveNothing(t *testing.T) {
 	stageDir := filepath.Join(tree.Holding(), "stage")
 	write(t, filepath.Join(stageDir, ".probe-left"), "")
 	stage(t, tree, "mine", "mine")
+	if names, err := tree.HeldNames(vfs.Stage); err != nil || len(names) != 1 {
+		t.Errorf("by name: %v, %v", names, err)
+	}
 	if infos, err := tree.ListHeld(vfs.Stage); err != nil || len(infos) != 1 {
 		t.Errorf("listed %+v, %v", infos, err)
 	}
