@@ -49,9 +49,22 @@ func update(tb testing.TB, s *Store, f func(*Tx) error) {
 	}
 }
 
+// view ends the transaction also where f leaves by tb.Fatal: the index could not
+// be closed, and the test would hang instead of failing.
 func view(tb testing.TB, s *Store, f func(*Tx) error) {
 	tb.Helper()
-	if err := s.View(f); err != nil {
+	err := s.View(func(tx *Tx) error {
+		returned := false
+		defer func() {
+			if !returned {
+				_ = tx.bolt.Rollback()
+			}
+		}()
+		err := f(tx)
+		returned = true
+		return err
+	})
+	if err != nil {
 		tb.Fatal(err)
 	}
 }

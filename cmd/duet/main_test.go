@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -17,7 +18,14 @@ import (
 	"duet/store/index"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"duet": main}) }
+// Scripts wait for daemons for most of their time: more of them at a time than
+// there are processors. The command line may say otherwise.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	testscript.Main(m, map[string]func(){"duet": main})
+}
 
 // The command line, as its users meet it.
 func TestScripts(t *testing.T) {
@@ -26,6 +34,9 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("TZ", "UTC")
+			// A program with the race detector waits for a second before it exits, and
+			// scripts run hundreds.
+			env.Setenv("GORACE", "atexit_sleep_ms=10")
 			env.Setenv("PEERKEY", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA8sWGCyXXgqmHfTuZ3hVC5mF1Lfj1QX1BbFwLC2HEMT b")
 			return nil
 		},
