@@ -1,6 +1,7 @@
 package rounds
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,6 +16,74 @@ import (
 	"duet/store/index"
 )
 
+// putting puts a record with these sides, the peer's as it told of it: moved from, or
+// to, other.
+type putting func(p index.Path, ours, theirs index.Kind, other index.Path)
+
+// renaming is the rounds of a share whose index is what put puts into it.
+func renaming(t *testing.T) (*Rounds, putting) {
+	t.Helper()
+	st, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{Share: "s", Node: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	bounds, _, err := recovery.ParseBounds("50%", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := scan.ParseRules(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := New(Options{
+		Book:    &book.Book{Store: st, Policy: diff.Policy{Self: 1, Peer: 2, Conflict: diff.Newer}, Rules: rules, Now: time.Now},
+		Trouble: &trouble.Paths{}, Bounds: bounds,
+		Meta: func(*index.Entry, *index.Record) vfs.Meta { return vfs.Meta{} },
+	}, nil)
+	heard := index.Seq(0)
+	return r, func(p index.Path, ours, theirs index.Kind, other index.Path) {
+		t.Helper()
+		err := st.Update(func(tx *store.Tx) error {
+			meta, err := tx.Meta()
+			if err != nil {
+				return err
+			}
+			r := &index.Record{Path: p}
+			var v index.Version
+			if ours != 0 {
+				v = index.Version{{Epoch: meta.Epoch, Seq: tx.Head() + 1}}
+				r.Ours = entryOf(p, ours, v)
+				r.Stamp = index.Stamp{Ino: uint64(tx.Head()) + 1, Mode: 1}
+				if r.Pos, err = tx.Note(index.Event{Path: p, What: index.Created, How: index.ByScan, Node: 1, Entry: r.Ours}); err != nil {
+					return err
+				}
+			}
+			if theirs != 0 {
+				heard++
+				r.Theirs, r.Heard, r.Next = entryOf(p, theirs, v.Join(index.Version{{Epoch: 7, Seq: heard}})), heard, index.Take
+				r.Noticed = index.Sighting{How: index.ByWatch, Time: 1, Other: other}
+			}
+			return tx.Put(r)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// entryOf is an entry of a kind, a file with content that goes by its name.
+func entryOf(p index.Path, kind index.Kind, v index.Version) *index.Entry {
+	e := &index.Entry{Kind: kind, Origin: 2, Version: v}
+	switch kind {
+	case index.File:
+		e.Size, e.Hash, e.Mode = 1, scan.SumBytes([]byte(p.Leaf())), 0o644
+	case index.Dir:
+		e.Mode = 0o755
+	}
+	return e
+}
+
 // A directory that the peer has renamed is not made before all is heard of the old
 // one, and then named as what it was, with all that is in it; unless something is
 // to stay there.
@@ -24,50 +93,7 @@ func TestRenamedDirectory(t *testing.T) {
 		from  index.Path
 	}{"whole": {false, "old"}, "something stays": {true, ""}} {
 		t.Run(name, func(t *testing.T) {
-			st, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{Share: "s", Node: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer st.Close()
-			heard := index.Seq(0)
-			entry := func(p index.Path, kind index.Kind, v index.Version) *index.Entry {
-				e := &index.Entry{Kind: kind, Origin: 2, Version: v}
-				switch kind {
-				case index.File:
-					e.Size, e.Hash, e.Mode = 1, scan.SumBytes([]byte(p.Leaf())), 0o644
-				case index.Dir:
-					e.Mode = 0o755
-				}
-				return e
-			}
-			put := func(p index.Path, ours, theirs index.Kind, other index.Path) {
-				t.Helper()
-				err := st.Update(func(tx *store.Tx) error {
-					meta, err := tx.Meta()
-					if err != nil {
-						return err
-					}
-					r := &index.Record{Path: p}
-					var v index.Version
-					if ours != 0 {
-						v = index.Version{{Epoch: meta.Epoch, Seq: tx.Head() + 1}}
-						r.Ours = entry(p, ours, v)
-						r.Stamp = index.Stamp{Ino: uint64(tx.Head()) + 1, Mode: 1}
-						if r.Pos, err = tx.Note(index.Event{Path: p, What: index.Created, How: index.ByScan, Node: 1, Entry: r.Ours}); err != nil {
-							return err
-						}
-					}
-					if theirs != 0 {
-						heard++
-						r.Theirs, r.Heard, r.Next = entry(p, theirs, v.Join(index.Version{{Epoch: 7, Seq: heard}})), heard, index.Take
-						r.Noticed = index.Sighting{How: index.ByWatch, Time: 1, Other: other}
-					}
-					return tx.Put(r)
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
+			r, put := renaming(t)
 			put("new", 0, index.Dir, "")
 			put("new/f", 0, index.File, "old/f")
 			put("new/sub", 0, index.Dir, "")
@@ -79,19 +105,6 @@ func TestRenamedDirectory(t *testing.T) {
 			if c.stays {
 				put("old/sub/stays", index.File, 0, "")
 			}
-			bounds, _, err := recovery.ParseBounds("50%", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			rules, err := scan.ParseRules(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := New(Options{
-				Book:    &book.Book{Store: st, Policy: diff.Policy{Self: 1, Peer: 2, Conflict: diff.Newer}, Rules: rules, Now: time.Now},
-				Trouble: &trouble.Paths{}, Bounds: bounds,
-				Meta: func(*index.Entry, *index.Record) vfs.Meta { return vfs.Meta{} },
-			}, nil)
 			now := time.Unix(1e9, 0)
 			if b, _, err := r.Next(Moment{Now: now}); err != nil || b != nil {
 				t.Fatalf("before all is heard: %+v, %v", b, err)
@@ -117,4 +130,49 @@ func TestRenamedDirectory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// All is heard while a walk that began before that pauses: what it passed has waited
+// for that, and is looked at again before anything is removed, or the files of a
+// directory that was renamed would be taken away, and fetched.
+func TestHeardInAPause(t *testing.T) {
+	r, put := renaming(t)
+	put("new", 0, index.Dir, "")
+	put("new/f", 0, index.File, "old/f")
+	put("old", index.Dir, index.Gone, "")
+	put("old/f", index.File, index.Gone, "new/f")
+	err := r.Book.Store.Update(func(tx *store.Tx) error {
+		for i := range maxPassed {
+			p := index.Path(fmt.Sprintf("none/%d", i))
+			e := entryOf(p, index.File, index.Version{{Epoch: 7, Seq: index.Seq(10 + i)}})
+			if err := tx.Put(&index.Record{Path: p, Theirs: e, Heard: index.Seq(10 + i), Next: index.Take}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(1e9, 0)
+	if b, _, err := r.Next(Moment{Now: now}); err != nil || b != nil || !r.Paused() {
+		t.Fatalf("before all is heard: %+v, %v, paused %v", b, err, r.Paused())
+	}
+	r.Kick()
+	for range 10 {
+		now = now.Add(time.Second)
+		r.Wake(now)
+		b, _, err := r.Next(Moment{Now: now, Drained: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b == nil {
+			continue
+		}
+		if b.Removes() || len(b.Jobs) != 2 || b.Jobs[0].From != "old" {
+			t.Errorf("first come %+v, removals %v", b.Jobs, b.Removes())
+		}
+		return
+	}
+	t.Error("nothing was found to do")
 }

@@ -71,6 +71,7 @@ type Rounds struct {
 	cursor   index.Path          // the walk through what is to do goes on behind here
 	walking  bool                // the walk has begun, and not come to its end
 	heard    index.Seq           // Moment.Heard when it began
+	drained  bool                // and Moment.Drained: what it passed was not all there is, if not
 	later    bool                // the walk passed links, which come after contents
 	untold   bool                // the walk passed losers that the peer has not heard of
 	links    bool                // it is at links, which come after contents
@@ -209,8 +210,11 @@ func (r *Rounds) More() bool { return r.kick && r.batches < maxBatches && r.rest
 // its way. Call it while More.
 func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
 	if !r.walking {
-		r.walking, r.heard, r.passed, r.missed = true, m.Heard, 0, false
+		r.walking, r.heard, r.drained, r.passed, r.missed = true, m.Heard, m.Drained, 0, false
 	}
+	// What waited for all to be heard when the walk came by is found by the next
+	// one: to remove what that is to be made of, meanwhile, would be too soon.
+	m.Drained = m.Drained && r.drained
 	b, end, err := r.pick(m)
 	r.paused = err == nil && b == nil && !end
 	if err != nil {
