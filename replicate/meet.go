@@ -245,10 +245,14 @@ func (t *conversation) hearable() (msgs []*wire.Changes) {
 }
 
 // ackJob commits how far the peer heard us if nothing else brings that about
-// and tombstones wait for it.
+// and tombstones wait for it. While the peer is still to acknowledge more, that is
+// waited for: a commit for each part of a mass change would be many.
 func (l *loop) ackJob(now time.Time) func() func() {
 	t := &l.talk
 	if t.acked <= t.saved || l.published.counts.Tombstones == 0 || len(l.lane.ready) > 0 {
+		return nil
+	}
+	if t.sess != nil && t.acked < t.sess.Told() {
 		return nil
 	}
 	acked := t.acked

@@ -252,36 +252,6 @@ func (l *loop) watchLimit(err error) {
 	l.log.Warn("not every directory can be watched: the tree is also scanned every minute", "error", err)
 }
 
-// watch starts the watcher of a newly opened root.
-func (l *loop) watch(w scan.Watcher) {
-	ctx := l.root.ctx
-	l.start(func() func() {
-		for {
-			select {
-			case ev, ok := <-w.Events():
-				if !ok {
-					return nil
-				}
-				evs := []scan.Event{ev}
-				for more := true; more && len(evs) < 1000; {
-					select {
-					case ev, ok := <-w.Events():
-						more = ok
-						if ok {
-							evs = append(evs, ev)
-						}
-					default:
-						more = false
-					}
-				}
-				l.s.post(func() { l.happened(evs, time.Now()) })
-			case <-ctx.Done():
-				return nil
-			}
-		}
-	})
-}
-
 // happened marks what the watcher reported. Events are never acted on as such:
 // they say where to look.
 func (l *loop) happened(evs []scan.Event, now time.Time) {

@@ -145,7 +145,7 @@ func (l *loop) installJob() func() func() {
 func (l *loop) landed(b *rounds.Batch, out []install.Outcome, err error) {
 	now := time.Now()
 	l.notice.looks.Installed()
-	l.rounds.Landed(b)
+	l.rounds.Landed(b, now)
 	if l.stopping {
 		return // what is not settled, the replay at the next start settles
 	}

@@ -90,7 +90,7 @@ func watch(root string, ignore *Rules, most int) (Watcher, error) {
 		return nil, fmt.Errorf("watch %s: %w", index.Quote(root), err)
 	}
 	w := &watcher{root: abs, ignore: ignore, inner: inner, armed: newArmed(),
-		events: make(chan Event, 64), wake: make(chan struct{}, 1), stop: make(chan struct{})}
+		events: make(chan Event, 512), wake: make(chan struct{}, 1), stop: make(chan struct{})}
 	if abs != "/" {
 		// For the root's own removal, which the root does not report while
 		// somebody has it open. Without permission, the look at its identity

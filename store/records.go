@@ -130,12 +130,22 @@ func contentKey(r *index.Record) []byte {
 // ByHash yields the paths whose files have this content, as the index knows
 // them.
 func (tx *Tx) ByHash(h index.Hash, size int64) iter.Seq2[index.Path, error] {
+	return tx.Twins(h, size, 0)
+}
+
+// Twins is ByHash without the file whose record is at a position of the journal: who
+// has read that need not find it again.
+func (tx *Tx) Twins(h index.Hash, size int64, but index.Seq) iter.Seq2[index.Path, error] {
 	return func(yield func(index.Path, error) bool) {
 		for k := range tx.ascend(contentBucket, h[:hashBytes]) {
 			if !bytes.HasPrefix(k, h[:hashBytes]) {
 				return
 			}
-			r, err := tx.At(contentPos(k))
+			pos := contentPos(k)
+			if pos == but {
+				continue
+			}
+			r, err := tx.At(pos)
 			if err == nil && (r == nil || r.Ours.Hash != h || r.Ours.Size != size) {
 				continue
 			}

@@ -67,7 +67,7 @@ func (w *writing) moved(f *scan.Finding, r *index.Record) (from, to index.Path, 
 		return "", w.moves[f.Was.Ino].to, nil
 	case gone(f) && r.Ours.Kind == index.File && r.Ours.Size > 0:
 		tried := 0
-		for p, err := range w.tx.ByHash(r.Ours.Hash, r.Ours.Size) {
+		for p, err := range w.tx.Twins(r.Ours.Hash, r.Ours.Size, r.Pos) {
 			if err != nil {
 				return "", "", err
 			}

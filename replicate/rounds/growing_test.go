@@ -69,3 +69,52 @@ func TestGrowingIsOver(t *testing.T) {
 		}
 	}
 }
+
+// One removal after another is heard of: those that come while one was on its way are
+// done together, a moment later; at once, if the peer says that those are all.
+func TestRemovalsRest(t *testing.T) {
+	for name, c := range map[string]struct {
+		whole index.Seq
+		after time.Duration
+	}{"more may come": {0, 30 * time.Millisecond}, "these are all": {3, 0}} {
+		t.Run(name, func(t *testing.T) {
+			r, put := renaming(t)
+			put("a", index.File, index.Gone, "")
+			now := time.Unix(1e9, 0)
+			look := func(m Moment) *Batch {
+				t.Helper()
+				m.Now, m.Drained = now, true
+				r.Wake(now)
+				for r.More() {
+					b, _, err := r.Next(m)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if b != nil {
+						return b
+					}
+				}
+				return nil
+			}
+			b := look(Moment{})
+			if b == nil {
+				t.Fatal("the first one waits")
+			}
+			r.Launch(b, nil, now)
+			put("b", index.File, index.Gone, "")
+			put("c", index.File, index.Gone, "")
+			now = now.Add(10 * time.Millisecond)
+			r.Landed(b, now)
+			for waited := time.Duration(0); waited < time.Second; waited += time.Millisecond {
+				if b := look(Moment{Heard: 3, Whole: c.whole}); b != nil {
+					if waited != c.after {
+						t.Errorf("the next ones after %v, want %v", waited, c.after)
+					}
+					return
+				}
+				now = now.Add(time.Millisecond)
+			}
+			t.Error("the next ones never come")
+		})
+	}
+}

@@ -20,6 +20,14 @@ const (
 	noisyMost  = 10 * time.Second
 )
 
+// Somebody who deletes thousands of files is heard of in parts, and each part that
+// is removed by itself costs two commits, an exchange with the peer, and syncs. So
+// after one, the next waits for a few times as long as that took.
+const (
+	removalRest = 3
+	removalMost = 250 * time.Millisecond
+)
+
 // pickRemovals makes a batch of what the peer deleted, bottom-up, once nothing
 // else is left to do.
 func (r *Rounds) pickRemovals(m Moment) (*Batch, error) {
@@ -36,6 +44,10 @@ func (r *Rounds) pickRemovals(m Moment) (*Batch, error) {
 		return nil, err
 	}
 	if r.growing(todo, m) {
+		return nil, nil
+	}
+	if m.Now.Before(r.again) && !toldWhole(todo, m) {
+		r.quiet = r.again
 		return nil, nil
 	}
 	b := newBatch()
@@ -179,6 +191,11 @@ func (r *Rounds) rejects(rec *index.Record) bool {
 	return rejected
 }
 
+// toldWhole reports whether the peer says that just these are all there are.
+func toldWhole(todo removals, m Moment) bool {
+	return todo.upto > 0 && todo.upto <= m.Whole && m.Whole <= m.Heard
+}
+
 // growing reports whether so many removals wait that more on their way could
 // be too many. None are if the peer says so of just these: it knows when nobody
 // deletes any more, and here that has to be guessed.
@@ -188,7 +205,7 @@ func (r *Rounds) growing(todo removals, m Moment) bool {
 	for i, b := range r.Bounds {
 		near = near || b.Limit.Near(todo.open[i].n)
 	}
-	if !near || todo.upto > 0 && todo.upto <= m.Whole && m.Whole <= m.Heard {
+	if !near || toldWhole(todo, m) {
 		return false
 	}
 	if r.noisy.IsZero() {

@@ -103,6 +103,9 @@ type Rounds struct {
 	quiet   time.Time       // removals wait until then, for more to be heard
 	noisy   time.Time       // since when they have been growing
 
+	removing time.Time // when removals that are on their way were launched
+	again    time.Time // no others before this, unless those are all
+
 	done  int64 // paths of the work since the last time in sync
 	began time.Time
 }
@@ -236,8 +239,8 @@ func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
 		// do that cannot be done yet, such as removals of which more are being
 		// heard, walks would take all the time of the loop.
 		r.rest = m.Now.Add(min(time.Duration(r.passed)*restEach, restMost))
-		if !r.quiet.IsZero() {
-			r.rest = m.Now.Add(restMost) // for removals, until the peer says that those are all
+		if !r.quiet.IsZero() { // removals wait, until the peer says that those are all
+			r.rest = m.Now.Add(min(r.quiet.Sub(m.Now), restMost))
 		}
 	}
 	return b, idle && b == nil, nil
@@ -248,6 +251,9 @@ func (r *Rounds) Launch(b *Batch, files vfs.Files, now time.Time) {
 	r.batches++
 	if b.big {
 		r.big++
+	}
+	if b.remove {
+		r.removing = now
 	}
 	if r.began.IsZero() {
 		r.began = now
@@ -270,8 +276,11 @@ func (r *Rounds) Launch(b *Batch, files vfs.Files, now time.Time) {
 }
 
 // Landed notes that b is not on its way any more.
-func (r *Rounds) Landed(b *Batch) {
+func (r *Rounds) Landed(b *Batch, now time.Time) {
 	r.batches--
+	if b.remove {
+		r.again = now.Add(min(removalRest*now.Sub(r.removing), removalMost))
+	}
 	if b.big {
 		r.big--
 	}

@@ -152,6 +152,10 @@ func (sess *Session) Committed(n int) {
 	}
 }
 
+// Told returns up to where the peer was told, or is just being told, what our journal
+// has.
+func (sess *Session) Told() index.Seq { return index.Seq(sess.told.Load()) }
+
 // Over reports, when Feed or Read has failed, whether that is only how the end of
 // the session or of its connection shows. The connection knows better why it has
 // ended, and is given a moment to say so.
