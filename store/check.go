@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
@@ -107,7 +108,7 @@ func (c *checker) record(r *index.Record) {
 	}
 	if k := contentKey(r); k != nil {
 		c.content++
-		if c.tx.bucket(contentBucket).Get(k) == nil {
+		if !c.tx.has(contentBucket, k) && !c.tx.has(recentBucket, k) {
 			c.failf("record %q: cannot be found by its content", r.Path)
 		}
 	}
@@ -177,10 +178,11 @@ func (c *checker) sets() {
 		bucket []byte
 		want   int64
 	}{
-		{todoBucket, c.counted.Take}, {heldBucket, c.counted.Held}, {contentBucket, c.content},
+		{todoBucket, c.counted.Take}, {heldBucket, c.counted.Held},
 	} {
-		c.size(set.bucket, set.want)
+		c.size(set.want, set.bucket)
 	}
+	c.size(c.content, contentBucket, recentBucket)
 }
 
 // journal checks that every event decodes: a path that leans on one that is
@@ -210,7 +212,7 @@ func (c *checker) journal() {
 		}
 		c.fail(err)
 	}
-	c.size(mentionBucket, c.mentions)
+	c.size(c.mentions, mentionBucket)
 }
 
 func (c *checker) notes() {
@@ -236,18 +238,20 @@ func (c *checker) notes() {
 			c.failf("kept version %d: cannot be found by its content", k.ID)
 		}
 	}
-	c.size(keptHashBucket, c.hashed)
-	c.size(keptPathBucket, c.counted.Kept)
+	c.size(c.hashed, keptHashBucket)
+	c.size(c.counted.Kept, keptPathBucket)
 }
 
 // size checks that a bucket has so many keys.
-func (c *checker) size(bucket []byte, want int64) {
+func (c *checker) size(want int64, buckets ...[]byte) {
 	var n int64
-	for range c.tx.ascend(bucket, nil) {
-		n++
+	for _, bucket := range buckets {
+		for range c.tx.ascend(bucket, nil) {
+			n++
+		}
 	}
 	if n != want {
-		c.failf("bucket %s: has %d keys, and should have %d", bucket, n, want)
+		c.failf("bucket %s: has %d keys, and should have %d", bytes.Join(buckets, []byte(" and ")), n, want)
 	}
 }
 
@@ -274,7 +278,7 @@ func (c *checker) conflicts() {
 		}
 		c.fail(err)
 	}
-	c.size(disputeBucket, disputes)
+	c.size(disputes, disputeBucket)
 }
 
 // dispute checks that a conflict can be found by its path, and that it is open
@@ -311,7 +315,7 @@ func (c *checker) rulings() {
 			c.failf("ruling %d: has %d paths, and should have %d", id, n, want)
 		}
 	}
-	c.size(ruledBucket, c.ruled)
+	c.size(c.ruled, ruledBucket)
 }
 
 func (c *checker) counts() {

@@ -10,7 +10,8 @@
 //	meta      "format", "meta", "counts"
 //	record    path → index.Record
 //	todo      path, where Next is Take; held likewise
-//	content   5 bytes of a file's hash, then Record.Pos
+//	content   5 bytes of a file's hash, then Record.Pos; recent: the same, of
+//	          what changed lately
 //	class     number → index.Class
 //	journal   position → index.Event
 //	mention   path, then the position of an event that concerns it, unless

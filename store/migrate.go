@@ -19,7 +19,7 @@ type migration func(*bolt.Tx) error
 
 // migrations has the step from format 1 to 2 first. The format that this
 // version writes is the one after the last.
-var migrations = []migration{keptByPath, countEvents, eventsByPath, conflictsByPath}
+var migrations = []migration{keptByPath, countEvents, eventsByPath, conflictsByPath, recentContents}
 
 // keptByPath adds the bucket that finds kept versions by their path, the first
 // field of their values.
@@ -34,6 +34,13 @@ func conflictsByPath(b *bolt.Tx) error {
 		}
 	}
 	return byPath(b, "conflict", "dispute")
+}
+
+// recentContents adds the bucket of contents that are found since lately. The
+// others are where they were.
+func recentContents(b *bolt.Tx) error {
+	_, err := b.CreateBucketIfNotExists([]byte("recent"))
+	return err
 }
 
 func byPath(b *bolt.Tx, values, index string) error {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"iter"
 
@@ -93,14 +92,8 @@ func (tx *Tx) follow(key []byte, old, r *index.Record) error {
 	if err := tx.member(heldBucket, key, old != nil && old.Next == index.Held, r != nil && r.Next == index.Held); err != nil {
 		return err
 	}
-	was, is := contentKey(old), contentKey(r)
-	if !bytes.Equal(was, is) {
-		if err := tx.member(contentBucket, was, was != nil, false); err != nil {
-			return err
-		}
-		if err := tx.member(contentBucket, is, false, is != nil); err != nil {
-			return err
-		}
+	if err := tx.followContent(contentKey(old), contentKey(r)); err != nil {
+		return err
 	}
 	if err := tx.review(old, r); err != nil {
 		return err
@@ -112,67 +105,6 @@ func (tx *Tx) follow(key []byte, old, r *index.Record) error {
 	counts.addRecord(old, -1)
 	counts.addRecord(r, 1)
 	return nil
-}
-
-// hashBytes is how much of a hash is in a content key. Those few that share it
-// are told apart by their records.
-const hashBytes = 5
-
-// contentKey returns r's key in the content bucket, nil if it has none.
-func contentKey(r *index.Record) []byte {
-	if r == nil || r.Ours == nil || r.Ours.Kind != index.File || r.Ours.Size == 0 {
-		return nil
-	}
-	pos := binary.BigEndian.AppendUint64(nil, uint64(r.Pos))
-	return append(bytes.Clone(r.Ours.Hash[:hashBytes]), bytes.TrimLeft(pos, "\x00")...)
-}
-
-// ByHash yields the paths whose files have this content, as the index knows
-// them.
-func (tx *Tx) ByHash(h index.Hash, size int64) iter.Seq2[index.Path, error] {
-	return tx.Twins(h, size, 0)
-}
-
-// Twins is ByHash without the file whose record is at a position of the journal: who
-// has read that need not find it again.
-func (tx *Tx) Twins(h index.Hash, size int64, but index.Seq) iter.Seq2[index.Path, error] {
-	return func(yield func(index.Path, error) bool) {
-		for k := range tx.ascend(contentBucket, h[:hashBytes]) {
-			if !bytes.HasPrefix(k, h[:hashBytes]) {
-				return
-			}
-			pos := contentPos(k)
-			if pos == but {
-				continue
-			}
-			r, err := tx.At(pos)
-			if err == nil && (r == nil || r.Ours.Hash != h || r.Ours.Size != size) {
-				continue
-			}
-			if err != nil {
-				yield("", err)
-				return
-			}
-			if !yield(r.Path, nil) {
-				return
-			}
-		}
-	}
-}
-
-// Holds reports whether some file of the index may have this content: it looks at
-// a part of the hash and reads no record.
-func (tx *Tx) Holds(h index.Hash) bool {
-	k, _ := tx.bucket(contentBucket).Cursor().Seek(h[:hashBytes])
-	return bytes.HasPrefix(k, h[:hashBytes])
-}
-
-func contentPos(k []byte) index.Seq {
-	var pos index.Seq
-	for _, b := range k[hashBytes:] {
-		pos = pos<<8 | index.Seq(b)
-	}
-	return pos
 }
 
 // Range yields the records from one path on, in walk order; with after, not

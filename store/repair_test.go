@@ -82,7 +82,7 @@ func TestRepairOfLists(t *testing.T) {
 		"counts":  func(b *bolt.Tx) error { return b.Bucket(metaBucket).Put(countsKey, nil) },
 		"todo":    func(b *bolt.Tx) error { return b.Bucket(todoBucket).Delete([]byte("take")) },
 		"mention": func(b *bolt.Tx) error { return b.Bucket(mentionBucket).Put([]byte("x\x00\x0012345678"), nil) },
-		"content": func(b *bolt.Tx) error { return emptyBucket(b, contentBucket) },
+		"content": func(b *bolt.Tx) error { return emptyBucket(b, recentBucket) },
 		"kept": func(b *bolt.Tx) error {
 			return errors.Join(emptyBucket(b, keptPathBucket), emptyBucket(b, keptHashBucket))
 		},

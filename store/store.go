@@ -47,6 +47,8 @@ type Store struct {
 	options Options
 	db      *bolt.DB
 	classes atomic.Pointer[classes] // those of the last commit, at least
+	recent  atomic.Int64            // keys of the recent contents, or unknown; Update's, as the next one is
+	ripe    atomic.Uint64           // where the next of these to be moved begin
 	broken  atomic.Bool             // a transaction of a damaged file could not be ended
 }
 
@@ -116,6 +118,7 @@ func (s *Store) begin(steps []migration) error {
 func openBolt(path string, o Options, readOnly bool) (s *Store, err error) {
 	s = &Store{path: path, options: o}
 	s.classes.Store(&classes{})
+	s.recent.Store(unknown)
 	var file *os.File
 	defer s.catch(&err, func() error {
 		if file != nil {

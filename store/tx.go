@@ -19,6 +19,7 @@ var (
 	todoBucket     = []byte("todo")
 	heldBucket     = []byte("held")
 	contentBucket  = []byte("content")
+	recentBucket   = []byte("recent")
 	classBucket    = []byte("class")
 	journalBucket  = []byte("journal")
 	mentionBucket  = []byte("mention")
@@ -31,7 +32,7 @@ var (
 	rulingBucket   = []byte("ruling")
 	ruledBucket    = []byte("ruled")
 
-	allBuckets = [][]byte{metaBucket, recordBucket, todoBucket, heldBucket, contentBucket, classBucket,
+	allBuckets = [][]byte{metaBucket, recordBucket, todoBucket, heldBucket, contentBucket, recentBucket, classBucket,
 		journalBucket, mentionBucket, intentBucket, keptBucket, keptHashBucket, keptPathBucket, conflictBucket,
 		disputeBucket, rulingBucket, ruledBucket}
 )
@@ -55,8 +56,9 @@ type Tx struct {
 	bolt    *bolt.Tx
 	store   *Store
 	buckets map[string]*bolt.Bucket
-	changes int // so far; an iterator finds its place again after one
-	added   int // records added less records changed
+	changes int   // so far; an iterator finds its place again after one
+	added   int   // records added less records changed
+	recent  int64 // keys added to recent, less those dropped from it
 
 	leaving map[string]bool // keys of todo that are dropped at commit
 
@@ -79,7 +81,11 @@ func (s *Store) Update(f func(*Tx) error) error {
 		if err := f(tx); err != nil {
 			return err
 		}
-		return tx.commit()
+		err := tx.commit()
+		if err != nil {
+			s.recent.Store(unknown)
+		}
+		return err
 	})
 }
 
@@ -118,6 +124,9 @@ func (tx *Tx) commit() error {
 		return err
 	}
 	if err := tx.flushTodo(); err != nil {
+		return err
+	}
+	if err := tx.ripen(); err != nil {
 		return err
 	}
 	tx.setFill()

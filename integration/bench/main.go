@@ -117,6 +117,11 @@ func bench(c choice) error {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
+	if c.profiles != "" {
+		if err := os.MkdirAll(c.profiles, 0o755); err != nil {
+			return err
+		}
+	}
 	binary := filepath.Join(dir, "duet")
 	if out, err := exec.Command("go", "build", "-o", binary, "./cmd/duet").CombinedOutput(); err != nil {
 		return fmt.Errorf("build duet: %w\n%s", err, out)
