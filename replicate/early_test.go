@@ -189,3 +189,27 @@ func TestNothingGoesWhileThePeerScans(t *testing.T) {
 	pp.say(&wire.Changes{Through: 12, Head: 12, Run: 1})
 	p.until("the removal", func() bool { return !at("old") })
 }
+
+// The first scan of all goes on whatever the peer says to what it is told, and when:
+// while it goes on a node takes in only so much of what the peer says, and an answer
+// may come behind that.
+func TestFirstScanWaitsForNoAnswer(t *testing.T) {
+	t.Parallel()
+	const n = 9000 // some more than an Emit has at most, and than a message
+	p := newPair(t, nil)
+	for i := range n {
+		if err := os.WriteFile(filepath.Join(p.a.root, fmt.Sprintf("f%04d", i)), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pp := p.puppetOf(func(m *wire.Hello) { m.Protocol = wire.Early; m.Head = 1 })
+	go func() {
+		for i := range index.Seq(50) { // more than it takes in while it scans
+			if wire.WriteMsg(pp.stream, changes(fileAt(i+1, index.Path(fmt.Sprint("b", i)), "b"))) != nil {
+				return
+			}
+		}
+	}()
+	pp.change("the last file that its scan finds", func(c wire.Change) bool { return c.Path == index.Path(fmt.Sprintf("f%04d", n-1)) })
+	p.until("the end of its scan", func() bool { return p.a.share.Status().State != report.Scanning })
+}
