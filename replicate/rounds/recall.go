@@ -23,18 +23,19 @@ func (r *Rounds) Recall(tx *store.Tx, clock, now time.Time) error {
 	if span <= 0 {
 		span = time.Minute
 	}
+	c, err := tx.Counts()
+	if err != nil {
+		return err
+	}
 	var parts [recalled + 1][]int64
-	for e, err := range tx.EventsBack(tx.Head()) {
+	for e, err := range tx.EventsSince(clock.Add(-span).UnixNano(), r.removals(c.Tombstones > 0)) {
 		if err != nil {
 			return err
-		}
-		age := clock.Sub(time.Unix(0, e.Time))
-		if age > span {
-			break
 		}
 		if !r.removal(&e) {
 			continue
 		}
+		age := clock.Sub(time.Unix(0, e.Time))
 		part := int(max(age, 0) * recalled / span)
 		if parts[part] == nil {
 			parts[part] = make([]int64, len(r.Bounds))
@@ -53,6 +54,14 @@ func (r *Rounds) Recall(tx *store.Tx, clock, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// removals picks what may be a removal. The entry of most events is their path's
+// record, which nobody reads to see that it is no tombstone if there is none.
+func (r *Rounds) removals(tombstones bool) func(index.Glance) bool {
+	return func(g index.Glance) bool {
+		return g.What == index.Adopted && (g.Origin || g.Node == r.Book.Policy.Peer) && !g.Moved && (tombstones || !g.InRecord)
+	}
 }
 
 // removal reports whether an event is a removal that counts: the peer's, not

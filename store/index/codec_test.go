@@ -142,3 +142,27 @@ func TestEveryFieldIsWritten(t *testing.T) {
 		t.Errorf("got %+v, %v; want %+v", got, err, e)
 	}
 }
+
+// A glance at an event tells what reading it would.
+func TestGlanceEvent(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(8, 8))
+	for range 2000 {
+		e := randomEvent(rnd)
+		for _, inRecord := range []bool{false, true} {
+			raw, err := MarshalEvent(e, "a/b", inRecord)
+			if err != nil {
+				continue
+			}
+			g, ok := GlanceEvent(raw)
+			if g.Origin {
+				g.Node = e.Entry.Origin
+			}
+			if want := (Glance{e.What, e.Time, e.Node, g.Origin, e.To != Root, inRecord}); !ok || g != want {
+				t.Fatalf("%+v: a glance tells %+v, %v; want %+v", e, g, ok, want)
+			}
+		}
+	}
+	if _, ok := GlanceEvent([]byte{0x18}); ok {
+		t.Error("half a field can be told")
+	}
+}
