@@ -89,6 +89,7 @@ func (l *loop) scan(now time.Time) {
 	n.pass = &pass{began: now, known: counts.Records}
 	l.trouble.ClearScan(index.Root)
 	ctx, o := l.root.ctx, l.walkOptions(l.root.ctx, how)
+	o.Apart = n.first && !l.root.fresh // hello is said when it has ended: see greet
 	l.start(func() func() {
 		sum, err := scan.Walk(ctx, o)
 		return func() { l.scanned(sum, err, time.Now()) }

@@ -13,7 +13,8 @@ import (
 
 // Bounds of one Emit. The first batches are small, so that there is soon
 // something for others to do, and each may be twice as large as the one before:
-// what a batch costs its receiver is mostly the same for a few and for many.
+// what a batch costs its receiver is mostly the same for a few and for many. Where
+// there is nothing for others to do before the end, they are large at once.
 const (
 	batchFirst    = 256
 	batchFindings = 4096
@@ -170,6 +171,9 @@ func (c *crew) collect() {
 	defer tick.Stop()
 	var b batch
 	most := batchFirst
+	if c.o.Apart {
+		most = batchFindings
+	}
 	for {
 		select {
 		case n, ok := <-c.notes:
@@ -187,7 +191,7 @@ func (c *crew) collect() {
 				c.progress()
 			}
 		case <-tick.C:
-			if b.size() > 0 {
+			if b.size() > 0 && !c.o.Apart {
 				select {
 				case full <- b:
 					b = batch{}

@@ -18,7 +18,7 @@ const blindSettle = 200 * time.Millisecond
 // a time, so that no read transaction stays open during a walk.
 type Lookup func(from, under index.Path, n int) ([]index.Sealed, error)
 
-// WalkOptions are what a Walk needs. All but Arm, Hashers, Chunks and Progress must be set.
+// WalkOptions are what a Walk needs. All but Arm, Hashers, Chunks, Apart and Progress must be set.
 type WalkOptions struct {
 	Files  vfs.Files
 	Facts  Facts
@@ -40,6 +40,9 @@ type WalkOptions struct {
 	// Emit gets findings and problems in batches, from one goroutine at a time,
 	// parents before children and all creations before all deletions.
 	Emit func([]Finding, []Problem) error
+	// Apart says that nobody hears of findings before the walk has ended: a batch is
+	// emitted when it is full, and not for the time that has passed.
+	Apart bool
 	// Progress gets the number of paths seen and bytes hashed so far.
 	Progress func(paths, bytes int64)
 }

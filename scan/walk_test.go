@@ -394,6 +394,26 @@ func TestWalkBatches(t *testing.T) {
 	}
 }
 
+// While nobody hears of findings, they are committed together.
+func TestWalkApart(t *testing.T) {
+	w := newWorld(t)
+	for i := range 2 * batchFirst {
+		w.make(fmt.Sprintf("f%d=x", i))
+	}
+	o := w.options()
+	o.Apart = true
+	batches, total := 0, 0
+	o.Emit = func(fs []Finding, ps []Problem) error {
+		batches, total = batches+1, total+len(fs)+len(ps)
+		return nil
+	}
+	_, err := Walk(context.Background(), o)
+	must(t, err)
+	if batches != 1 || total != 2*batchFirst {
+		t.Errorf("%d findings and problems in %d batches", total, batches)
+	}
+}
+
 // A failure of the caller, or its loss of interest, ends the walk.
 func TestWalkStops(t *testing.T) {
 	w := newWorld(t)
