@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"fmt"
 	"slices"
 
 	"duet/recovery/landing"
@@ -303,6 +304,30 @@ func metaOf(s index.Stamp) vfs.Meta {
 // intent is always before those of what is below it.
 func (s *scene) wentWhole(p index.Path) bool {
 	return slices.ContainsFunc(s.unfold, func(in index.Intent) bool { return p.Under(in.Path) })
+}
+
+// returnCleared puts the directories back that were on their way out as a whole: what
+// was brought among the kept already is settled by its own intent, like a file that was
+// removed by itself, and so is the rest.
+func (s *scene) returnCleared() {
+	for i := range s.intents {
+		in := &s.intents[i]
+		info, ok := s.stage[in.Held]
+		if in.Verb != index.Shelve || !isDir(in.Expect) || !ok || info.Stamp.Ino != in.Expect.Ino {
+			continue
+		}
+		h := vfs.Held{Area: vfs.Stage, Name: in.Held}
+		out, err := s.giveBack(in.Path, h)
+		switch {
+		case err == nil && !out:
+			delete(s.stage, in.Held)
+		case err == nil: // what is left in it is kept with the leftovers
+			_, err = landing.ReturnInside(s.files, h, in.Path)
+		}
+		if err != nil {
+			s.report.Problems = append(s.report.Problems, fmt.Errorf("put %v back: %w", in.Path, err))
+		}
+	}
 }
 
 func (s *scene) shelve(in *index.Intent, r *index.Record) error {

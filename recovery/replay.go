@@ -139,6 +139,7 @@ func (s *scene) replay() error {
 			s.moves[in.From] = in
 		}
 	}
+	s.returnCleared()
 	for i := range s.intents {
 		if err := s.ctx.Err(); err != nil {
 			return err

@@ -150,6 +150,13 @@ func (f faulty) RemoveHeld(h vfs.Held) error {
 	return f.Files.RemoveHeld(h)
 }
 
+func (f faulty) RmdirHeld(h vfs.Held) error {
+	if err := f.op("remove held directory", ""); err != nil {
+		return err
+	}
+	return f.Files.RmdirHeld(h)
+}
+
 func (f faulty) Place(h vfs.Held, p index.Path) error {
 	if err := f.op("place", p); err != nil {
 		return err

@@ -60,6 +60,9 @@ type Job struct {
 	FromEntry *index.Entry
 	FromRule  string // the line of the decision table by which it goes
 
+	// Single has it removed by itself, and not along with a directory: that was tried.
+	Single bool
+
 	// Own makes this an edit of this node's, a restore: the tree is changed, the record is
 	// left as it is, and the caller examines Path, which finds the edit.
 	Own bool

@@ -22,6 +22,8 @@ func (b *batch) remove(t *task) {
 	case b.goesWith(t.path):
 		t.stale = true
 		return
+	case t.clear != nil && b.clear(t.clear):
+		return
 	}
 	at, err := vfs.NearTo(b.files, t.path)
 	if err != nil {
@@ -33,9 +35,9 @@ func (b *batch) remove(t *task) {
 		return
 	}
 	if t.rec.Ours.Kind == index.Dir {
-		b.rmdir(t)
+		t.cleared(b.files.Rmdir(t.path))
 	} else {
-		b.shelve(t, at)
+		b.shelve(t, at, b.files, t.path)
 	}
 	if t.done {
 		if _, err := at.Lstat(); !errors.Is(err, fs.ErrNotExist) {
@@ -44,26 +46,9 @@ func (b *batch) remove(t *task) {
 	}
 }
 
-func (b *batch) rmdir(t *task) {
-	err := b.files.Rmdir(t.path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		t.done = true
-	case errors.Is(err, vfs.ErrChanged):
-		t.raced = true
-	case errors.Is(err, fs.ErrExist):
-		t.fail("%w", ErrLive)
-	case err != nil:
-		t.fail("%w", err)
-	default:
-		t.done = true
-		t.out = &landing.Displaced{Entry: t.rec.Ours, Reason: t.reason()}
-	}
-}
-
 // shelve is RACE'd like swap; what should not have come out goes back to its
-// name, unless somebody has that by now.
-func (b *batch) shelve(t *task, at *vfs.Near) {
+// name, p in files, unless somebody has that by now.
+func (b *batch) shelve(t *task, at *vfs.Near, files vfs.Files, p index.Path) {
 	var g *guard
 	if t.rec.Ours.Kind == index.File {
 		c, info, err := at.Grip()
@@ -103,7 +88,7 @@ func (b *batch) shelve(t *task, at *vfs.Near) {
 		t.out = &landing.Displaced{Held: h.Name, Entry: t.rec.Ours, Reason: t.reason()}
 		return
 	}
-	returned, err := landing.Return(b.files, h, t.path)
+	returned, err := landing.Return(files, h, p)
 	switch {
 	case err != nil:
 		t.fail("%w", err)

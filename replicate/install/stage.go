@@ -26,6 +26,10 @@ func (b *batch) stage() {
 			var kept vfs.Held
 			kept, err = landing.Free(b.files, vfs.Held{Area: vfs.Kept, Name: landing.KeptName(b.head, n, t.rec.Ours)})
 			t.intent.Held = kept.Name
+		case t.clear != nil && t.clear.top == t:
+			var transit vfs.Held
+			transit, err = landing.Free(b.files, held(landing.OutName(b.head, n)))
+			t.intent.Held = transit.Name
 		}
 		if err != nil {
 			t.fail("stage: %w", err)

@@ -22,6 +22,7 @@ type task struct {
 	verb   index.Verb // 0: the tree needs nothing
 	from   *task      // Move, or a copy of what is to go: the source's task
 	to     *task      // the source's: where it is moved or copied to
+	clear  *clearing  // it is removed with all that is in it, or along with one
 	tree   *subtree   // it is moved with all that is in it, or along with one
 	unfold bool       // a directory goes out whole, for a file or link
 	with   bool       // went out with a directory above it, which writes it down
@@ -105,6 +106,7 @@ func (b *batch) plan() error {
 			return err
 		}
 		b.order(byPath)
+		b.clearings()
 		return b.trees(tx)
 	})
 }

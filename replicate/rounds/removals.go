@@ -105,6 +105,8 @@ func (k *picking) remove(r *index.Record) error {
 			k.b.approved[r.Path], j.Note = true, approvedNote
 		}
 	}
+	tries, _ := k.rounds.Trouble.Failed(r.Path)
+	j.Single = tries > 0 // the directory went out and back once: not again and again
 	k.b.Jobs = append(k.b.Jobs, j)
 	return nil
 }

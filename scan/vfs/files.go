@@ -121,6 +121,8 @@ type Files interface {
 	// RemoveHeld destroys. It is for leftovers of the stage and for expired
 	// kept versions, never for anything that a person may want.
 	RemoveHeld(h Held) error
+	// RmdirHeld removes a held directory that is empty: fs.ErrExist if it is not.
+	RmdirHeld(h Held) error
 
 	// The five verbs. Place, Move and Shelve fail with fs.ErrExist when the
 	// target name is taken.

@@ -269,6 +269,11 @@ func (t *Tree) RemoveHeld(h Held) error {
 	return t.held("remove", h, func(s spot) error { return t.remove(s.dir, s.leaf) })
 }
 
+// RmdirHeld removes a held directory that is empty.
+func (t *Tree) RmdirHeld(h Held) error {
+	return t.held("remove directory", h, func(s spot) error { return unix.Unlinkat(s.dir, s.leaf, unix.AT_REMOVEDIR) })
+}
+
 // remove destroys name in dir, a directory with all that is below it. It
 // enters no symlink and no mount point.
 func (t *Tree) remove(dir int, name string) error {

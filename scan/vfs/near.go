@@ -43,6 +43,19 @@ func NearTo(files Files, p index.Path) (*Near, error) {
 	})
 }
 
+// NearBy is NearTo that makes use of a directory that n, if that is not nil, has open
+// already. n is not to be used any more. It is for directories that nobody moves, or
+// where only a look is taken.
+func NearBy(n *Near, files Files, p index.Path) (*Near, error) {
+	if n != nil && n.tree != nil && n.files == files && n.path.Parent() == p.Parent() {
+		return &Near{files: files, path: p, tree: n.tree, spot: spot{n.spot.dir, p.Leaf(), n.spot.own}}, nil
+	}
+	if n != nil {
+		n.Close()
+	}
+	return NearTo(files, p)
+}
+
 // do runs fn, and says in its error what was being done.
 func (n *Near) do(op string, fn func() error) error {
 	if err := n.tree.enter(); err != nil {

@@ -226,6 +226,23 @@ func (f *Files) RemoveHeld(h vfs.Held) error {
 	})
 }
 
+// RmdirHeld removes a held directory that is empty.
+func (f *Files) RmdirHeld(h vfs.Held) error {
+	return f.doHeld("remove directory", h, func(s spot) error {
+		n, err := s.node()
+		switch {
+		case err != nil:
+			return err
+		case !n.isDir():
+			return unlike(n)
+		case len(n.kids) > 0:
+			return syscall.ENOTEMPTY
+		}
+		f.d.unlink(n)
+		return nil
+	})
+}
+
 // CopyHeld copies a held file.
 func (f *Files) CopyHeld(from, to vfs.Held) error {
 	if from == to {
