@@ -64,6 +64,44 @@ func TestFirstScanIsToldAsItGoes(t *testing.T) {
 	p.settle()
 }
 
+// What the peer has got of it is heard meanwhile: contents go along as far as the
+// peer is known to have come.
+func TestFirstScanHearsWhatHasArrived(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, nil)
+	release, _ := scansHalf(t, p)
+	p.start()
+	p.until("a to know that b has what was told", func() bool {
+		st := p.a.share.Status()
+		return st.Files > 0 && st.PendingOut == 0 && st.Heard > 0
+	})
+	if st := p.a.share.Status().State; st != report.Scanning {
+		t.Errorf("a is %s", st)
+	}
+	release()
+	p.settle()
+}
+
+// What the peer has of its own is not heard before this node knows what is here.
+func TestFirstScanHearsNothingElse(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, nil)
+	release, _ := scansHalf(t, p)
+	if err := os.WriteFile(filepath.Join(p.b.root, "own"), []byte("of b"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	p.until("the first files to cross", func() bool {
+		_, err := os.Stat(filepath.Join(p.b.root, "f000"))
+		return err == nil
+	})
+	if st := p.a.share.Status(); st.Heard != 0 {
+		t.Errorf("a has heard b up to %d, and scans", st.Heard)
+	}
+	release()
+	p.settle()
+}
+
 // What the peer may have goes without its content; a save made later does not.
 func TestFirstScanOfTheSameTree(t *testing.T) {
 	t.Parallel()

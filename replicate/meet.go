@@ -196,14 +196,17 @@ func (l *loop) remember(set func(*store.Meta)) {
 // hearJob commits what the peer said, and how far it heard us.
 func (l *loop) hearJob(now time.Time) func() func() {
 	t := &l.talk
-	if t.sess == nil || !t.greeted || !l.root.ready || l.stopping {
+	if t.sess == nil || !t.greeted || l.stopping {
 		return nil
 	}
-	if len(t.inbox) == 0 {
+	if len(t.inbox) == 0 && l.root.ready {
 		return l.ackJob(now)
 	}
 	sess, hold, acked := t.sess, t.held, t.acked
-	msgs := t.hearable()
+	msgs := t.hearable(l.root.ready)
+	if len(msgs) == 0 {
+		return nil
+	}
 	l.lane.hearing = true
 	return func() func() {
 		var out book.Heard
@@ -231,11 +234,14 @@ func (l *loop) hearJob(now time.Time) func() func() {
 // may dirty several pages of the index, all of which are in memory until then.
 const maxHearable = wire.MaxChanges
 
-// hearable takes from the inbox what is to be committed together.
-func (t *conversation) hearable() (msgs []*wire.Changes) {
+// hearable takes from the inbox what is to be committed together. As long as the
+// first scan of all goes on and nobody knows what is here, that is only what the
+// peer says to have got from here: it stays behind otherwise, and what it has not
+// said keeps contents from going along.
+func (t *conversation) hearable(ready bool) (msgs []*wire.Changes) {
 	n := 0
 	for i, m := range t.inbox {
-		if n += len(m.Changes); i > 0 && n > maxHearable {
+		if n += len(m.Changes); i > 0 && n > maxHearable || !ready && !m.Confirms() {
 			msgs, t.inbox = t.inbox[:i:i], t.inbox[i:]
 			return msgs
 		}

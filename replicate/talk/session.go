@@ -200,12 +200,12 @@ func (sess *Session) Read(ear Ear) error {
 		}
 		switch m := m.(type) {
 		case *wire.Changes:
+			sess.window.heard(m)
 			select {
 			case sess.room <- struct{}{}:
 			case <-sess.Ctx.Done():
 				return sess.Ctx.Err()
 			}
-			sess.window.heard(m)
 			ear.Changes(m)
 		case *wire.Ack:
 			if told := sess.told.Load(); uint64(m.Heard) > told {

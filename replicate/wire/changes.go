@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"duet/replicate/wire/wirepb"
 	"duet/store/index"
@@ -35,6 +36,12 @@ type Change struct {
 	// Noticed is how the sender noticed an edit of its own; zero otherwise, or if
 	// it is not known, or not known here.
 	Noticed index.Sighting
+}
+
+// Confirms reports whether m says nothing but what its sender has got from the
+// other node.
+func (m *Changes) Confirms() bool {
+	return !slices.ContainsFunc(m.Changes, func(c Change) bool { return c.Agreed == 0 })
 }
 
 func (m *Changes) check() error {
