@@ -24,7 +24,7 @@ func (c *crew) cuts(r *index.Record, s index.Stamp) bool {
 // processors, and reads it once.
 func (c *crew) cutContent(f vfs.Content, size int64) (h index.Hash, err error) {
 	t := &tee{ctx: c.ctx, f: f, read: c.read, sum: NewHasher(), blocks: make(chan []byte), done: make(chan struct{})}
-	if holey(f, size) {
+	if Holey(f, size) {
 		t.sum = NewSparseHasher()
 	}
 	go t.hash() // ends with blocks

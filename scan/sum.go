@@ -59,7 +59,7 @@ func sum(ctx context.Context, r io.Reader, keep int, read func(int64)) (h index.
 		switch err {
 		case nil:
 			if f, ok := r.(sparse); ok {
-				if _, size, err := f.Data(math.MaxInt64); err == nil && holey(f, size) {
+				if _, size, err := f.Data(math.MaxInt64); err == nil && Holey(f, size) {
 					w = &reader{NewSparseHasher(), w.buf}
 					w.Write(w.buf[:got])
 				}
@@ -80,9 +80,9 @@ type sparse interface {
 	Data(off int64) (from, end int64, err error)
 }
 
-// holey reports whether a file is so large, and has a hole, that it is worth a
-// sparse Hasher.
-func holey(f sparse, size int64) bool {
+// Holey reports whether a file, a vfs.Content, is so large, and has a hole, that it is
+// worth a sparse Hasher.
+func Holey(f sparse, size int64) bool {
 	if size < SparseSize {
 		return false
 	}

@@ -126,15 +126,19 @@ func (r *run) file(rec *index.Record) (is index.Hash, detail string, err error) 
 		c.DropCache() // what the disk has, not what memory remembers of it
 	}
 	r.sum.Files++
-	r.hash.Reset()
-	size, err := r.read(f)
+	h := r.hash
+	h.Reset()
+	if scan.Holey(f, rec.Stamp.Size) {
+		h = scan.NewSparseHasher()
+	}
+	size, err := r.read(f, h)
 	if err != nil {
 		return is, "", err
 	}
 	if err := r.settled(f, rec.Stamp); err != nil {
 		return is, "", err
 	}
-	if is = r.hash.Sum(); is == rec.Ours.Hash {
+	if is = h.Sum(); is == rec.Ours.Hash {
 		return is, "", nil
 	}
 	if size != rec.Ours.Size {
@@ -178,24 +182,53 @@ func (r *run) settled(f vfs.Content, want index.Stamp) error {
 	return nil
 }
 
-// read hashes a file at the rate, and returns how many bytes there were.
-func (r *run) read(f io.Reader) (size int64, err error) {
-	for {
-		n, err := io.ReadFull(f, r.buf)
-		r.hash.Write(r.buf[:n])
-		size += int64(n)
-		r.sum.Bytes += int64(n)
-		r.progress(false)
-		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-			return size, r.pace.wait(r.ctx, int64(n))
+// read hashes a file, what is in it at the rate, and returns how many bytes there
+// were. A hole is not on the disk: its zeros are neither read nor waited for.
+func (r *run) read(f vfs.Content, h *scan.Hasher) (size int64, err error) {
+	for data := int64(block); ; { // up to there it is not asked for holes
+		if size == data {
+			from, end, err := f.Data(size)
+			if err != nil || from <= size && end <= size {
+				return size, err
+			}
+			if err := r.zeros(h, &size, from); err != nil {
+				return size, err
+			}
+			data = max(end, size)
+			continue
 		}
-		if err == nil {
-			err = r.pace.wait(r.ctx, int64(n))
+		n, err := f.ReadAt(r.buf[:min(block, data-size)], size)
+		if stop := r.hashed(h, &size, n); stop != nil || err == io.EOF {
+			return size, stop
 		}
 		if err != nil {
 			return size, err
 		}
 	}
+}
+
+// hashed hashes what was just read behind at, and waits as the rate demands.
+func (r *run) hashed(h *scan.Hasher, at *int64, n int) error {
+	h.Write(r.buf[:n])
+	*at += int64(n)
+	r.sum.Bytes += int64(n)
+	r.progress(false)
+	return r.pace.wait(r.ctx, int64(n))
+}
+
+// zerosAtOnce is how many zeros are hashed between two looks at the context.
+const zerosAtOnce = 1 << 30
+
+// zeros hashes a hole.
+func (r *run) zeros(h *scan.Hasher, at *int64, to int64) error {
+	for *at < to && r.ctx.Err() == nil {
+		n := min(to-*at, zerosAtOnce)
+		h.Zeros(n)
+		*at += n
+		r.sum.Bytes += n
+		r.progress(false)
+	}
+	return r.ctx.Err()
 }
 
 // link reads a symlink.

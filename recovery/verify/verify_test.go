@@ -256,7 +256,7 @@ type reads struct {
 	read func([]byte) (int, error)
 }
 
-func (r reads) Read(b []byte) (int, error) { return r.read(b) }
+func (r reads) ReadAt(b []byte, _ int64) (int, error) { return r.read(b) }
 
 func TestUnreadable(t *testing.T) {
 	n := newNode(t, small)
@@ -283,14 +283,7 @@ func TestReadWrongOnce(t *testing.T) {
 		if opened++; p != "a" || opened > 1 {
 			return c, nil
 		}
-		done := false
-		return reads{c, func(b []byte) (int, error) {
-			if done {
-				return 0, io.EOF
-			}
-			done = true
-			return copy(b, "onE"), nil
-		}}, nil
+		return reads{c, func(b []byte) (int, error) { return copy(b, "onE"), io.EOF }}, nil
 	}}
 	got, _ := n.run()
 	want(t, got, "failed a: was read wrong once")
