@@ -82,26 +82,6 @@ func TestFirstScanHearsWhatHasArrived(t *testing.T) {
 	p.settle()
 }
 
-// What the peer has of its own is not heard before this node knows what is here.
-func TestFirstScanHearsNothingElse(t *testing.T) {
-	t.Parallel()
-	p := newPair(t, nil)
-	release, _ := scansHalf(t, p)
-	if err := os.WriteFile(filepath.Join(p.b.root, "own"), []byte("of b"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	p.start()
-	p.until("the first files to cross", func() bool {
-		_, err := os.Stat(filepath.Join(p.b.root, "f000"))
-		return err == nil
-	})
-	if st := p.a.share.Status(); st.Heard != 0 {
-		t.Errorf("a has heard b up to %d, and scans", st.Heard)
-	}
-	release()
-	p.settle()
-}
-
 // What the peer may have goes without its content; a save made later does not.
 func TestFirstScanOfTheSameTree(t *testing.T) {
 	t.Parallel()
@@ -175,8 +155,8 @@ func TestLaterScansAreNotTold(t *testing.T) {
 	}
 }
 
-// While its first scan goes on a node hears nothing: it does not know yet what
-// that is to be compared with.
+// While its first scan goes on a node hears nothing of what the peer has of its own:
+// it does not know yet what that is to be compared with.
 func TestFirstScanHearsNothing(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, nil)
