@@ -69,6 +69,7 @@ var folders = map[string]string{
 	"looks":     "replicate/looks",
 	"room":      "replicate/room",
 	"squeeze":   "replicate/squeeze",
+	"orders":    "replicate/orders",
 	"plan":      "replicate/plan",
 	"rounds":    "replicate/rounds",
 	"ruling":    "replicate/ruling",
