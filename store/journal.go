@@ -28,6 +28,7 @@ type journal struct {
 	ahead   map[index.Seq]*index.Record // put before their event was noted
 	last    index.Path                  // of the last event written by this transaction
 	lastPos index.Seq
+	met     index.StoredEvent // the last one that Since came by
 }
 
 type pendingEvent struct {
@@ -249,6 +250,12 @@ func (tx *Tx) decodeEvent(pos index.Seq, raw []byte, prev index.Path) (index.Sto
 // false if there is none.
 func (tx *Tx) eventAfter(pos index.Seq, prev index.Path) (s index.StoredEvent, ok bool, err error) {
 	k, v := tx.bucket(journalBucket).Cursor().Seek(journalKey(pos + 1))
+	return tx.eventFrom(k, v, pos, prev)
+}
+
+// eventFrom reads the event that a cursor found behind a position, whose path is
+// prev; false if it found none.
+func (tx *Tx) eventFrom(k, v []byte, pos index.Seq, prev index.Path) (s index.StoredEvent, ok bool, err error) {
 	if k == nil {
 		return s, false, nil
 	}
@@ -294,11 +301,20 @@ func (tx *Tx) stored(from index.Seq) iter.Seq2[index.StoredEvent, error] {
 			return
 		}
 		_, prev, err := tx.seekPath(from)
+		c, changes := tx.bucket(journalBucket).Cursor(), -1
 		for at := from - 1; at < head; {
 			var s index.StoredEvent
 			ok := true
 			if err == nil {
-				s, ok, err = tx.eventAfter(at, prev)
+				var k, v []byte
+				if changes == tx.changes {
+					k, v = c.Next()
+				} else {
+					c = tx.bucket(journalBucket).Cursor()
+					k, v = c.Seek(journalKey(at + 1))
+					changes = tx.changes
+				}
+				s, ok, err = tx.eventFrom(k, v, at, prev)
 			}
 			if !ok && err == nil || !yield(s, err) || err != nil {
 				return
@@ -401,7 +417,7 @@ func (tx *Tx) Sighting(r *index.Record) (index.Sighting, error) {
 	if err != nil || r.Ours == nil || r.Ours.Origin != m.Node {
 		return index.Sighting{}, err
 	}
-	e, ok, err := tx.Event(r.Ours.Version.At(m.Epoch))
+	e, ok, err := tx.eventOf(r, r.Ours.Version.At(m.Epoch))
 	if err != nil || !ok || e.Path != r.Path {
 		return index.Sighting{}, err
 	}
@@ -410,6 +426,19 @@ func (tx *Tx) Sighting(r *index.Record) (index.Sighting, error) {
 		out.Other = e.To
 	}
 	return out, nil
+}
+
+// eventOf is Event of a record's own edit. Whoever comes from Since has just read it.
+func (tx *Tx) eventOf(r *index.Record, pos index.Seq) (index.Event, bool, error) {
+	s := &tx.journal.met
+	if pos == 0 || s.Pos != pos || r.Pos != pos || s.Path != r.Path {
+		return tx.Event(pos)
+	}
+	e := s.Event
+	if s.InRecord {
+		e.Entry = r.Ours
+	}
+	return e, true, nil
 }
 
 // Since yields the records whose Pos is greater than pos, in order of Pos.
@@ -423,6 +452,7 @@ func (tx *Tx) Since(pos index.Seq) iter.Seq2[*index.Record, error] {
 			if err == nil && (r == nil || r.Pos != s.Pos) {
 				continue
 			}
+			tx.journal.met = s
 			if !yield(r, err) {
 				return
 			}
