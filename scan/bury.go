@@ -63,12 +63,100 @@ func (c *crew) bury(g *graves) error {
 	}
 	slices.SortFunc(g.spans, func(a, b span) int { return a.from.Compare(b.from) })
 	var last index.Path // up to here is done: spans may overlap
-	for _, s := range g.spans {
-		if err := c.burySpan(s, &last); err != nil {
+	for rest := g.spans; len(rest) > 0; {
+		n := beside(rest)
+		if err := c.buryBeside(rest[:n], &last); err != nil {
 			return err
 		}
+		rest = rest[n:]
 	}
 	return nil
+}
+
+// maxBeside is how many files of a directory are looked for together.
+const maxBeside = 512
+
+// beside returns how many spans at the front are of single paths in one directory.
+func beside(spans []span) int {
+	n := 1
+	for n < len(spans) && n < maxBeside && spans[n-1].from == spans[n-1].bound &&
+		spans[n].from.Parent() == spans[0].from.Parent() {
+		n++
+	}
+	return n
+}
+
+// buryBeside buries what is in one directory. Files are looked for together, once all
+// of their records are read: if their directory is missing, so are they.
+func (c *crew) buryBeside(spans []span, last *index.Path) error {
+	var files []*index.Record
+	for _, s := range spans {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		r, err := c.o.Get(s.from)
+		if err != nil {
+			return err
+		}
+		if r == nil || !r.Ours.Live() || r.Ours.Kind == index.Dir || s.from != s.bound {
+			if err := c.burySpan(s, last); err != nil {
+				return err
+			}
+			continue
+		}
+		if *last != index.Root && r.Path.Compare(*last) <= 0 {
+			continue
+		}
+		*last = r.Path
+		if !c.o.Facts.Rules.Ignored(r.Path, false) {
+			files = append(files, r)
+		}
+	}
+	if len(files) > 0 {
+		c.buryFiles(files)
+	}
+	return nil
+}
+
+// buryFiles emits the tombstones of those files of one directory that are missing.
+func (c *crew) buryFiles(files []*index.Record) {
+	dir, whole := files[0].Path.Parent(), false
+	if dir != index.Root {
+		missing, err := c.missing(dir)
+		whole = missing && err == nil
+	}
+	var gone []*index.Record
+	for _, r := range files {
+		if whole {
+			gone = append(gone, r)
+			continue
+		}
+		_, err := c.o.Files.Lstat(r.Path)
+		switch {
+		case notThere(err):
+			gone = append(gone, r)
+		case err != nil:
+			c.problem(Problem{Path: r.Path, Err: err, Subtree: true})
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	if err := c.above(gone[0].Path); err != nil {
+		for _, r := range gone {
+			c.problem(Problem{Path: r.Path, Err: err, Subtree: true})
+		}
+		return
+	}
+	for _, r := range gone {
+		c.buried(r)
+	}
+}
+
+// buried emits a tombstone.
+func (c *crew) buried(r *index.Record) {
+	c.found(Finding{Path: r.Path, Was: r.Stamp, What: index.Deleted,
+		Entry: &index.Entry{Kind: index.Gone, Origin: c.o.Facts.Node}})
 }
 
 func (c *crew) burySpan(s span, last *index.Path) error {
@@ -104,8 +192,7 @@ func (c *crew) burySpan(s span, last *index.Path) error {
 			}
 			gone = r.Path
 		}
-		c.found(Finding{Path: r.Path, Was: r.Stamp, What: index.Deleted,
-			Entry: &index.Entry{Kind: index.Gone, Origin: c.o.Facts.Node}})
+		c.buried(r)
 	}
 }
 

@@ -132,6 +132,37 @@ func TestExamineBelowSpecial(t *testing.T) {
 	w.examine("cgi/update.cgi", "images/old/1.png").want(t, "problem cgi/update.cgi/", "problem images/old/1.png/")
 }
 
+// Files of one directory are looked for together, by their directory if that is gone;
+// what is in its place, or an error, is of all of them.
+func TestExamineBeside(t *testing.T) {
+	for name, c := range map[string]struct {
+		change []string
+		fifo   bool
+		files  faulty
+		want   []string
+	}{
+		"with their directory":    {change: []string{"-d"}, want: []string{"deleted d/f", "deleted d/g", "deleted d/h"}},
+		"without their directory": {change: []string{"-d/f", "-d/h"}, want: []string{"deleted d/f", "deleted d/h"}},
+		"a FIFO in its place":     {change: []string{"-d"}, fifo: true, want: []string{"problem d/f/", "problem d/g/", "problem d/h/"}},
+		"something is mounted there": {change: []string{"-d/f", "-d/g", "-d/h"}, files: faulty{mounts: map[index.Path]bool{"d": true}},
+			want: []string{"problem d/f/", "problem d/g/", "problem d/h/"}},
+		"one cannot be looked at": {change: []string{"-d/f", "-d/h"}, files: faulty{fail: map[index.Path]error{"d/f": syscall.EIO}},
+			want: []string{"deleted d/h", "problem d/f/"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, append([]string{"d/", "d/f=f", "d/g=g", "d/h=h"}, siteTree...)...)
+			w.settledScan()
+			w.make(c.change...)
+			if c.fifo {
+				must(t, syscall.Mkfifo(w.path("d"), 0o600))
+			}
+			c.files.Files = w.files
+			w.files = &c.files
+			w.examine("d/f", "d/g", "d/h").want(t, c.want...)
+		})
+	}
+}
+
 // An event of a link is always looked into: reading it costs next to nothing.
 func TestExamineReadsLinks(t *testing.T) {
 	w := newWorld(t, siteTree...)
