@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"duet/replicate/wire"
-	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store/index"
 )
@@ -170,6 +169,7 @@ func (a *assembly) plan() error {
 			base.Close()
 			at, err = a.planMixed(lent, at)
 		} else {
+			base = vfs.Uncached(base)
 			at, err = a.planMixed(base, at)
 			err = errors.Join(err, base.Close())
 		}
@@ -309,7 +309,7 @@ func (f *Fetcher) fewer(n int) {
 
 // write takes the parts as they become ready, in order.
 func (a *assembly) write() error {
-	h := newHashing(a.j.sum)
+	h := a.hashing()
 	defer h.end()
 	for {
 		var p *part
@@ -329,30 +329,24 @@ func (a *assembly) write() error {
 		case <-a.ctx.Done():
 			return context.Cause(a.ctx)
 		}
-		if err := a.writePart(h, p); err != nil {
+		if err := a.writePart(p); err != nil {
 			return fmt.Errorf("write what was fetched: %w", err)
 		}
-		a.room.Release(p.room)
-		p.release()
+		h.parts <- p
 	}
 }
 
-func (a *assembly) writePart(h *hashing, p *part) error {
+func (a *assembly) writePart(p *part) error {
 	if p.lent != nil {
-		h.begin(p.data)
-		defer h.wait()
 		return a.share(p)
 	}
 	if err := a.settle(); err != nil {
 		return err
 	}
 	if p.hole {
-		a.j.sum.Zeros(p.size)
 		a.j.got += p.size
 		return a.j.draft.Hole(p.size)
 	}
-	h.begin(p.data)
-	defer h.wait()
 	at := int64(0)
 	for _, z := range append(p.zeros, span{p.size, 0}) {
 		if z.from > at {
@@ -376,26 +370,37 @@ func (a *assembly) writePart(h *hashing, p *part) error {
 	return nil
 }
 
-// hashing is a goroutine that hashes what another writes at the same time.
+// hashing is a goroutine that hashes what was written, while more is written.
 type hashing struct {
-	in   chan []byte
-	done chan struct{}
+	parts chan *part
+	ended chan struct{}
 }
 
-func newHashing(sum *scan.Hasher) *hashing {
-	h := &hashing{make(chan []byte), make(chan struct{})}
+// unhashed is how many parts may wait for it: mostly more than there is room for.
+const unhashed = 64
+
+func (a *assembly) hashing() *hashing {
+	h := &hashing{make(chan *part, unhashed), make(chan struct{})}
 	go func() { // ends with end
-		for b := range h.in {
-			sum.Write(b)
-			h.done <- struct{}{}
+		defer close(h.ended)
+		for p := range h.parts {
+			if p.hole {
+				a.j.sum.Zeros(p.size)
+			} else {
+				a.j.sum.Write(p.data)
+			}
+			a.room.Release(p.room)
+			p.release()
 		}
 	}()
 	return h
 }
 
-func (h *hashing) begin(b []byte) { h.in <- b }
-func (h *hashing) wait()          { <-h.done }
-func (h *hashing) end()           { close(h.in) }
+// end returns when all is hashed.
+func (h *hashing) end() {
+	close(h.parts)
+	<-h.ended
+}
 
 // Like is something that is here and may have much in common with a content.
 type Like struct {

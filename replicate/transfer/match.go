@@ -29,14 +29,15 @@ const (
 type matching struct {
 	a      *assembly
 	base   io.ReaderAt
+	size   int64       // of base
 	lent   vfs.Content // the base, if its blocks may be shared
 	bits   uint8
 	theirs *recipe
 	start  int64 // of the content: what is before was here
 	at     int64 // up to here it is planned
 
-	r       *chunk.Reader
-	ended   bool // all of the base is read
+	r       *chunk.Reader // from read on; nil: to be made
+	ended   bool          // all of the base is read
 	read    int64
 	ring    []piece // read, and neither matched nor passed
 	first   int     // ordinal of ring[0]
@@ -90,11 +91,10 @@ func (a *assembly) planBy(base io.ReaderAt, size, at int64) (int64, error) {
 		return at, err
 	}
 	m := &matching{
-		a: a, base: base, lent: lent, bits: chunk.Coarse(a.j.size, a.f.opt.Delta), start: at, at: at,
+		a: a, base: base, size: size, lent: lent, bits: chunk.Coarse(a.j.size, a.f.opt.Delta), start: at, at: at,
 		read:   max(0, min(at, size)-before),
 		inRing: map[chunk.Chunk]int{}, passed: map[chunk.Chunk]int64{},
 	}
-	m.r = chunk.NewReader(base, m.read, size, m.bits)
 	m.theirs = a.askRecipe(l, at, m.bits)
 	defer func() {
 		close(m.theirs.enough) // the peer may have more to say
@@ -176,34 +176,64 @@ func (m *matching) find(c chunk.Chunk) (i int, ok bool) {
 	if n, ok := m.inRing[c]; ok {
 		return n - m.first, true
 	}
+	if len(m.ring) == 0 && m.misses == 0 && m.guess(c) {
+		return 0, true
+	}
 	for !m.ended && m.bytes < max(ahead, int64(16)<<m.bits) {
-		buf, _ := chunkBuffers.Get().(*[]byte)
-		if buf == nil {
-			b := make([]byte, 0, chunk.Max(m.bits))
-			buf = &b
+		if m.r == nil {
+			m.r = chunk.NewReader(m.base, m.read, m.size, m.bits)
 		}
-		data := (*buf)[:0]
+		data := m.buffer()
 		got, err := m.r.Next(func(b []byte) { data = append(data, b...) })
 		if err != nil { // the end, or what cannot be read: it has to come from the peer then
 			m.ended = true
 			break
 		}
-		off := m.read
-		m.read += got.Len
 		if got.Sum == chunk.Hole {
+			m.read += got.Len
 			continue
 		}
 		n := m.first + len(m.ring)
-		m.ring = append(m.ring, piece{got, off, data})
-		m.bytes += got.Len
-		if _, ok := m.inRing[got]; !ok {
-			m.inRing[got] = n
-		}
+		m.add(got, data)
 		if got == c {
 			return n - m.first, true
 		}
 	}
 	return 0, false
+}
+
+// guess looks whether c is what comes next in the base, as it mostly is behind a
+// chunk that was found: then where it ends is known, and it need not be cut.
+func (m *matching) guess(c chunk.Chunk) bool {
+	if c.Len > m.size-m.read {
+		return false
+	}
+	data := m.buffer()[:c.Len]
+	if n, _ := m.base.ReadAt(data, m.read); n < len(data) || chunk.Sum(data) != c.Sum {
+		chunkBuffers.Put(&data)
+		return false
+	}
+	m.r = nil
+	m.add(c, data)
+	return true
+}
+
+// add takes note of the next chunk of the base.
+func (m *matching) add(c chunk.Chunk, data []byte) {
+	m.ring = append(m.ring, piece{c, m.read, data})
+	m.read += c.Len
+	m.bytes += c.Len
+	if _, ok := m.inRing[c]; !ok {
+		m.inRing[c] = m.first + len(m.ring) - 1
+	}
+}
+
+// buffer has room for a chunk.
+func (m *matching) buffer() []byte {
+	if b, ok := chunkBuffers.Get().(*[]byte); ok && int64(cap(*b)) >= chunk.Max(m.bits) {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, chunk.Max(m.bits))
 }
 
 // pass goes past the first chunk of what is read ahead.
