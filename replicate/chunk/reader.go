@@ -21,6 +21,13 @@ type Extents interface {
 	Data(off int64) (from, end int64, err error)
 }
 
+// Blocks is what a content may be besides: it has its bytes in memory of its own.
+// From off on, it has as many as it pleases, at most n, unless it fails; they are
+// valid until the next call.
+type Blocks interface {
+	Block(off, n int64) ([]byte, error)
+}
+
 // Reader cuts a part of a content.
 type Reader struct {
 	r         io.ReaderAt
@@ -31,7 +38,7 @@ type Reader struct {
 }
 
 // NewReader returns a Reader of the bytes of r from at to end. Holes are found if
-// r is an Extents.
+// r is an Extents, and nothing is copied if it is Blocks.
 func NewReader(r io.ReaderAt, at, end int64, bits uint8) *Reader {
 	return &Reader{r: r, at: at, end: end, data: at, cut: NewCutter(bits)}
 }
@@ -75,6 +82,13 @@ func (x *Reader) fill() (hole int64, err error) {
 		if hole, err = x.extent(); hole > 0 || err != nil {
 			return hole, err
 		}
+	}
+	if own, ok := x.r.(Blocks); ok {
+		if x.left, err = own.Block(x.at, x.data-x.at); err != nil {
+			return 0, fmt.Errorf("read at %d: %w", x.at, err)
+		}
+		x.at += int64(len(x.left))
+		return 0, nil
 	}
 	if x.buf == nil {
 		x.buf = make([]byte, block)
