@@ -106,7 +106,7 @@ func (t *Tree) copyTo(h Held, src *content, run func(pour func() error) error) e
 	}
 	err = run(func() error {
 		return control(src.File, func(from int) error {
-			return control(dst.file, func(to int) error { return pour(to, from) })
+			return control(dst.file, func(to int) error { return dst.pour(src, to, from) })
 		})
 	})
 	if err = errors.Join(err, dst.Close()); err != nil {
@@ -115,11 +115,14 @@ func (t *Tree) copyTo(h Held, src *content, run func(pour func() error) error) e
 	return nil
 }
 
-// pour copies the content of src to the empty file dst: by sharing its blocks
+// pour copies the content of a file to the empty draft: by sharing its blocks
 // if the filesystem can, and leaving holes out in any case.
-func pour(dst, src int) error {
+func (d *draft) pour(from *content, dst, src int) error {
 	if err := unix.IoctlFileClone(dst, src); err == nil {
 		return nil
+	}
+	if size, err := fileSize(src); err == nil && size >= 2*directFrom {
+		return d.copyLarge(from, size)
 	}
 	for off := int64(0); ; {
 		data, err := unix.Seek(src, off, unix.SEEK_DATA)

@@ -19,6 +19,11 @@ type draft struct {
 	size int64
 	sent int64 // the kernel was asked to write this much to the disk
 	done bool  // Finish was called
+
+	run    int64 // bytes written without a hole in between
+	past   *past // what goes past the page cache; nil if nothing does
+	plain  bool  // nothing can
+	failed error // of a write that was under way when Write returned
 }
 
 // Create makes an empty file. A staged leftover of that name is replaced, not
@@ -118,17 +123,27 @@ func (d *draft) Write(b []byte) (int, error) {
 	}
 	wrote := 0
 	for more := true; more; more = wrote < len(b) {
-		n, err := d.file.Write(b[wrote:min(len(b), wrote+atOnce)])
-		d.size += int64(n)
+		n, err := d.some(b[wrote:])
 		wrote += n
 		if err != nil {
 			return wrote, fmt.Errorf("write %v: %w", d.held, bare(err))
 		}
-		if d.size-d.sent >= early {
-			d.hurry()
-		}
 	}
 	return wrote, nil
+}
+
+// some writes the first bytes of b.
+func (d *draft) some(b []byte) (int, error) {
+	if d.direct() {
+		return d.fly(b)
+	}
+	n, err := d.file.Write(b[:min(int64(len(b)), atOnce, d.toUnit())])
+	d.size += int64(n)
+	d.run += int64(n)
+	if d.size-d.sent >= early {
+		d.hurry()
+	}
+	return n, err
 }
 
 // atOnce is how much one system call writes. The page cache takes a larger piece in
@@ -154,6 +169,9 @@ func (d *draft) Size() int64 { return d.size }
 func (d *draft) Truncate(size int64) error {
 	if d.done {
 		return fmt.Errorf("truncate %v: it is finished", d.held)
+	}
+	if err := d.drain(); err != nil {
+		return fmt.Errorf("write %v: %w", d.held, bare(err))
 	}
 	if err := d.file.Truncate(size); err != nil {
 		return fmt.Errorf("truncate %v: %w", d.held, bare(err))
@@ -181,6 +199,9 @@ func (d *draft) Dress(m Meta) (stamp index.Stamp, err error) {
 
 func (d *draft) finish(m Meta, sync func(fd int) error) (stamp index.Stamp, err error) {
 	d.done = true
+	if err := d.drain(); err != nil {
+		return index.Stamp{}, fmt.Errorf("finish %v: %w", d.held, bare(err))
+	}
 	err = control(d.file, func(fd int) error {
 		if stamp, err = d.tree.dress(fd, m); err != nil {
 			return err
@@ -193,7 +214,13 @@ func (d *draft) finish(m Meta, sync func(fd int) error) (stamp index.Stamp, err 
 	return stamp, nil
 }
 
-func (d *draft) Close() error { return d.file.Close() }
+func (d *draft) Close() error {
+	var err error
+	if d.past != nil {
+		err = d.drain() // what is here is the beginning for the next time
+	}
+	return errors.Join(err, d.file.Close())
+}
 
 // bare takes off what package os says of the operation and the file.
 func bare(err error) error {

@@ -5,6 +5,9 @@ import "golang.org/x/sys/unix"
 // AtOnce is how much of a draft one system call writes.
 const AtOnce = atOnce
 
+// DirectFrom is how much of one goes through the page cache.
+const DirectFrom = directFrom
+
 // OpenWithout opens a tree as on a kernel or filesystem that lacks some calls.
 func OpenWithout(root string, o Options, missing ...string) (*Tree, error) {
 	for _, m := range missing {

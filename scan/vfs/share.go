@@ -43,7 +43,11 @@ func (d *draft) Copy(c Content, off, n int64) error {
 	if !ok || d.done {
 		return fmt.Errorf("copy to %v: %w", d.held, errors.ErrUnsupported)
 	}
-	err := control(src.File, func(from int) error {
+	err := d.drain()
+	if err != nil {
+		return fmt.Errorf("write %v: %w", d.held, bare(err))
+	}
+	err = control(src.File, func(from int) error {
 		return control(d.file, func(to int) error { return d.copyRange(to, from, off, n) })
 	})
 	if err == nil {
