@@ -12,6 +12,7 @@ import (
 	"duet/replicate/book"
 	"duet/replicate/link"
 	"duet/replicate/report"
+	"duet/replicate/ruling"
 	"duet/replicate/trouble"
 	"duet/scan"
 	"duet/scan/vfs"
@@ -66,6 +67,10 @@ func (s *Share) open(ctx context.Context, accept bool) opened {
 		return opened{err: err}
 	}
 	o := opened{files: files}
+	var clean bool
+	if clean, o.err = s.endedWell(); o.err != nil {
+		return o
+	}
 	if o.err = s.identify(files, accept); o.err != nil {
 		return o
 	}
@@ -75,6 +80,11 @@ func (s *Share) open(ctx context.Context, accept bool) opened {
 	if o.report, o.err = recovery.Replay(ctx, s.st, files, s.landingEnv()); o.err != nil {
 		return o
 	}
+	if !clean {
+		if o.err = ruling.StrikeUndone(s.st); o.err != nil {
+			return o
+		}
+	}
 	if o.err = s.book.ResettleAll(ctx); o.err != nil {
 		return o
 	}
@@ -83,6 +93,16 @@ func (s *Share) open(ctx context.Context, accept bool) opened {
 	}
 	o.watcher, o.blind = s.doors.Watch(s.rules)
 	return o
+}
+
+// endedWell reports whether the last run has brought all to an end.
+func (s *Share) endedWell() (clean bool, err error) {
+	err = s.st.View(func(tx *store.Tx) error {
+		m, err := tx.Meta()
+		clean = m.Clean
+		return err
+	})
+	return clean, err
 }
 
 // identify compares the root with the one that the index is of, and remembers

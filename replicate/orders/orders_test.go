@@ -37,6 +37,8 @@ type share struct {
 	holds int // calls of it
 	halts []error
 	queue []func()
+
+	commit func(stage string) error // around each commit; may be nil
 }
 
 func newShare(t *testing.T) *share {
@@ -49,7 +51,12 @@ func newShare(t *testing.T) *share {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{Share: "www", Node: 1})
+	st, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{Share: "www", Node: 1, Commit: func(stage string) error {
+		if s.commit == nil {
+			return nil
+		}
+		return s.commit(stage)
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
