@@ -160,6 +160,36 @@ func TestDelta(t *testing.T) {
 	}
 }
 
+// Chunks behind an edit can stay others than they were for long, as here for 3 MiB and
+// more: what is the same in them is not fetched.
+func TestDeltaOutOfStep(t *testing.T) {
+	source := rand.NewChaCha8([32]byte{55, 0, 77}) // one in three hundred is so
+	random := func(n int) []byte {
+		b := make([]byte, n)
+		source.Read(b)
+		return b
+	}
+	base := random(12 << 20)
+	for name, c := range map[string]struct {
+		content []byte
+		most    int64
+	}{
+		"overwritten": {slices.Concat(base[:5<<20+1234], random(1<<20), base[6<<20+1234:]), 1<<20 + 128<<10},
+		"inserted":    {slices.Concat(base[:5<<20], random(2<<20), base[5<<20:]), 2<<20 + 128<<10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDeltaRig(t)
+			d.write("base", base)
+			w := d.shelf.put("p", c.content)
+			w.Like = []transfer.Like{{Path: "base"}}
+			d.check(d.fetch(w)["p"], c.content)
+			if n := d.Received(); n > c.most {
+				t.Errorf("%d bytes were fetched, at most %d should be", n, c.most)
+			}
+		})
+	}
+}
+
 // Whatever was done to a file, the result is what the peer has.
 func TestDeltaOfAnything(t *testing.T) {
 	d := newDeltaRig(t)

@@ -14,11 +14,13 @@ import (
 
 // Bounds of looking for chunks.
 const (
-	maxGap  = 4 << 20  // bytes between two matches that are compared once more, in small chunks
-	ahead   = 16 << 20 // bytes of the base that are read ahead, before a chunk counts as not there
-	tryOut  = 64 << 20 // bytes of the content after which little in common ends the search
-	before  = 8 << 20  // bytes of the base before the place where a content is taken up again
-	strayed = 16       // chunks not found in a row, before the base is passed faster than the content
+	maxGap   = 4 << 20  // bytes between two matches that are compared once more, in small chunks
+	maxOld   = 8 << 20  // bytes of the base that they are compared with
+	compares = 4        // of those in a row, before the rest is fetched as it is
+	ahead    = 16 << 20 // bytes of the base that are read ahead, before a chunk counts as not there
+	tryOut   = 64 << 20 // bytes of the content after which little in common ends the search
+	before   = 8 << 20  // bytes of the base before the place where a content is taken up again
+	strayed  = 16       // chunks not found in a row, before the base is passed faster than the content
 )
 
 // matching goes through the chunks of a content, as the peer says them, and
@@ -48,7 +50,7 @@ type matching struct {
 
 	run      int64  // bytes before at that were not found
 	misses   int    // chunks not found since the last one that was
-	compared bool   // some of them were compared once more
+	compared int    // how often some of them were compared once more
 	gap      []byte // what the base has in their place
 }
 
@@ -141,14 +143,20 @@ func (m *matching) step() error {
 			return m.put(data, off)
 		}
 	}
-	if m.run+c.Len > maxGap && len(m.gap) > 0 && !m.compared {
+	if m.run+c.Len > maxGap && len(m.gap) > 0 && m.compared < compares {
 		// Behind what was put in, it can take some chunks before those of both
-		// sides are the same again: that part is in the gap all the same, and so
-		// is what comes next.
-		m.compared = true
+		// sides are the same again, for one content in three hundred more than
+		// are in a gap: that part is in the gap all the same, and so is what comes
+		// next. What was inserted may be
+		// about half of it.
+		m.compared++
+		for len(m.ring) > 0 && int64(len(m.gap)) < m.run+chunk.Max(m.bits) {
+			m.pass() // its chunks may be smaller
+		}
 		if err := m.compare(); err != nil {
 			return err
 		}
+		m.gap = append(m.gap[:0], m.gap[max(0, len(m.gap)-maxOld/2):]...)
 	}
 	m.at += c.Len
 	m.run += c.Len
@@ -241,7 +249,7 @@ func (m *matching) pass() {
 	p := m.ring[0]
 	m.passed[p.Chunk] = p.off
 	m.shift()
-	if room := maxGap - len(m.gap); room > 0 {
+	if room := maxOld - len(m.gap); room > 0 {
 		m.gap = append(m.gap, p.data[:min(room, len(p.data))]...)
 	}
 	chunkBuffers.Put(&p.data)
@@ -282,7 +290,7 @@ func (m *matching) put(data []byte, off int64) error {
 	p.data, p.lent, p.from = data, m.lent, off
 	m.at += n
 	m.matched += n
-	m.gap, m.misses, m.compared = m.gap[:0], 0, false
+	m.gap, m.misses, m.compared = m.gap[:0], 0, 0
 	return m.a.put(p)
 }
 
