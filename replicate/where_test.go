@@ -24,6 +24,7 @@ func TestMoment(t *testing.T) {
 	p.start()
 	p.a.until("the scan", func(st report.Status) bool { return st.Skipped == 1 })
 	p.until("the files", func() bool { return p.b.read("f3") == "x" })
+	p.a.until("the end of b's scan", func(st report.Status) bool { return st.Connected }) // files cross before it
 	ctx := context.Background()
 	m, err := p.a.share.Moment(ctx, "pipe")
 	if err != nil || m.Own == nil || !m.Own.Skipped || m.Own.Path != "pipe" || m.Own.Since.IsZero() || !m.Connected {
