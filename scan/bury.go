@@ -27,24 +27,31 @@ type graves struct {
 }
 
 // span is the records from one path on, as long as they are at or below bound.
-type span struct{ from, bound index.Path }
+type span struct {
+	from, bound index.Path
+	leaf        bool // the record was no directory's when it was missed: nothing is below it
+}
 
-// add remembers p, found missing by a walk of under, in walk order. Beyond the
-// bounds it remembers only where in the walk it was: the second pass then
-// looks every record up from there on.
-func (g *graves) add(p, under index.Path) {
+// add remembers p, found missing by a walk of under, in walk order, and whether
+// its record was no directory's: that is asked now, because what has taken a
+// directory's place may be in the index before what was in it is looked for.
+// Beyond the bounds it remembers only where in the walk it was: the second pass
+// then looks every record up from there on.
+func (g *graves) add(p, under index.Path, leaf bool) {
 	if n := len(g.spans); n > 0 && p.Under(g.spans[n-1].from) && g.spans[n-1].bound == g.spans[n-1].from {
+		last := &g.spans[n-1]
+		last.leaf = last.leaf && leaf && p == last.from
 		return
 	}
 	if g.isSet && g.full == under {
 		return
 	}
 	if len(g.spans) < maxGraves && g.bytes < maxGraveBytes {
-		g.spans = append(g.spans, span{p, p})
+		g.spans = append(g.spans, span{p, p, leaf})
 		g.bytes += len(p)
 		return
 	}
-	g.spans = append(g.spans, span{p, under})
+	g.spans = append(g.spans, span{p, under, false})
 	g.full, g.isSet = under, true
 }
 
@@ -98,7 +105,7 @@ func (c *crew) buryBeside(spans []span, last *index.Path) error {
 		if err != nil {
 			return err
 		}
-		if r == nil || !r.Ours.Live() || r.Ours.Kind == index.Dir || s.from != s.bound {
+		if !s.leaf || r == nil || !r.Ours.Live() || r.Ours.Kind == index.Dir {
 			if err := c.burySpan(s, last); err != nil {
 				return err
 			}

@@ -159,9 +159,11 @@ func (x *examiner) look(d Dirty) (s sight, ok bool, err error) {
 // gone has the records at and below s buried if they are missing, and
 // remembers what the files among them held.
 func (x *examiner) gone(s sight) error {
-	x.missing.add(s.Path, s.Path)
+	ours, _ := oursOf(s.rec)
+	leaf := ours.LiveKind() != index.Dir
+	x.missing.add(s.Path, s.Path, leaf)
 	x.remember(s.rec)
-	if ours, _ := oursOf(s.rec); ours.LiveKind() != index.Dir {
+	if leaf {
 		return nil
 	}
 	cur, err := newCursor(&x.o.WalkOptions, s.Path, s.Path)

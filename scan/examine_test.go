@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -160,6 +161,43 @@ func TestExamineBeside(t *testing.T) {
 			w.files = &c.files
 			w.examine("d/f", "d/g", "d/h").want(t, c.want...)
 		})
+	}
+}
+
+// What takes a directory's place is in the index before what was in it is looked
+// for: that was missing all the same.
+func TestExamineInPlaceOfADirectory(t *testing.T) {
+	for name, change := range map[string][]string{
+		"link": {"-images", "images->cgi"},
+		"file": {"-images", "images=file"},
+	} {
+		for _, whole := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, whole), func(t *testing.T) {
+				w := newWorld(t, siteTree...)
+				w.settledScan()
+				w.make(change...)
+				o := ExamineOptions{WalkOptions: w.options(), Settle: time.Millisecond}
+				known := make(chan struct{}) // closed when the index has what is there now
+				tell := sync.OnceFunc(func() { close(known) })
+				o.Emit = func(fs []Finding, _ []Problem) error {
+					w.apply(fs)
+					if r, _ := w.get("images"); r.Ours.Kind != index.Dir {
+						tell()
+					}
+					return nil
+				}
+				o.Files = hesitant{w.files, func() { <-known }} // asked before anything is buried
+				path := Dirty{Path: "images"}
+				if whole {
+					path = Dirty{Path: index.Root, Recursive: true}
+				}
+				_, err := Examine(context.Background(), o, []Dirty{path})
+				must(t, err)
+				if d := differs(w.live(), w.truth()); d != "" {
+					t.Error(d)
+				}
+			})
+		}
 	}
 }
 

@@ -72,7 +72,7 @@ func (w *walker) advance(p index.Path) error {
 			w.o.Facts.Rules.Ignored(r.Path, r.Ours.Kind == index.Dir) {
 			continue
 		}
-		w.missing.add(r.Path, w.under)
+		w.missing.add(r.Path, w.under, r.Ours.Kind != index.Dir)
 	}
 }
 
@@ -207,7 +207,7 @@ func (w *walker) enter(p index.Path, r *index.Record, info vfs.Info) error {
 		}
 	}
 	if ours, _ := oursOf(r); ours.Live() && ours.Kind == index.Dir && info.Type != vfs.Directory {
-		w.missing.add(p, w.under) // what was in it
+		w.missing.add(p, w.under, false) // what was in it
 	}
 	switch info.Type {
 	case vfs.Regular:
