@@ -103,6 +103,7 @@ func (l *loop) launch(b *rounds.Batch) {
 
 // staged queues a batch for the writer lane.
 func (l *loop) staged(b *rounds.Batch) {
+	l.rounds.Ready(b, time.Now())
 	at := len(l.lane.ready)
 	if b.Ahead {
 		at = 0

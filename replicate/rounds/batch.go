@@ -2,6 +2,7 @@ package rounds
 
 import (
 	"slices"
+	"time"
 
 	"duet/replicate/install"
 	"duet/replicate/room"
@@ -28,7 +29,11 @@ type Batch struct {
 	bytes    int64
 	along    int64 // bytes of small
 	big      bool
-	remove   bool
+	remove   bool                   // there is nothing but removals
+	yields   bool                   // a directory gives way to something else
+	gone     int                    // how many of Jobs, the last, are removals that go with contents
+	launched time.Time              // when it was
+	removals map[index.Path]bool    // of Jobs
 	approved map[index.Path]bool    // removals that a person approved
 	vacated  map[index.Path][]int64 // directories that give way to a file, and how much goes with each, for each bound
 }
@@ -42,13 +47,13 @@ type copying struct {
 
 func newBatch() *Batch {
 	return &Batch{
-		small: map[index.Path][]byte{}, metas: map[index.Path]vfs.Meta{}, approved: map[index.Path]bool{},
+		small: map[index.Path][]byte{}, metas: map[index.Path]vfs.Meta{}, approved: map[index.Path]bool{}, removals: map[index.Path]bool{},
 		vacated: map[index.Path][]int64{}, Failed: map[index.Path]error{}, Sources: map[index.Path]index.Path{},
 	}
 }
 
 // Removes reports whether something is deleted by b.
-func (b *Batch) Removes() bool { return b.remove || len(b.vacated) > 0 }
+func (b *Batch) Removes() bool { return len(b.removals)+len(b.vacated) > 0 }
 
 // Waits reports whether contents have to be staged before b can be installed.
 func (b *Batch) Waits() bool { return len(b.wants)+len(b.copies)+len(b.small) > 0 }

@@ -80,6 +80,8 @@ func entryOf(p index.Path, kind index.Kind, v index.Version) *index.Entry {
 		e.Size, e.Hash, e.Mode = 1, scan.SumBytes([]byte(p.Leaf())), 0o644
 	case index.Dir:
 		e.Mode = 0o755
+	case index.Symlink:
+		e.Target = "new"
 	}
 	return e
 }

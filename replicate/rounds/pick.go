@@ -27,6 +27,7 @@ type picking struct {
 	dir    index.Path          // the last one that parent was asked for
 	isDir  bool                // and what it said
 	used   map[index.Path]bool // sources of moves in this batch
+	taken  map[index.Path]bool // by the batch that removals are to go with
 
 	shut withheld // which removals wait for approval; nil if that was not asked
 }
@@ -137,6 +138,7 @@ func (k *picking) consider(r *index.Record) error {
 		}
 	}
 	if was == index.Dir && v.Entry.Kind != index.Dir {
+		k.b.yields = true
 		if ok, err := k.vacant(r, v); err != nil || !ok {
 			return err
 		}
@@ -231,6 +233,8 @@ func (k *picking) below(dir index.Path) (stays, waits bool, err error) {
 			return false, false, err
 		}
 		switch {
+		case k.taken[c.Path]:
+			waits = true
 		case !c.Ours.Live():
 		case !k.rounds.Book.Doomed(c), k.rounds.rejects(c):
 			return true, false, nil

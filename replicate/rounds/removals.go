@@ -29,8 +29,8 @@ const (
 )
 
 // pickRemovals makes a batch of what the peer deleted, bottom-up, once nothing
-// else is left to do.
-func (r *Rounds) pickRemovals(m Moment) (*Batch, error) {
+// else is left to do, or nothing but with.
+func (r *Rounds) pickRemovals(m Moment, with *Batch) (*Batch, error) {
 	if !m.Drained || m.Scanning {
 		return nil, nil
 	}
@@ -54,6 +54,9 @@ func (r *Rounds) pickRemovals(m Moment) (*Batch, error) {
 	b.remove = true
 	err = r.Book.Store.View(func(tx *store.Tx) error {
 		k := &picking{rounds: r, tx: tx, m: m, b: b}
+		if with != nil {
+			k.taken = takes(with.Jobs)
+		}
 		if k.shut, err = r.withhold(tx, todo, m.Now); err != nil {
 			return err
 		}
@@ -107,7 +110,7 @@ func (k *picking) remove(r *index.Record) error {
 	}
 	tries, _ := k.rounds.Trouble.Failed(r.Path)
 	j.Single = tries > 0 // the directory went out and back once: not again and again
-	k.b.Jobs = append(k.b.Jobs, j)
+	k.b.Jobs, k.b.removals[r.Path] = append(k.b.Jobs, j), true
 	return nil
 }
 

@@ -219,6 +219,7 @@ func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
 	// one: to remove what that is to be made of, meanwhile, would be too soon.
 	m.Drained = m.Drained && r.drained
 	b, end, err := r.pick(m)
+	last := end && (r.links || !r.later) // nothing that can be done now comes after b
 	r.paused = err == nil && b == nil && !end
 	if err != nil {
 		return nil, false, fmt.Errorf("look for what is to do: %w", err)
@@ -229,10 +230,14 @@ func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
 		r.Trouble.Walked(r.heard, m.Now)
 	}
 	idle = end && r.batches == 0
-	if b == nil && idle {
-		if b, err = r.pickRemovals(m); err != nil {
-			return nil, false, fmt.Errorf("look for what is to be deleted: %w", err)
-		}
+	switch {
+	case b == nil && idle:
+		b, err = r.pickRemovals(m, nil)
+	case b != nil && last && r.joins(b):
+		err = r.join(b, m)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("look for what is to be deleted: %w", err)
 	}
 	if end && b == nil && r.passed > 0 {
 		// Whatever is heard or noticed is a reason for a walk. While much is to
@@ -258,7 +263,7 @@ func (r *Rounds) Launch(b *Batch, files vfs.Files, now time.Time) {
 	if r.began.IsZero() {
 		r.began = now
 	}
-	b.Files, b.room = files, r.room
+	b.Files, b.room, b.launched = files, r.room, now
 	for i := range b.Jobs {
 		j := &b.Jobs[i]
 		r.flying[j.Path] = true
@@ -302,7 +307,7 @@ func (r *Rounds) Done(b *Batch, o *install.Outcome, now time.Time) {
 	r.done++
 	vacated := b.vacated[o.Path]
 	for i := range r.deleted {
-		if b.remove && !b.approved[o.Path] && r.Bounds[i].Holds(o.Path) {
+		if b.removals[o.Path] && !b.approved[o.Path] && r.Bounds[i].Holds(o.Path) {
 			r.deleted[i].Add(1, now)
 		}
 		if vacated != nil && vacated[i] > 0 {
