@@ -181,6 +181,9 @@ func (l *loop) progress(now time.Time) *report.Progress {
 		return nil
 	}
 	p := &report.Progress{Phase: "receiving", Done: done, Total: done + l.published.counts.Take}
+	if t := &l.talk; t.head > t.heard { // in a first sync the peer tells of what is to come as it is taken
+		p.Total += int64(t.head - t.heard)
+	}
 	if s := l.talk.sess; s != nil && s.Fetch != nil {
 		p.Bytes = s.Fetch.Received()
 	}

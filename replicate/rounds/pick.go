@@ -75,6 +75,9 @@ func (r *Rounds) pickFrom(from index.Path, m Moment, links bool) (b *Batch, end,
 			}
 			r.cursor = rec.Path
 			r.passed++
+			if r.mark == index.Root || rec.Path.Compare(r.mark) > 0 {
+				r.fore++
+			}
 			if err := k.consider(rec); err != nil {
 				return err
 			}

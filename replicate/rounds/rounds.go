@@ -41,6 +41,7 @@ const (
 	maxBatchBytes = 64 << 20 // contents fetched and installed together
 	maxBatches    = 3        // batches on their way
 	maxPassed     = 8192     // paths that are passed in one turn
+	maxBehind     = 16384    // paths that the walk passes before it looks at what is behind it again
 	bigFile       = 4 << 20  // a file of this size has a batch of its own
 	maxBig        = 2        // of those batches
 
@@ -79,6 +80,8 @@ type Rounds struct {
 	missed   bool                // something may have become possible behind it since then
 	kick     bool                // something may have become possible since the walk began
 	passed   int                 // records that the walk came by
+	fore     int                 // of these, the ones that no walk before it came by
+	mark     index.Path          // up to here one did, that turned back there
 	rest     time.Time           // no other walk before this
 	hastened time.Time           // when a rest was last cut short
 	flying   map[index.Path]bool // paths in a batch
@@ -212,7 +215,11 @@ func (r *Rounds) More() bool { return r.kick && r.batches < maxBatches && r.rest
 // the walk pauses. idle reports that all has been looked at and nothing is on
 // its way. Call it while More.
 func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
+	if r.turns() {
+		r.walking, r.cursor, r.mark = false, index.Root, r.cursor
+	}
 	if !r.walking {
+		r.fore = 0
 		r.walking, r.heard, r.drained, r.passed, r.missed = true, m.Heard, m.Drained, 0, false
 	}
 	// What waited for all to be heard when the walk came by is found by the next
@@ -225,7 +232,7 @@ func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
 		return nil, false, fmt.Errorf("look for what is to do: %w", err)
 	}
 	if end {
-		r.cursor = index.Root
+		r.cursor, r.mark = index.Root, index.Root
 		r.kick, r.walking, r.links = r.missed, false, false
 		r.Trouble.Walked(r.heard, m.Now)
 	}
@@ -249,6 +256,16 @@ func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
 		}
 	}
 	return b, idle && b == nil, nil
+}
+
+// turns reports whether the walk is to begin anew before it has come to its end.
+// While much is coming in, that end is far away or goes before it, and what was not
+// ready when it came by, did not fit, or has been heard of since would wait for
+// everything else. Before the next turn it comes by as much that is new as lies
+// behind it: what cannot be done is not passed again and again. What the end of a
+// walk stands for, only a walk that comes to it tells.
+func (r *Rounds) turns() bool {
+	return r.walking && r.missed && !r.links && !r.Trouble.Crowding() && r.fore >= max(maxBehind, r.passed-r.fore)
 }
 
 // Launch notes that b is on its way.

@@ -3,6 +3,7 @@ package talk
 import (
 	"errors"
 	"io"
+	"time"
 
 	"duet/replicate/stock"
 	"duet/replicate/wire"
@@ -44,6 +45,7 @@ func (sess *Session) Feed(files vfs.Files, from index.Seq) error {
 		var said wire.Msg
 		select {
 		case <-sess.wakeup:
+		case <-sess.window.over():
 		case said = <-sess.say:
 		case <-sess.Ctx.Done():
 		}
@@ -90,69 +92,27 @@ func (sess *Session) saySome() error {
 // Small contents go along when the peer will want them: after position live,
 // that is for edits made since the session began, or always when it has
 // nothing yet; and never more of them than it keeps until it gets to them, see
-// window.
+// window. What does not fit waits, as long as the window says.
 func (sess *Session) compose(files vfs.Files, read *stock.Contents, from index.Seq, anyway bool) (*wire.Changes, error) {
-	live := index.Seq(sess.live.Load())
-	var changes []wire.Change
-	var along []bool // whose content goes along
-	room := sess.window.room()
-	var head, through index.Seq
-	var run uint64
-	full := false
-	err := sess.book.Store.View(func(tx *store.Tx) error {
-		changes, along, full = changes[:0], along[:0], false
-		head = tx.Head()
-		through = head
-		var bytes int64
-		left := room
-		for r, err := range tx.Since(from) {
-			if err != nil {
-				return err
-			}
-			if len(changes) >= wire.MaxChanges || bytes > wire.MaxFrame/2 {
-				full = true
-				break
-			}
-			c := wire.Change{Pos: r.Pos}
-			small := r.Pos > live && r.Next != index.Left && goesAlong(r.Ours)
-			if r.Agreed() && r.Heard != 0 {
-				c.Agreed = r.Heard
-			} else {
-				c.Path, c.Entry = r.Path, r.Ours
-				if c.Noticed, err = tx.Sighting(r); err != nil {
-					return err
-				}
-				// What was moved here the peer has, under the other name.
-				small = small && c.Noticed.Other == index.Root && left > 0
-				if small {
-					bytes += r.Ours.Size
-					left -= cost(r.Path, r.Ours.Size)
-				}
-			}
-			bytes += int64(len(c.Path)+len(c.Noticed.Other)) + 200
-			changes, along = append(changes, c), append(along, small)
-		}
-		if full {
-			through = changes[len(changes)-1].Pos
-		}
-		m, err := tx.Meta()
-		run = index.RunAt(m.Runs, through)
-		return err
-	})
-	if err != nil || head <= from && !anyway {
+	next, err := sess.gather(from)
+	if sess.window.waits(next.wait) {
+		sess.Wake()
+	}
+	if err != nil || next.head <= from && !anyway || next.through == from && next.wait {
 		return nil, err
 	}
+	through := next.through
 	var pack wire.Packer
 	var sent int64
-	for i, c := range changes {
-		if along[i] && c.Entry != nil && sess.Limit.Spend(int(c.Entry.Size)) { // what does not go along is asked for
+	for i, c := range next.changes {
+		if next.along[i] && c.Entry != nil && sess.Limit.Spend(int(c.Entry.Size)) { // what does not go along is asked for
 			if c.Content, _ = read.Get(c.Path, c.Entry.Hash); c.Content == nil {
 				c.Content = content(files, c.Path, c.Entry)
 			}
 			read.Drop(c.Path)
 		}
 		if !pack.Add(c) {
-			through = changes[i-1].Pos
+			through = next.changes[i-1].Pos
 			break
 		}
 		if len(c.Content) > 0 {
@@ -160,7 +120,71 @@ func (sess *Session) compose(files vfs.Files, read *stock.Contents, from index.S
 		}
 	}
 	sess.window.told(through, sent)
-	return pack.Take(through, head, run), nil
+	return pack.Take(through, next.head, next.run), nil
+}
+
+// gathered is changes, without their contents, that are to be told together.
+type gathered struct {
+	changes       []wire.Change
+	along         []bool    // whose content goes along
+	through, head index.Seq // these are all up to there; and of the journal
+	run           uint64
+	wait          bool // there is more, which waits for room
+}
+
+// gather reads the changes of the next message.
+func (sess *Session) gather(from index.Seq) (next gathered, err error) {
+	live := index.Seq(sess.live.Load())
+	left := sess.window.room()
+	err = sess.book.Store.View(func(tx *store.Tx) error {
+		g := gathered{head: tx.Head(), through: tx.Head()}
+		told, err := sess.window.tells(tx, from, time.Now())
+		if err != nil {
+			return err
+		}
+		var bytes int64
+		full := false
+		for r, err := range tx.Since(from) {
+			if err != nil {
+				return err
+			}
+			if full = len(g.changes) >= wire.MaxChanges || bytes > wire.MaxFrame/2; full {
+				break
+			}
+			c := wire.Change{Pos: r.Pos}
+			small := r.Pos > live && r.Next != index.Left && goesAlong(r.Ours)
+			if r.Agreed() && r.Heard != 0 {
+				c.Agreed, small = r.Heard, false
+			} else {
+				c.Path, c.Entry = r.Path, r.Ours
+				if c.Noticed, err = tx.Sighting(r); err != nil {
+					return err
+				}
+				// What was moved here the peer has, under the other name.
+				small = small && c.Noticed.Other == index.Root
+				if g.wait = small && left <= 0 && c.Pos > told && r.Ours.Size <= worthWaiting; g.wait {
+					break
+				}
+				if small = small && left > 0; small {
+					bytes += r.Ours.Size
+					left -= cost(r.Path, r.Ours.Size)
+				}
+			}
+			bytes += int64(len(c.Path)+len(c.Noticed.Other)) + 200
+			g.changes, g.along = append(g.changes, c), append(g.along, small)
+		}
+		switch n := len(g.changes); {
+		case n == 0 && g.wait:
+			g.through = from
+		case full || g.wait:
+			g.through = g.changes[n-1].Pos
+		}
+		m, err := tx.Meta()
+		g.run = index.RunAt(m.Runs, g.through)
+		next = g
+		return err
+	})
+	return next, err
 }
 
 // takeIn takes what has been read lately.

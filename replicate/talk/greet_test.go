@@ -18,6 +18,13 @@ import (
 // stream on which the peer hears it.
 func early(t *testing.T, scanned chan struct{}) (*Session, func() wire.Msg) {
 	t.Helper()
+	sess, _, heard := both(t, scanned)
+	return sess, heard
+}
+
+// both is early that also returns a func by which the peer says something.
+func both(t *testing.T, scanned chan struct{}) (*Session, func(wire.Msg), func() wire.Msg) {
+	t.Helper()
 	st, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{Share: "s", Node: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +52,12 @@ func early(t *testing.T, scanned chan struct{}) (*Session, func() wire.Msg) {
 	if err != nil || !ours.Scanning {
 		t.Fatalf("%+v, %v", ours, err)
 	}
-	return sess, func() wire.Msg {
+	say := func(m wire.Msg) {
+		if err := wire.WriteMsg(stream, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return sess, say, func() wire.Msg {
 		m, err := wire.ReadMsg(stream)
 		if err != nil {
 			t.Fatal(err)

@@ -79,7 +79,7 @@ func New(ctx context.Context, conn link.Conn, b *book.Book) *Session {
 	return &Session{
 		Ctx: ctx, Conn: conn, book: b, cancel: cancel,
 		wakeup: make(chan struct{}, 1), say: make(chan wire.Msg, sayMost), read: make(chan []stock.Content, readMost),
-		room: make(chan struct{}, maxHeard), window: window{most: maxAlong},
+		room: make(chan struct{}, maxHeard), window: window{most: maxAlong, few: fewAhead},
 	}
 }
 
@@ -200,7 +200,9 @@ func (sess *Session) Read(ear Ear) error {
 		}
 		switch m := m.(type) {
 		case *wire.Changes:
-			sess.window.heard(m)
+			if sess.window.heard(m) {
+				sess.Wake()
+			}
 			select {
 			case sess.room <- struct{}{}:
 			case <-sess.Ctx.Done():

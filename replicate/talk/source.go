@@ -24,8 +24,6 @@ type Source struct {
 // while it is kept: a person there may want it back.
 func (o Source) Open(p index.Path, h index.Hash, size int64) (transfer.Content, error) {
 	var r *index.Record
-	var kept *index.Kept
-	var twin *index.Record
 	var before *index.Kept
 	err := o.Book.Store.View(func(tx *store.Tx) (err error) {
 		if r, err = tx.Get(p); err != nil {
@@ -33,21 +31,8 @@ func (o Source) Open(p index.Path, h index.Hash, size int64) (transfer.Content, 
 		}
 		if r == nil || r.Ours.LiveKind() != index.File || r.Ours.Hash != h || r.Ours.Size != size {
 			before, err = was(tx, p, h, size)
-			return err
 		}
-		if kept, err = tx.KeptByHash(h); err != nil {
-			return err
-		}
-		for q, err := range tx.ByHash(h, size) {
-			if err != nil {
-				return err
-			}
-			if q != p {
-				twin, err = tx.Get(q)
-				return err
-			}
-		}
-		return nil
+		return err
 	})
 	if err == nil && r == nil && o.Strange != nil {
 		o.Strange(p)
@@ -67,6 +52,33 @@ func (o Source) Open(p index.Path, h index.Hash, size int64) (transfer.Content, 
 	}
 	if f, err := o.Files.OpenHeld(book.SnapshotName(h)); err == nil {
 		return f, nil
+	}
+	return o.elsewhere(p, h, size)
+}
+
+// elsewhere finds a content that is not any more where it was announced: in another
+// file, or in a kept version. Where the hashes are is at random, so that to look
+// costs as much as all else; hence it is the last thing.
+func (o Source) elsewhere(p index.Path, h index.Hash, size int64) (transfer.Content, error) {
+	var kept *index.Kept
+	var twin *index.Record
+	err := o.Book.Store.View(func(tx *store.Tx) (err error) {
+		if kept, err = tx.KeptByHash(h); err != nil {
+			return err
+		}
+		for q, err := range tx.ByHash(h, size) {
+			if err != nil {
+				return err
+			}
+			if q != p {
+				twin, err = tx.Get(q)
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if twin != nil {
 		if f := o.tree(twin); f != nil {

@@ -10,6 +10,7 @@ import (
 
 	"duet/replicate/book"
 	"duet/replicate/stock"
+	"duet/replicate/transfer"
 	"duet/replicate/wire"
 	"duet/scan"
 	"duet/scan/vfs"
@@ -17,39 +18,29 @@ import (
 	"duet/store/index"
 )
 
-// No more contents go along than the peer can keep until it gets to them; when it
-// has got to some, others do.
-func TestWindow(t *testing.T) {
-	root := filepath.Join(t.TempDir(), "root")
-	st, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{Share: "s", Node: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer st.Close()
-	if err := os.Mkdir(root, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	files, err := vfs.Open(root, vfs.Options{Holding: filepath.Join(filepath.Dir(root), "holding")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer files.Close()
-	const n, size = 100, 1000
-	err = st.Update(func(tx *store.Tx) error {
+const (
+	windowFiles = 100
+	windowSize  = 1000
+)
+
+// noteFiles writes files and notes that they were found.
+func noteFiles(t *testing.T, st *store.Store, root string, how index.How, from, n, size int) {
+	t.Helper()
+	err := st.Update(func(tx *store.Tx) error {
 		m, err := tx.Meta()
-		for i := range n {
+		for i := from; i < from+n; i++ {
 			p := index.Path(fmt.Sprintf("file%03d", i))
 			text := []byte(fmt.Sprintf("%0*d", size, i))
 			if err := os.WriteFile(filepath.Join(root, string(p)), text, 0o644); err != nil {
 				return err
 			}
-			e := &index.Entry{Kind: index.File, Hash: scan.SumBytes(text), Size: size, ModTime: 5, Mode: 0o644, Origin: 1,
+			e := &index.Entry{Kind: index.File, Hash: scan.SumBytes(text), Size: int64(size), ModTime: 5, Mode: 0o644, Origin: 1,
 				Version: index.Version{{Epoch: m.Epoch, Seq: tx.Head() + 1}}}
-			pos, err := tx.Note(index.Event{Path: p, What: index.Created, How: index.ByScan, Node: 1, Time: 5, Entry: e})
+			pos, err := tx.Note(index.Event{Path: p, What: index.Created, How: how, Node: 1, Time: 5, Entry: e})
 			if err != nil {
 				return err
 			}
-			if err := tx.Put(&index.Record{Path: p, Ours: e, Stamp: index.Stamp{Ino: 7, Size: size}, Pos: pos, Next: index.Wait}); err != nil {
+			if err := tx.Put(&index.Record{Path: p, Ours: e, Stamp: index.Stamp{Ino: 7, Size: int64(size)}, Pos: pos, Next: index.Wait}); err != nil {
 				return err
 			}
 		}
@@ -58,36 +49,113 @@ func TestWindow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func windowTree(t *testing.T) (root string, files vfs.Files) {
+	t.Helper()
+	root = filepath.Join(t.TempDir(), "root")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := vfs.Open(root, vfs.Options{Holding: filepath.Join(filepath.Dir(root), "holding")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tree.Close() })
+	return root, tree
+}
+
+func agreedUpTo(pos index.Seq) *wire.Changes {
+	return &wire.Changes{Changes: []wire.Change{{Pos: 1, Agreed: pos}}, Through: 1, Head: 1}
+}
+
+// No more contents go along than the peer can keep until it gets to them, and what
+// a scan found waits for that; but not behind a save, nor if the peer takes nothing.
+func TestWindow(t *testing.T) {
+	root, files := windowTree(t)
+	st, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{Share: "s", Node: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	noteFiles(t, st, root, index.ByWatch, 0, 1, windowSize) // before the peer came
+	noteFiles(t, st, root, index.ByScan, 1, windowFiles-1, windowSize)
 	sess := New(context.Background(), nil, &book.Book{Store: st, Now: time.Now})
 	defer sess.Close()
-	sess.window.most = 10 * cost("file000", size)
-	along := func(from index.Seq) (with []index.Seq) {
+	sess.window.most, sess.window.few = 10*cost("file000", windowSize), 1
+	tell := func(from index.Seq, told, with int) {
 		t.Helper()
 		m, err := sess.compose(files, &stock.Contents{Most: maxStock}, from, false)
-		if err != nil || m == nil || len(m.Changes) != int(n-from) {
-			t.Fatalf("%+v, %v", m, err)
+		if err != nil {
+			t.Fatal(err)
 		}
+		if m == nil {
+			m = &wire.Changes{Through: from}
+		}
+		got := 0
 		for _, c := range m.Changes {
 			if len(c.Content) > 0 {
-				with = append(with, c.Pos)
+				got++
 			}
 		}
-		return with
+		if len(m.Changes) != told || got != with || m.Through != from+index.Seq(told) {
+			t.Fatalf("from %d: %d told up to %d, %d with their contents; want %d, %d", from, len(m.Changes), m.Through, got, told, with)
+		}
 	}
-	agree := func(pos index.Seq) { sess.window.heard(&wire.Changes{Changes: []wire.Change{{Pos: 1, Agreed: pos}}}) }
-	if got := along(0); len(got) != 10 || got[9] != 10 {
-		t.Fatalf("along went %d", got)
-	}
-	if got := along(0); len(got) != 0 {
-		t.Errorf("along went %d although the peer has not got to the first", got)
-	}
-	agree(99)
-	if got := along(0); len(got) != 0 {
-		t.Errorf("along went %d although the peer has not got to all of the message", got)
-	}
-	agree(100)
+	agree := func(pos index.Seq) { sess.window.heard(agreedUpTo(pos)) }
+	tell(0, 10, 10)
+	tell(10, 0, 0)
+	agree(9)
+	tell(10, 0, 0) // the peer has not got to all of the message
+	agree(10)
 	agree(3) // what it says of older positions takes nothing back
-	if got := along(50); len(got) != 10 {
-		t.Errorf("along went %d when the peer had got to all", got)
+	tell(10, 10, 10)
+	tell(20, 0, 0)
+	sess.window.since = time.Now().Add(-patience)
+	tell(20, 80, 0)
+	tell(20, 80, 0)
+	agree(19)
+	tell(20, 0, 0) // it takes something again
+	noteFiles(t, st, root, index.ByWatch, windowFiles, 1, windowSize)
+	noteFiles(t, st, root, index.ByScan, windowFiles+1, 1, worthWaiting+1)
+	noteFiles(t, st, root, index.ByScan, windowFiles+2, 2, windowSize)
+	tell(20, 82, 0) // up to the save, and what is too large to wait
+	tell(102, 0, 0)
+	tell(103, 1, 0) // the little that is left
+}
+
+// What waits for the peer to take what it was told goes on when that says so.
+func TestFeedWaits(t *testing.T) {
+	root, files := windowTree(t)
+	sess, say, heard := both(t, make(chan struct{}))
+	noteFiles(t, sess.book.Store, root, index.ByScan, 0, windowFiles, windowSize)
+	if _, ok := heard().(*wire.Hello); !ok {
+		t.Fatal("no hello")
 	}
+	sess.Begin(0, 0, 1, transfer.Options{})
+	sess.window.most, sess.window.few = 10*cost("file000", windowSize), 0
+	done := make(chan error, 2)
+	go func() { done <- sess.Feed(files, 0) }()
+	go func() { done <- sess.Read(Ear{Changes: func(*wire.Changes) { sess.Committed(1) }}) }()
+	began := time.Now()
+	for told := 0; told < windowFiles; {
+		m, ok := heard().(*wire.Changes)
+		if !ok || len(m.Changes) == 0 {
+			t.Fatalf("heard %+v", m)
+		}
+		for _, c := range m.Changes {
+			if len(c.Content) == 0 {
+				t.Fatalf("%v came without its content", c.Path)
+			}
+		}
+		told += len(m.Changes)
+		say(agreedUpTo(m.Through))
+	}
+	if took := time.Since(began); took > windowFiles/10*patience/2 {
+		t.Errorf("it took %v: nothing woke it", took)
+	}
+	sess.Close()
+	sess.HangUp()
+	<-done
+	<-done
 }

@@ -33,6 +33,10 @@ func (t *Paths) Walked(heard index.Seq, now time.Time) {
 	c.next, c.upto = now.Add(Backoff(c.tries)), heard
 }
 
+// Crowding reports whether in the walk that goes on too many have failed: another
+// one would try them again before it is time.
+func (t *Paths) Crowding() bool { return t.crowd.failed > 0 }
+
 // InCrowd reports whether a path, of which the peer was heard at a position, may
 // be one of too many, and is to be left alone for now.
 func (t *Paths) InCrowd(p index.Path, heard index.Seq, now time.Time) bool {

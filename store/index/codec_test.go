@@ -157,7 +157,7 @@ func TestGlanceEvent(t *testing.T) {
 			if g.Origin {
 				g.Node = e.Entry.Origin
 			}
-			if want := (Glance{e.What, e.Time, e.Node, g.Origin, e.To != Root, inRecord}); !ok || g != want {
+			if want := (Glance{e.What, e.How, e.Time, e.Node, g.Origin, e.To != Root, inRecord}); !ok || g != want {
 				t.Fatalf("%+v: a glance tells %+v, %v; want %+v", e, g, ok, want)
 			}
 		}

@@ -4,6 +4,7 @@ package index
 // what they lean on: a tenth of the time that it takes to read all of it.
 type Glance struct {
 	What     What
+	How      How
 	Time     int64
 	Node     NodeID // 0 with Origin
 	Origin   bool   // Node is the origin of the entry
@@ -18,6 +19,8 @@ func GlanceEvent(b []byte) (g Glance, ok bool) {
 		switch f.num {
 		case 3:
 			g.What = What(f.v)
+		case 4:
+			g.How = How(f.v)
 		case 5:
 			g.Node = NodeID(f.v)
 		case 6:
