@@ -194,7 +194,7 @@ func (l *loop) checkRoot(now time.Time) {
 	if r.ctx == nil || now.Before(r.next) {
 		return
 	}
-	r.next = now.Add(rootEvery)
+	r.next = now.Add(link.NextBeat(now, rootEvery))
 	if err := l.rootGone(); err != nil {
 		l.haltFor(err)
 	}

@@ -134,7 +134,7 @@ func (c *conn) serveRequests(reqs <-chan *ssh.Request) {
 // sending that counts, not an answer: behind a queue of data an answer may
 // take long, but then data is what the peer hears.
 func (c *conn) ping() {
-	timer := time.NewTimer(c.opt.Ping)
+	timer := time.NewTimer(NextBeat(time.Now(), c.opt.Ping))
 	defer timer.Stop()
 	for {
 		select {
@@ -142,30 +142,27 @@ func (c *conn) ping() {
 			return
 		case <-timer.C:
 		}
-		rest := c.opt.Ping - c.raw.sinceSaid()
-		if rest <= 0 {
-			if _, _, err := c.ssh.SendRequest(pingRequest, false, nil); err != nil {
-				return
-			}
-			rest = c.opt.Ping
+		if _, _, err := c.ssh.SendRequest(pingRequest, false, nil); err != nil {
+			return
 		}
-		timer.Reset(rest)
+		timer.Reset(NextBeat(time.Now(), c.opt.Ping))
 	}
 }
 
 // watch ends a connection that has gone silent. It does not rely on a read
 // deadline, because nobody reads while the peer lets an answer of ours hang.
 func (c *conn) watch() {
-	timer := time.NewTimer(c.opt.Silence)
+	rest := lastBeat(time.Now(), c.opt.Ping, c.opt.Silence)
+	timer := time.NewTimer(rest)
 	defer timer.Stop()
-	due := time.Now().Add(c.opt.Silence)
+	due := time.Now().Add(rest)
 	for {
 		select {
 		case <-c.ended:
 			return
 		case <-timer.C:
 		}
-		rest := c.opt.Silence - c.raw.sinceHeard()
+		rest = c.opt.Silence - c.raw.sinceHeard()
 		if late := time.Since(due); rest <= 0 && late > c.opt.Silence/2 {
 			// This process was stopped or starved. What the peer sent
 			// meanwhile may be waiting in the kernel.
@@ -176,7 +173,9 @@ func (c *conn) watch() {
 				ErrSilent, c.opt.PeerName, c.opt.Silence))
 			return
 		}
-		due = time.Now().Add(rest)
+		now := time.Now()
+		rest = lastBeat(now, c.opt.Ping, rest)
+		due = now.Add(rest)
 		timer.Reset(rest)
 	}
 }

@@ -222,7 +222,7 @@ func (e *Endpoint) better(c, old *conn) bool {
 
 // quiet reports whether c is suspected to be dead: from a peer that lives,
 // something is heard with every ping.
-func (e *Endpoint) quiet(c *conn) bool { return c.raw.sinceHeard() > 2*e.hub.opt.Ping+e.hub.opt.Ping/2 }
+func (e *Endpoint) quiet(c *conn) bool { return c.raw.sinceHeard() > 2*e.hub.opt.Ping }
 
 // lost takes note of the end of the current connection, and returns how long
 // to wait before dialling.

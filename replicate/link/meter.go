@@ -12,10 +12,10 @@ import (
 // meter counts what passes through a network connection, and remembers when.
 type meter struct {
 	net.Conn
-	in, out     atomic.Int64
-	heard, said atomic.Int64 // ns since start
-	broken      atomic.Bool  // a read or a write has failed
-	start       time.Time
+	in, out atomic.Int64
+	heard   atomic.Int64 // ns since start
+	broken  atomic.Bool  // a read or a write has failed
+	start   time.Time
 
 	// x/crypto/ssh reads 4 KiB at a time; the kernel is asked for more.
 	r *bufio.Reader
@@ -66,7 +66,6 @@ func (m *meter) Read(p []byte) (int, error) {
 func (m *meter) Write(p []byte) (int, error) {
 	n, err := m.Conn.Write(p)
 	m.out.Add(int64(n))
-	m.said.Store(int64(time.Since(m.start)))
 	if err != nil {
 		m.broken.Store(true)
 	}
@@ -77,9 +76,6 @@ func (m *meter) Write(p []byte) (int, error) {
 func (m *meter) sinceHeard() time.Duration {
 	return time.Since(m.start) - time.Duration(m.heard.Load())
 }
-
-// sinceSaid is for how long nothing has gone out.
-func (m *meter) sinceSaid() time.Duration { return time.Since(m.start) - time.Duration(m.said.Load()) }
 
 // closeWrite tells the peer that no more comes, while it may still be heard.
 func (m *meter) closeWrite() error {

@@ -17,7 +17,7 @@ type Options struct {
 	Address  string // the peer's address, HOST:PORT; "" to only be dialled
 	Log      *slog.Logger
 
-	Ping      time.Duration // something is sent at least this often; default 2 s
+	Ping      time.Duration // something is sent at least this often; default 2.5 s
 	Silence   time.Duration // a connection that hears nothing for so long is closed; default 8 s
 	Handshake time.Duration // from accept to a working connection; default 10 s
 	RetryMin  time.Duration // first pause between attempts to dial; default 10 ms: mostly both hosts start together
@@ -35,7 +35,7 @@ func (o Options) withDefaults() Options {
 			*d = value
 		}
 	}
-	set(&o.Ping, 2*time.Second)
+	set(&o.Ping, 2500*time.Millisecond)
 	set(&o.Silence, 8*time.Second)
 	set(&o.Handshake, 10*time.Second)
 	set(&o.RetryMin, 10*time.Millisecond)
