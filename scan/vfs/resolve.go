@@ -199,8 +199,18 @@ func (t *Tree) walk(dir index.Path) (int, error) {
 	return at, nil
 }
 
-// openLeaf opens what is at s itself: no symlink, and nothing mounted there.
+// openLeaf opens what is at s itself, to read it: no symlink, and nothing mounted
+// there. When it was last read by others is left as it is, or each file that is looked
+// at would be one whose inode has to be written; only its owner may ask for that.
 func (t *Tree) openLeaf(s spot, flags int) (int, error) {
+	fd, err := t.openAs(s, flags|unix.O_NOATIME)
+	if err == unix.EPERM {
+		fd, err = t.openAs(s, flags)
+	}
+	return fd, err
+}
+
+func (t *Tree) openAs(s spot, flags int) (int, error) {
 	if t.lacks.openat2 {
 		return openat(s.dir, s.leaf, flags|unix.O_NOFOLLOW)
 	}
