@@ -1,9 +1,12 @@
 package vfs
 
 import (
+	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -64,5 +67,45 @@ func TestReadingLeavesTheTimeOfAccess(t *testing.T) {
 		if got := time.Unix(at.Unix()); !got.Equal(long.Truncate(0)) {
 			t.Errorf("%s was last used at %v, want %v", p, got, long)
 		}
+	}
+}
+
+const foreignRoot = "DUET_TEST_FOREIGN_ROOT"
+
+// What belongs to somebody else can be read all the same, and then that is noted.
+func TestReadsWhatIsNotItsOwn(t *testing.T) {
+	root := os.Getenv(foreignRoot)
+	if root == "" {
+		if os.Getuid() != 0 {
+			t.Skip("only root can make a file of somebody else's")
+		}
+		dir, err := os.MkdirTemp("", "foreign")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		if err := errors.Join(os.Chown(dir, 65534, 65534), os.WriteFile(filepath.Join(dir, "f"), []byte("x"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("/proc/self/exe", "-test.run", "^TestReadsWhatIsNotItsOwn$", "-test.v")
+		cmd.Dir, cmd.Env = "/", append(os.Environ(), foreignRoot+"="+dir)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestReadsWhatIsNotItsOwn") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	tree, err := Open(root, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	f, err := tree.Open("f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if b, err := io.ReadAll(f); err != nil || string(b) != "x" {
+		t.Errorf("%q, %v", b, err)
 	}
 }
