@@ -41,8 +41,9 @@ func TestLinkCut(t *testing.T) {
 				awaitConnected(t, n, false, patience)
 				took := loggedAfter(t, n, "disconnected from peer", began)
 				t.Logf("%s noticed after %v", n.Name, took.Round(10*time.Millisecond))
-				if took > 10500*time.Millisecond {
-					t.Errorf("%s noticed after %v, want 10s at most", n.Name, took)
+				// The rest is what a busy machine may add: without pings it takes minutes.
+				if took > 20*time.Second {
+					t.Errorf("%s noticed after %v, want about 10s", n.Name, took)
 				}
 			}
 			for _, n := range p.Nodes() { // so that there is a conflict, whatever the seed
@@ -55,8 +56,8 @@ func TestLinkCut(t *testing.T) {
 			awaitConnected(t, p.A, true, patience)
 			took := loggedAfter(t, p.A, "connected to peer", began)
 			t.Logf("connected %v after the link is back", took.Round(10*time.Millisecond))
-			if took > 6*time.Second {
-				t.Errorf("connected after %v, want 5s at most", took)
+			if took > 15*time.Second { // as above
+				t.Errorf("connected after %v, want about 5s", took)
 			}
 			p.Settle(scaled(patience))
 			t.Logf("in sync after %v; %s", time.Since(began).Round(10*time.Millisecond), o.Summary())

@@ -41,7 +41,7 @@ func TestMark(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		deadline := time.After(20 * time.Second)
+		deadline := time.After(time.Minute)
 		for marked := false; !marked; {
 			select {
 			case ev := <-w.Events():

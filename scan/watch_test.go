@@ -28,7 +28,7 @@ func startWatch(t *testing.T, w *world, arm ...index.Path) Watcher {
 // expect takes events until one satisfies ok.
 func expect(t *testing.T, w Watcher, what string, ok func(Event) bool) Event {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		select {
 		case e, more := <-w.Events():

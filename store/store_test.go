@@ -225,7 +225,7 @@ func TestLocked(t *testing.T) {
 		if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), path) {
 			t.Errorf("second open, read-only %v: %v", o.ReadOnly, err)
 		}
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > 100*lockWait { // a busy machine adds to it
 			t.Errorf("it took %v to say so", took)
 		}
 	}

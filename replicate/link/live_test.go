@@ -10,8 +10,12 @@ import (
 	"duet/replicate/link"
 )
 
+// silence is longer than a busy machine keeps this process, and with it both
+// nodes, from running: no connection ends before a test cuts it.
+const silence = 3 * time.Second
+
 // impatient makes a node notice silence soon.
-func impatient(o *link.Options) { o.Ping, o.Silence = 200*time.Millisecond, time.Second }
+func impatient(o *link.Options) { o.Ping, o.Silence = 200*time.Millisecond, silence }
 
 // A network that drops everything without a word is noticed by both sides, and
 // they meet again when it is back.
@@ -28,7 +32,7 @@ func TestSilentCut(t *testing.T) {
 		if err := ended(t, end); !errors.Is(err, link.ErrSilent) {
 			t.Errorf("ended with %v", err)
 		}
-		if quiet := p.quiet(side); quiet < time.Second {
+		if quiet := p.quiet(side); quiet < silence {
 			t.Errorf("given up after %v, before the time", quiet)
 		}
 	}
@@ -40,9 +44,7 @@ func TestSilentCut(t *testing.T) {
 // Idle connections, and those that a slow reader holds up, are not silent.
 func TestSlowIsNotSilent(t *testing.T) {
 	noLeaks(t)
-	// More patient than others: on a busy machine a whole second can go by in
-	// which this process, and with it both nodes, does not get to run.
-	a, b := pair(t, func(o *link.Options) { o.Ping, o.Silence = 200*time.Millisecond, 3*time.Second })
+	a, b := pair(t, impatient)
 	x, y := a.Endpoint("images"), b.Endpoint("images")
 	c, d := next(t, x), next(t, y)
 	s, err := c.Open(context.Background(), "slow")

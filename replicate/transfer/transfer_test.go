@@ -111,7 +111,7 @@ func newRig(t *testing.T) *rig {
 	t.Cleanup(func() {
 		r.Close()
 		r.here.Close()
-		for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(patience); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				buf := make([]byte, 1<<20)
 				t.Fatalf("goroutines are left:\n%s", buf[:runtime.Stack(buf, true)])
