@@ -5,8 +5,10 @@ import (
 	"time"
 
 	"duet/replicate/gauge"
+	"duet/replicate/rounds"
 	"duet/replicate/talk"
 	"duet/replicate/trouble"
+	"duet/replicate/wire"
 	"duet/store/index"
 )
 
@@ -63,5 +65,17 @@ func (l *loop) fails(p index.Path, err error, now time.Time) {
 func (l *loop) shown(p index.Path, now time.Time) {
 	if tries, err := l.trouble.Failed(p); tries == trouble.Shown {
 		l.complain(now, "a path cannot be synced: it is tried again", "path", p.String(), "error", trouble.Advise(err))
+	}
+}
+
+// renewed forgets the trouble with what the peer had something else in place of by
+// then: now it has told of that, and a wait of up to a minute would be for nothing.
+func (l *loop) renewed(msgs []*wire.Changes) {
+	for _, m := range msgs {
+		for i := range m.Changes {
+			if _, err := l.trouble.Failed(m.Changes[i].Path); rounds.Outdated(err) {
+				l.trouble.Clear(m.Changes[i].Path)
+			}
+		}
 	}
 }

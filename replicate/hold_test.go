@@ -69,6 +69,7 @@ func TestHoldAfter(t *testing.T) {
 	p.part()
 	p.join() // a look, and another one: it is still the same outage
 	p.b.until("a hold", func(st report.Status) bool { return st.Connected && st.State == report.WaitingApproval })
+	p.steady() // a plan of less than all there is to be heard is soon out of date
 	plan, _, err := p.b.share.Plan(context.Background(), nil, planning.Emit{})
 	if err != nil {
 		t.Fatal(err)

@@ -225,6 +225,7 @@ func (l *loop) hearJob(now time.Time) func() func() {
 				return
 			}
 			t.saved = out.Acked
+			l.renewed(msgs)
 			l.heard(out)
 		}
 	}

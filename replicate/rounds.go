@@ -159,7 +159,7 @@ func (l *loop) landed(b *rounds.Batch, out []install.Outcome, err error) {
 		if errors.Is(err, install.ErrContent) {
 			l.notice.dirty.Mark(b.Sources[p], false, now)
 		}
-		if !errors.Is(err, rounds.ErrParted) {
+		if !errors.Is(err, rounds.ErrParted) && !l.rounds.Outrun(b, p, err) {
 			l.fails(p, err, now)
 		}
 	}

@@ -33,6 +33,7 @@ type Batch struct {
 	yields   bool                   // a directory gives way to something else
 	gone     int                    // how many of Jobs, the last, are removals that go with contents
 	launched time.Time              // when it was
+	heard    index.Seq              // how far the peer had been heard when it was made
 	removals map[index.Path]bool    // of Jobs
 	approved map[index.Path]bool    // removals that a person approved
 	vacated  map[index.Path][]int64 // directories that give way to a file, and how much goes with each, for each bound
