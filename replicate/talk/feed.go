@@ -142,6 +142,9 @@ func (sess *Session) gather(from index.Seq) (next gathered, err error) {
 		if err != nil {
 			return err
 		}
+		if sess.scanning.Load() {
+			told = g.head // or else a save would wait for all that the scan has found meanwhile
+		}
 		var bytes int64
 		full := false
 		for r, err := range tx.Since(from) {

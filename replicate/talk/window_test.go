@@ -111,6 +111,10 @@ func TestWindow(t *testing.T) {
 	agree(3) // what it says of older positions takes nothing back
 	tell(10, 10, 10)
 	tell(20, 0, 0)
+	sess.scanning.Store(true)
+	tell(20, 80, 0) // while the first scan goes on nothing waits
+	sess.scanning.Store(false)
+	tell(20, 0, 0)
 	sess.window.since = time.Now().Add(-patience)
 	tell(20, 80, 0)
 	tell(20, 80, 0)
@@ -133,6 +137,7 @@ func TestFeedWaits(t *testing.T) {
 		t.Fatal("no hello")
 	}
 	sess.Begin(0, 0, 1, transfer.Options{})
+	sess.Scanned(0)
 	sess.window.most, sess.window.few = 10*cost("file000", windowSize), 0
 	done := make(chan error, 2)
 	go func() { done <- sess.Feed(files, 0) }()
