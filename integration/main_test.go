@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { rig.Main(m) }
 
 // patience is how long a pair may take to come in sync when nothing is wrong:
 // far longer than it does, as other tests run on the same cores.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // anyDeletes are options for random operations: sooner or later they delete
 // more than half of what there is, and nobody is there to approve.
