@@ -2,6 +2,7 @@ package integration
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -14,56 +15,58 @@ import (
 // delete is honoured, every conflict's loser kept.
 func TestLinkCut(t *testing.T) {
 	t.Parallel()
-	w := rig.NewNetwork(t)
-	o := w.Options()
-	o.Share = anyDeletes
-	p := rig.NewPair(t, o)
-	seed := rig.Seed(t)
-	ledger := rig.NewLedger()
-	a, b := rig.NewHand(t, p.A, ledger, seed), rig.NewHand(t, p.B, ledger, seed+1)
-	p.Start()
-	a.Do(t.Context(), rig.Size(300, 800), 0)
-	p.Settle(scaled(patience))
-	for _, cut := range []struct {
-		name      string
-		cut, mend func()
-	}{
-		{"link down", w.Unplug, w.Plug},
-		{"packets swallowed", w.Swallow, w.Deliver},
+	for name, how := range map[string]func(*rig.Network) (cut, mend func()){
+		"link down":         func(w *rig.Network) (_, _ func()) { return w.Unplug, w.Plug },
+		"packets swallowed": func(w *rig.Network) (_, _ func()) { return w.Swallow, w.Deliver },
 	} {
-		t.Run(cut.name, func(t *testing.T) {
-			before := p.A.Tree()
-			a.Forget()
-			b.Forget()
-			cut.cut()
-			began := time.Now()
-			for _, n := range p.Nodes() {
-				awaitConnected(t, n, false, patience)
-				took := loggedAfter(t, n, "disconnected from peer", began)
-				t.Logf("%s noticed after %v", n.Name, took.Round(10*time.Millisecond))
-				// The rest is what a busy machine may add: without pings it takes minutes.
-				if took > 20*time.Second {
-					t.Errorf("%s noticed after %v, want about 10s", n.Name, took)
-				}
-			}
-			for _, n := range p.Nodes() { // so that there is a conflict, whatever the seed
-				write(t, n.At("both "+cut.name), "by "+n.Name+"\n")
-			}
-			rig.DoBoth(t.Context(), a, b, rig.Size(60, 200), time.Millisecond)
-			o := rig.Outage{Base: before, A: p.A.Tree(), B: p.B.Tree(), TouchedA: a.Touched, TouchedB: b.Touched}
-			cut.mend()
-			began = time.Now()
-			awaitConnected(t, p.A, true, patience)
-			took := loggedAfter(t, p.A, "connected to peer", began)
-			t.Logf("connected %v after the link is back", took.Round(10*time.Millisecond))
-			if took > 15*time.Second { // as above
-				t.Errorf("connected after %v, want about 5s", took)
-			}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := rig.NewNetwork(t)
+			cut, mend := how(w)
+			o := w.Options()
+			o.Share = anyDeletes
+			p := rig.NewPair(t, o)
+			seed := rig.Seed(t)
+			ledger := rig.NewLedger()
+			a, b := rig.NewHand(t, p.A, ledger, seed), rig.NewHand(t, p.B, ledger, seed+1)
+			p.Start()
+			a.Do(t.Context(), rig.Size(300, 800), 0)
 			p.Settle(scaled(patience))
-			t.Logf("in sync after %v; %s", time.Since(began).Round(10*time.Millisecond), o.Summary())
-			o.Check(t, p.A.Tree(), p.KeptContents())
-			ledger.Check(t, p)
-			p.CheckIndexes()
+
+			for i := range rig.Size(1, 2) {
+				before := p.A.Tree()
+				a.Forget()
+				b.Forget()
+				cut()
+				began := time.Now()
+				for _, n := range p.Nodes() {
+					awaitConnected(t, n, false, patience)
+					took := loggedAfter(t, n, "disconnected from peer", began)
+					t.Logf("%s noticed after %v", n.Name, took.Round(10*time.Millisecond))
+					// The rest is what a busy machine may add: without pings it takes minutes.
+					if took > 20*time.Second {
+						t.Errorf("%s noticed after %v, want about 10s", n.Name, took)
+					}
+				}
+				for _, n := range p.Nodes() { // so that there is a conflict, whatever the seed
+					write(t, n.At("both "+name), fmt.Sprintln("by", n.Name, i))
+				}
+				rig.DoBoth(t.Context(), a, b, rig.Size(60, 200), time.Millisecond)
+				was := rig.Outage{Base: before, A: p.A.Tree(), B: p.B.Tree(), TouchedA: a.Touched, TouchedB: b.Touched}
+				mend()
+				began = time.Now()
+				awaitConnected(t, p.A, true, patience)
+				took := loggedAfter(t, p.A, "connected to peer", began)
+				t.Logf("connected %v after the link is back", took.Round(10*time.Millisecond))
+				if took > 15*time.Second { // as above
+					t.Errorf("connected after %v, want about 5s", took)
+				}
+				p.Settle(scaled(patience))
+				t.Logf("in sync after %v; %s", time.Since(began).Round(10*time.Millisecond), was.Summary())
+				was.Check(t, p.A.Tree(), p.KeptContents())
+				ledger.Check(t, p)
+				p.CheckIndexes()
+			}
 		})
 	}
 }

@@ -43,6 +43,7 @@ func spoil(t *testing.T, n *rig.Node, p index.Path, content string) {
 // A disk that changes what it was given to keep is found out by `verify`, its
 // damage stays where it is, and is repaired from the side that is good.
 func TestVerifySilentCorruption(t *testing.T) {
+	t.Parallel()
 	p := rig.NewPair(t, rig.Options{})
 	p.Start()
 	plant(t, p, 20)

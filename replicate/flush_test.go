@@ -31,6 +31,7 @@ func (n *node) flushes(want report.For, says string) {
 // Flush does not wait for a person: on either host it says what one has to do,
 // when all that can be done is done.
 func TestFlushWhileDeletesWait(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "5" })
 	for i := range 20 {
 		p.a.write(fmt.Sprint("f", i), "x")
@@ -52,6 +53,7 @@ func TestFlushWhileDeletesWait(t *testing.T) {
 }
 
 func TestFlushWhileConflictsAreHeld(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.Conflict = "hold" })
 	p.a.write("x", "a's")
 	p.b.write("x", "b's, longer")
@@ -66,6 +68,7 @@ func TestFlushWhileConflictsAreHeld(t *testing.T) {
 }
 
 func TestFlushWhilePaused(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.start()
 	p.settle()
@@ -80,6 +83,7 @@ func TestFlushWhilePaused(t *testing.T) {
 }
 
 func TestFlushWithProblems(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	shut, _ := p.b.faulty()
 	p.a.write("bad/x", "1")
@@ -115,6 +119,7 @@ func (s slow) Mark(dir string) (<-chan struct{}, error) {
 // What was written before Flush is on both sides after it, although the kernel
 // has not told of it when Flush is called.
 func TestFlushNoticesWhatWasJustWritten(t *testing.T) {
+	t.Parallel()
 	p := newPair(t, nil)
 	p.a.cfg.Doors.Watch = slowWatcher(p.a.root)
 	p.start()

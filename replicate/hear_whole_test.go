@@ -57,6 +57,7 @@ func resting(t *testing.T) func() *rounds.Rounds {
 // The word that the peer's deletes are whole, and what it is about, come in any
 // order: the deletes are looked at without a rest when both are there, and once.
 func TestHeardWhole(t *testing.T) {
+	t.Parallel()
 	rest := resting(t)
 	type step struct {
 		whole, heard index.Seq // what comes: the word, or what it is about, written down

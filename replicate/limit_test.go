@@ -12,6 +12,7 @@ import (
 
 // Contents that go along with their changes count in the limit, too.
 func TestSavesWithinLimit(t *testing.T) {
+	t.Parallel()
 	table, err := pace.ParseTimetable("10k")
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,8 @@ import (
 	"flag"
 	"os"
 	"testing"
+
+	"duet/scan/vfs/vfstest"
 )
 
 // TestMain runs more tests at a time than there are processors: they wait most
@@ -13,7 +15,10 @@ func TestMain(m *testing.M) {
 	if !flagGiven("test.parallel") {
 		flag.Set("test.parallel", "8")
 	}
-	os.Exit(m.Run())
+	remove := vfstest.Scratch()
+	code := m.Run()
+	remove()
+	os.Exit(code)
 }
 
 func flagGiven(name string) (yes bool) {

@@ -44,7 +44,10 @@ func TestPlansTellTheTruth(t *testing.T) {
 		seeds = append(seeds, seed)
 	}
 	for _, seed := range seeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { newTruth(t, uint64(seed)).run() })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			newTruth(t, uint64(seed)).run()
+		})
 	}
 }
 

@@ -32,6 +32,7 @@ func slowWatcher(root string) func(*scan.Rules) (scan.Watcher, error) {
 // A node says that it has told all of its deletes when it has, and not before:
 // also if the kernel's queue is slow, and nothing seems to happen in between.
 func TestTellsWhole(t *testing.T) {
+	t.Parallel()
 	const n = 5
 	p := newPair(t, nil)
 	p.a.cfg.Doors.Watch = slowWatcher(p.a.root)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"duet/scan/vfs/vfstest"
 	"duet/store"
 	"duet/store/index"
 )
@@ -24,7 +25,16 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"duet": main})
+	testscript.Main(inScratch{m}, map[string]func(){"duet": main})
+}
+
+// inScratch runs the tests in memory, if there is some: a command that a script
+// runs is this program, too, and does not come here.
+type inScratch struct{ m *testing.M }
+
+func (s inScratch) Run() int {
+	defer vfstest.Scratch()()
+	return s.m.Run()
 }
 
 // The command line, as its users meet it.

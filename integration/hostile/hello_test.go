@@ -3,6 +3,8 @@ package hostile
 import (
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -144,7 +146,13 @@ func TestNewPastEachTime(t *testing.T) {
 // Nor may one that has new ignore rules each time: those, too, cost a pass.
 func TestNewRulesEachTime(t *testing.T) {
 	t.Parallel()
-	v := newVictim(t, setup{})
+	// A pass has to take its time, on the fastest of disks, for passes that cost
+	// hardly anything are not refused.
+	v := newVictim(t, setup{files: func(root string) {
+		for i := range 4000 {
+			must(t, os.WriteFile(filepath.Join(root, fmt.Sprint("many", i)), nil, 0o644))
+		}
+	}})
 	a := newAttacker(v)
 	a.connect().close()
 	refused := func() bool { return strings.Contains(v.status("bad").LastError, "ignore rules have changed for the") }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"duet/scan/vfs/vfstest"
 )
 
 var full = flag.Bool("full", false, "run the whole-system tests in full size (also: DUET_CI=1)")
@@ -92,7 +94,9 @@ func Main(m *testing.M) {
 	if !given {
 		_ = flag.Set("test.parallel", "6")
 	}
+	remove := vfstest.Scratch()
 	code := m.Run()
+	remove()
 	if buildDir != "" {
 		_ = os.RemoveAll(buildDir)
 	}

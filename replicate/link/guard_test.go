@@ -18,7 +18,7 @@ import (
 )
 
 func TestWrongKeys(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	small, large := keys(t)
 	stranger := newKey(t)
 	b := start(t, large, small.Public(), listening)
@@ -74,7 +74,7 @@ func writeKey(t *testing.T) (path string, key *link.Key) {
 // The pinned key gets Duet's streams, after it has joined a share, and nothing
 // else that SSH has.
 func TestNothingElseIsAnswered(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	path, key := writeKey(t)
 	pem, err := os.ReadFile(path)
 	if err != nil {
@@ -149,7 +149,7 @@ func TestNothingElseIsAnswered(t *testing.T) {
 
 // Who authenticates and then does not join is shown the door.
 func TestWhoDoesNotJoinIsDropped(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	path, key := writeKey(t)
 	pem, _ := os.ReadFile(path)
 	signer, err := ssh.ParsePrivateKey(pem)
@@ -175,7 +175,7 @@ func TestWhoDoesNotJoinIsDropped(t *testing.T) {
 // Strangers that say nothing are bounded in number and in time, and go on
 // nobody's nerves but their own.
 func TestStrangersAreBounded(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	small, large := keys(t)
 	b := start(t, large, small.Public(), func(o *link.Options) { listening(o); o.Handshake = 4 * time.Second })
 	y := b.Endpoint("images")
@@ -210,7 +210,7 @@ func TestStrangersAreBounded(t *testing.T) {
 // Neither strangers nor the peer fill the log, however many different things
 // they do wrong.
 func TestNobodyFillsTheLog(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	const times = 100
 	path, key := writeKey(t)
 	pem, err := os.ReadFile(path)
@@ -284,7 +284,7 @@ func TestOpenSSH(t *testing.T) {
 	if err != nil {
 		t.Skip("no OpenSSH client here")
 	}
-	noLeaks(t)
+	t.Parallel()
 	path, key := writeKey(t)
 	other, _ := writeKey(t)
 	b := start(t, newKey(t), key.Public(), listening)

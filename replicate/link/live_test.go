@@ -20,7 +20,7 @@ func impatient(o *link.Options) { o.Ping, o.Silence = 200*time.Millisecond, sile
 // A network that drops everything without a word is noticed by both sides, and
 // they meet again when it is back.
 func TestSilentCut(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	small, large := keys(t)
 	b := start(t, large, small.Public(), func(o *link.Options) { listening(o); impatient(o) })
 	p := newProxy(t, b.Addr())
@@ -43,7 +43,7 @@ func TestSilentCut(t *testing.T) {
 
 // Idle connections, and those that a slow reader holds up, are not silent.
 func TestSlowIsNotSilent(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	a, b := pair(t, impatient)
 	x, y := a.Endpoint("images"), b.Endpoint("images")
 	c, d := next(t, x), next(t, y)
@@ -92,7 +92,7 @@ func bothDial(t *testing.T, change func(*link.Options)) (a, b *node, p, q *proxy
 // Both dial at the same time, again and again: both end up with the same
 // connection, and only with that.
 func TestOneConnectionStays(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	a, b, _, _ := bothDial(t, impatient)
 	shares := []string{"images", "cgi-bins", "logs"}
 	for _, share := range shares {
@@ -148,7 +148,7 @@ func sameConn(t *testing.T, c, d link.Conn) bool {
 // One side has lost the connection, and the other, whose connection it was,
 // does not know: a new one takes its place long before silence would tell.
 func TestDeadConnectionGivesWay(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	a, b, p, q := bothDial(t, func(o *link.Options) { o.Ping, o.Silence = 100*time.Millisecond, time.Hour })
 	q.freeze()
 	x, y := a.Endpoint("images"), b.Endpoint("images")

@@ -11,7 +11,7 @@ import (
 // A node that stops is not connected once more in the moment before its process
 // ends, whoever dials.
 func TestNoneAfterStops(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	for _, who := range []string{"dials", "listens"} {
 		t.Run("the one that "+who, func(t *testing.T) {
 			a, b := pair(t, unchanged)

@@ -40,7 +40,7 @@ func TestHubRefusesBadOptions(t *testing.T) {
 
 // Whatever stands in the way, the state says what and where to look.
 func TestReasons(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	talk := func(say string) string {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -84,7 +84,7 @@ func TestReasons(t *testing.T) {
 }
 
 func TestHubRunsOnce(t *testing.T) {
-	noLeaks(t)
+	t.Parallel()
 	a := start(t, newKey(t), newKey(t).Public(), listening)
 	a.stop()
 	if err := a.Run(context.Background()); err == nil {

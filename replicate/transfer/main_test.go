@@ -1,0 +1,15 @@
+package transfer_test
+
+import (
+	"os"
+	"testing"
+
+	"duet/scan/vfs/vfstest"
+)
+
+func TestMain(m *testing.M) {
+	remove := vfstest.Scratch()
+	code := m.Run()
+	remove()
+	os.Exit(code)
+}
