@@ -49,7 +49,7 @@ func TestLinkCut(t *testing.T) {
 					}
 				}
 				for _, n := range p.Nodes() { // so that there is a conflict, whatever the seed
-					write(t, n.At("both "+name), fmt.Sprintln("by", n.Name, i))
+					write(t, n.At(fmt.Sprintf("both %s %d", name, i)), "by "+n.Name+"\n")
 				}
 				rig.DoBoth(t.Context(), a, b, rig.Size(60, 200), time.Millisecond)
 				was := rig.Outage{Base: before, A: p.A.Tree(), B: p.B.Tree(), TouchedA: a.Touched, TouchedB: b.Touched}
