@@ -145,9 +145,18 @@ func TestHostileRequests(t *testing.T) {
 			s, u := streams(t, a, b)
 			served := make(chan error, 1)
 			go func() { served <- transfer.Serve(context.Background(), u, &shelf{}, nil, nil) }()
-			go io.Copy(io.Discard, s)
+			answered := make(chan struct{})
+			go func() {
+				if _, err := wire.ReadMsg(s); err == nil {
+					close(answered)
+				}
+				io.Copy(io.Discard, s)
+			}()
 			if _, err := s.Write(c.in); err != nil {
 				t.Fatal(err)
+			}
+			if c.want == "" {
+				<-answered // who goes before that is not orderly
 			}
 			s.Close()
 			select {
