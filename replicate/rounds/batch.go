@@ -29,12 +29,10 @@ type Batch struct {
 	bytes    int64
 	along    int64 // bytes of small
 	big      bool
-	remove   bool                   // there is nothing but removals
 	yields   bool                   // a directory gives way to something else
-	gone     int                    // how many of Jobs, the last, are removals that go with contents
 	launched time.Time              // when it was
 	heard    index.Seq              // how far the peer had been heard when it was made
-	removals map[index.Path]bool    // of Jobs
+	removals map[index.Path]bool    // the last of Jobs: all, or what goes along with contents
 	approved map[index.Path]bool    // removals that a person approved
 	vacated  map[index.Path][]int64 // directories that give way to a file, and how much goes with each, for each bound
 }
@@ -55,6 +53,9 @@ func newBatch() *Batch {
 
 // Removes reports whether something is deleted by b.
 func (b *Batch) Removes() bool { return len(b.removals)+len(b.vacated) > 0 }
+
+// onlyRemoves reports whether there is nothing else in b.
+func (b *Batch) onlyRemoves() bool { return len(b.removals) > 0 && len(b.removals) == len(b.Jobs) }
 
 // Waits reports whether contents have to be staged before b can be installed.
 func (b *Batch) Waits() bool { return len(b.wants)+len(b.copies)+len(b.small) > 0 }

@@ -274,7 +274,7 @@ func (r *Rounds) Launch(b *Batch, files vfs.Files, now time.Time) {
 	if b.big {
 		r.big++
 	}
-	if b.remove {
+	if b.onlyRemoves() {
 		r.removing = now
 	}
 	if r.began.IsZero() {
@@ -300,7 +300,7 @@ func (r *Rounds) Launch(b *Batch, files vfs.Files, now time.Time) {
 // Landed notes that b is not on its way any more.
 func (r *Rounds) Landed(b *Batch, now time.Time) {
 	r.batches--
-	if b.remove {
+	if b.onlyRemoves() {
 		r.again = now.Add(min(removalRest*now.Sub(r.removing), removalMost))
 	}
 	if b.big {

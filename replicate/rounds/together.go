@@ -40,7 +40,6 @@ func (r *Rounds) join(b *Batch, m Moment) error {
 	if err != nil || also == nil {
 		return err
 	}
-	b.gone = len(also.Jobs)
 	b.Jobs = append(b.Jobs, also.Jobs...)
 	b.approved = also.approved
 	b.removals = also.removals
@@ -50,14 +49,14 @@ func (r *Rounds) join(b *Batch, m Moment) error {
 // Ready is told when b is staged. The removals in it go by themselves, later, if
 // a content has failed that they were to come after, or took its time.
 func (r *Rounds) Ready(b *Batch, now time.Time) {
-	if b.gone == 0 || len(b.Failed) == 0 && now.Sub(b.launched) < joinWithin {
+	n := len(b.Jobs) - len(b.removals)
+	if n == 0 || len(b.Failed) == 0 && now.Sub(b.launched) < joinWithin {
 		return
 	}
-	n := len(b.Jobs) - b.gone
 	for i := range b.Jobs[n:] {
 		delete(r.flying, b.Jobs[n+i].Path)
 	}
-	b.Jobs, b.gone, b.removals = b.Jobs[:n:n], 0, nil
+	b.Jobs, b.removals = b.Jobs[:n:n], nil
 }
 
 // takes returns the paths of jobs.
