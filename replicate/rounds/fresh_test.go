@@ -2,43 +2,24 @@ package rounds
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"duet/diff"
-	"duet/replicate/book"
-	"duet/replicate/trouble"
 	"duet/replicate/wire"
 	"duet/scan"
-	"duet/scan/vfs"
-	"duet/store"
 	"duet/store/index"
 )
 
 // hearing is a Rounds that has heard nothing yet.
 func hearing(t *testing.T) (*Rounds, func(cs ...wire.Change)) {
 	t.Helper()
-	st, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{Share: "s", Node: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { st.Close() })
-	rules, err := scan.ParseRules(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &book.Book{Store: st, Policy: diff.Policy{Self: 1, Peer: 2}, Rules: rules, Now: time.Now}
-	r := New(Options{
-		Book: b, Trouble: &trouble.Paths{},
-		Meta: func(*index.Entry, *index.Record) vfs.Meta { return vfs.Meta{Mode: 0o644, UID: -1, GID: -1} },
-	}, nil)
+	r := roundsOf(t)
 	return r, func(cs ...wire.Change) {
 		t.Helper()
 		last := cs[len(cs)-1].Pos
 		m := &wire.Changes{Changes: cs, Through: last, Head: last, Run: 1}
 		r.Remember(m)
-		if _, err := b.Hear([]*wire.Changes{m}, 0, 1, false); err != nil {
+		if _, err := r.Book.Hear([]*wire.Changes{m}, 0, 1, false); err != nil {
 			t.Fatal(err)
 		}
 		r.Kick()

@@ -2,16 +2,10 @@ package rounds
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"duet/diff"
-	"duet/recovery"
-	"duet/replicate/book"
-	"duet/replicate/trouble"
 	"duet/scan"
-	"duet/scan/vfs"
 	"duet/store"
 	"duet/store/index"
 )
@@ -20,13 +14,9 @@ import (
 // files in it.
 func renamed(t *testing.T, was, is index.Path, n int) *Rounds {
 	t.Helper()
-	st, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{Share: "s", Node: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { st.Close() })
+	r := roundsOf(t)
 	heard := index.Seq(0)
-	err = st.Update(func(tx *store.Tx) error {
+	update(t, r, func(tx *store.Tx) error {
 		meta, err := tx.Meta()
 		if err != nil {
 			return err
@@ -68,22 +58,7 @@ func renamed(t *testing.T, was, is index.Path, n int) *Rounds {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	bounds, _, err := recovery.ParseBounds("50%", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rules, err := scan.ParseRules(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return New(Options{
-		Book:    &book.Book{Store: st, Policy: diff.Policy{Self: 1, Peer: 2, Conflict: diff.Newer}, Rules: rules, Now: time.Now},
-		Trouble: &trouble.Paths{}, Bounds: bounds,
-		Meta: func(*index.Entry, *index.Record) vfs.Meta { return vfs.Meta{} },
-	}, nil)
+	return r
 }
 
 // A directory is moved as a whole also if the walk comes by all that it was before
@@ -114,19 +89,7 @@ func TestLargeRenamedDirectory(t *testing.T) {
 // nothing can be done with.
 func TestMovesDoNotWalkForEver(t *testing.T) {
 	r := renamed(t, "b", "a", 100)
-	err := r.Book.Store.Update(func(tx *store.Tx) error {
-		for i := range 3 * maxPassed {
-			e := &index.Entry{Kind: index.File, Size: 1, Hash: scan.SumBytes([]byte("x")), Origin: 2, Version: index.Version{{Epoch: 7, Seq: index.Seq(1000 + i)}}}
-			p := index.Path(fmt.Sprintf("nowhere/%d", i))
-			if err := tx.Put(&index.Record{Path: p, Theirs: e, Heard: 1, Next: index.Take}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	announce(t, r, 1000, index.File, numbered("nowhere/", 3*maxPassed)...)
 	b, _, err := r.Next(Moment{Now: time.Unix(1e9, 0), Drained: true, Heard: 1e6})
 	if err != nil || b == nil || len(b.Jobs) != 101 {
 		t.Fatalf("%+v, %v", b, err)

@@ -1,17 +1,9 @@
 package rounds
 
 import (
-	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"duet/diff"
-	"duet/recovery"
-	"duet/replicate/book"
-	"duet/replicate/trouble"
-	"duet/scan"
-	"duet/scan/vfs"
 	"duet/store"
 	"duet/store/index"
 )
@@ -23,28 +15,11 @@ type putting func(p index.Path, ours, theirs index.Kind, other index.Path)
 // renaming is the rounds of a share whose index is what put puts into it.
 func renaming(t *testing.T) (*Rounds, putting) {
 	t.Helper()
-	st, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{Share: "s", Node: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
-	bounds, _, err := recovery.ParseBounds("50%", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rules, err := scan.ParseRules(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := New(Options{
-		Book:    &book.Book{Store: st, Policy: diff.Policy{Self: 1, Peer: 2, Conflict: diff.Newer}, Rules: rules, Now: time.Now},
-		Trouble: &trouble.Paths{}, Bounds: bounds,
-		Meta: func(*index.Entry, *index.Record) vfs.Meta { return vfs.Meta{} },
-	}, nil)
+	r := roundsOf(t)
 	heard := index.Seq(0)
 	return r, func(p index.Path, ours, theirs index.Kind, other index.Path) {
 		t.Helper()
-		err := st.Update(func(tx *store.Tx) error {
+		update(t, r, func(tx *store.Tx) error {
 			meta, err := tx.Meta()
 			if err != nil {
 				return err
@@ -66,24 +41,7 @@ func renaming(t *testing.T) (*Rounds, putting) {
 			}
 			return tx.Put(r)
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 	}
-}
-
-// entryOf is an entry of a kind, a file with content that goes by its name.
-func entryOf(p index.Path, kind index.Kind, v index.Version) *index.Entry {
-	e := &index.Entry{Kind: kind, Origin: 2, Version: v}
-	switch kind {
-	case index.File:
-		e.Size, e.Hash, e.Mode = 1, scan.SumBytes([]byte(p.Leaf())), 0o644
-	case index.Dir:
-		e.Mode = 0o755
-	case index.Symlink:
-		e.Target = "new"
-	}
-	return e
 }
 
 // A directory that the peer has renamed is not made before all is heard of the old
@@ -143,19 +101,7 @@ func TestHeardInAPause(t *testing.T) {
 	put("new/f", 0, index.File, "old/f")
 	put("old", index.Dir, index.Gone, "")
 	put("old/f", index.File, index.Gone, "new/f")
-	err := r.Book.Store.Update(func(tx *store.Tx) error {
-		for i := range maxPassed {
-			p := index.Path(fmt.Sprintf("none/%d", i))
-			e := entryOf(p, index.File, index.Version{{Epoch: 7, Seq: index.Seq(10 + i)}})
-			if err := tx.Put(&index.Record{Path: p, Theirs: e, Heard: index.Seq(10 + i), Next: index.Take}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	announce(t, r, 10, index.File, numbered("none/", maxPassed)...)
 	now := time.Unix(1e9, 0)
 	if b, _, err := r.Next(Moment{Now: now}); err != nil || b != nil || !r.Paused() {
 		t.Fatalf("before all is heard: %+v, %v, paused %v", b, err, r.Paused())

@@ -26,51 +26,46 @@ func paths(b *Batch) string {
 // others are on their way, nor where something is moved, or takes the place of a
 // directory, or is still to come.
 func TestRemovalsGoAlong(t *testing.T) {
+	drained := Moment{Drained: true}
 	for _, c := range []struct {
-		name string
-		put  func(putting)
-		m    Moment
-		want string // the first batch
+		name    string
+		put     func(putting)
+		m       Moment
+		first   string // batch
+		removes bool
 	}{
 		{"contents", func(put putting) {
 			put("new", 0, index.File, "")
 			put("d", index.Dir, index.Gone, "")
 			put("d/f", index.File, index.Gone, "")
 			put("gone", index.File, index.Gone, "")
-		}, Moment{Drained: true}, "new gone d/f d"},
-		{"not all is heard", func(put putting) {
-			put("new", 0, index.File, "")
-			put("gone", index.File, index.Gone, "")
-		}, Moment{}, "new"},
-		{"a scan goes on", func(put putting) {
-			put("new", 0, index.File, "")
-			put("gone", index.File, index.Gone, "")
-		}, Moment{Drained: true, Scanning: true}, "new"},
+		}, drained, "new gone d/f d", true},
+		{"not all is heard", newAndGone, Moment{}, "new", false},
+		{"a scan goes on", newAndGone, Moment{Drained: true, Scanning: true}, "new", false},
 		{"a rename", func(put putting) {
 			put("was/same", index.File, index.Gone, "same")
 			put("same", 0, index.File, "was/same")
 			put("gone", index.File, index.Gone, "")
-		}, Moment{Drained: true}, "same"},
+		}, drained, "same", false},
 		{"a directory that becomes a file", func(put putting) {
 			put("d", index.Dir, index.File, "")
 			put("d/f", index.File, index.Gone, "")
 			put("gone", index.File, index.Gone, "")
-		}, Moment{Drained: true}, "d"},
+		}, drained, "d", true},
 		{"a link comes after the contents", func(put putting) {
 			put("current", 0, index.Symlink, "")
-			put("new", 0, index.File, "")
-			put("gone", index.File, index.Gone, "")
-		}, Moment{Drained: true}, "new"},
+			newAndGone(put)
+		}, drained, "new", false},
 		{"a link", func(put putting) {
 			put("current", 0, index.Symlink, "")
 			put("gone", index.File, index.Gone, "")
-		}, Moment{Drained: true}, "current gone"},
+		}, drained, "current gone", true},
 		{"too many", func(put putting) {
 			put("new", 0, index.File, "")
-			for i := range 120 {
-				put(index.Path("gone/"+string(rune('A'+i))), index.File, index.Gone, "")
+			for _, p := range numbered("gone/", 120) {
+				put(p, index.File, index.Gone, "")
 			}
-		}, Moment{Drained: true}, "new"},
+		}, drained, "new", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, put := renaming(t)
@@ -80,14 +75,33 @@ func TestRemovalsGoAlong(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := paths(b); got != c.want {
-				t.Errorf("the first batch is %q, want %q", got, c.want)
+			if got := paths(b); got != c.first {
+				t.Errorf("the first batch is %q, want %q", got, c.first)
 			}
-			if got, want := b.Removes(), strings.Contains(c.want, "gone") || c.name == "a directory that becomes a file"; got != want {
+			if got := b.Removes(); got != c.removes {
 				t.Errorf("it says that it removes: %v", got)
 			}
 		})
 	}
+}
+
+// newAndGone is a content to come, and a file to go.
+func newAndGone(put putting) {
+	put("new", 0, index.File, "")
+	put("gone", index.File, index.Gone, "")
+}
+
+// goneAlong is the batch of these, on its way.
+func goneAlong(t *testing.T, now time.Time) (*Rounds, *Batch) {
+	t.Helper()
+	r, put := renaming(t)
+	newAndGone(put)
+	b, _, err := r.Next(Moment{Now: now, Drained: true})
+	if err != nil || paths(b) != "new gone" {
+		t.Fatalf("%v, %v", paths(b), err)
+	}
+	r.Launch(b, nil, now)
+	return r, b
 }
 
 // While something is on its way nothing is removed: it may be what the removals are
@@ -112,16 +126,9 @@ func TestRemovalsWaitForWhatIsOnItsWay(t *testing.T) {
 
 // Removals that went along count for max_delete, and contents do not.
 func TestRemovalsThatWentAlongCount(t *testing.T) {
-	r, put := renaming(t)
-	r.deleted[0].Span = time.Minute
-	put("new", 0, index.File, "")
-	put("gone", index.File, index.Gone, "")
 	now := time.Unix(1e9, 0)
-	b, _, err := r.Next(Moment{Now: now, Drained: true})
-	if err != nil || paths(b) != "new gone" {
-		t.Fatalf("%v, %v", paths(b), err)
-	}
-	r.Launch(b, nil, now)
+	r, b := goneAlong(t, now)
+	r.deleted[0].Span = time.Minute
 	for i := range b.Jobs {
 		r.Done(b, &install.Outcome{Path: b.Jobs[i].Path, Done: true}, now)
 	}
@@ -134,25 +141,19 @@ func TestRemovalsThatWentAlongCount(t *testing.T) {
 // its time: then they are decided anew.
 func TestRemovalsStayBehind(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		took time.Duration
-		err  error
-		want string
+		name    string
+		took    time.Duration
+		err     error
+		want    string // what is installed
+		removes bool
 	}{
-		{"in time", joinWithin / 2, nil, "new gone"},
-		{"late", joinWithin, nil, "new"},
-		{"failed", 0, errors.New("no"), "new"},
+		{"in time", joinWithin / 2, nil, "new gone", true},
+		{"late", joinWithin, nil, "new", false},
+		{"failed", 0, errors.New("no"), "new", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, put := renaming(t)
-			put("new", 0, index.File, "")
-			put("gone", index.File, index.Gone, "")
 			now := time.Unix(1e9, 0)
-			b, _, err := r.Next(Moment{Now: now, Drained: true})
-			if err != nil || paths(b) != "new gone" {
-				t.Fatalf("%v, %v", paths(b), err)
-			}
-			r.Launch(b, nil, now)
+			r, b := goneAlong(t, now)
 			if c.err != nil {
 				b.Failed["new"] = c.err
 			}
@@ -160,10 +161,10 @@ func TestRemovalsStayBehind(t *testing.T) {
 			if got := paths(b); got != c.want {
 				t.Errorf("installed is %q, want %q", got, c.want)
 			}
-			if got, want := b.Removes(), c.want != "new"; got != want {
+			if got := b.Removes(); got != c.removes {
 				t.Errorf("it says that it removes: %v", got)
 			}
-			if got, want := r.Flying("gone"), c.want != "new"; got != want {
+			if got := r.Flying("gone"); got != c.removes {
 				t.Errorf("what is removed is on its way: %v", got)
 			}
 			r.Landed(b, now.Add(c.took))

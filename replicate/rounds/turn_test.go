@@ -1,17 +1,9 @@
 package rounds
 
 import (
-	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"duet/diff"
-	"duet/recovery"
-	"duet/replicate/book"
-	"duet/replicate/trouble"
-	"duet/scan"
-	"duet/scan/vfs"
 	"duet/store"
 	"duet/store/index"
 )
@@ -20,49 +12,20 @@ import (
 // only crossed off.
 type walked struct {
 	*testing.T
-	st  *store.Store
 	r   *Rounds
 	now time.Time
 	pos index.Seq
 }
 
 func newWalked(t *testing.T) *walked {
-	st, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{Share: "s", Node: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { st.Close() })
-	bounds, _, err := recovery.ParseBounds("50%", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rules, err := scan.ParseRules(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &walked{T: t, st: st, now: time.Unix(1e9, 0), r: New(Options{
-		Book:    &book.Book{Store: st, Policy: diff.Policy{Self: 1, Peer: 2, Conflict: diff.Newer}, Rules: rules, Now: time.Now},
-		Trouble: &trouble.Paths{}, Bounds: bounds,
-		Meta: func(*index.Entry, *index.Record) vfs.Meta { return vfs.Meta{} },
-	}, nil)}
+	return &walked{T: t, r: roundsOf(t), now: time.Unix(1e9, 0)}
 }
 
 // hear puts directories among what is to do.
 func (w *walked) hear(paths ...index.Path) {
 	w.Helper()
-	err := w.st.Update(func(tx *store.Tx) error {
-		for _, p := range paths {
-			w.pos++
-			e := &index.Entry{Kind: index.Dir, Mode: 0o755, Origin: 2, Version: index.Version{{Epoch: 7, Seq: w.pos}}}
-			if err := tx.Put(&index.Record{Path: p, Theirs: e, Heard: w.pos, Next: index.Take}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		w.Fatal(err)
-	}
+	announce(w.T, w.r, w.pos+1, index.Dir, paths...)
+	w.pos += index.Seq(len(paths))
 	w.r.Kick()
 }
 
@@ -91,7 +54,7 @@ func (w *walked) next() *Batch {
 
 func (w *walked) land(b *Batch) {
 	w.Helper()
-	err := w.st.Update(func(tx *store.Tx) error {
+	update(w.T, w.r, func(tx *store.Tx) error {
 		for i := range b.Jobs {
 			if err := tx.Delete(b.Jobs[i].Path); err != nil {
 				return err
@@ -99,25 +62,14 @@ func (w *walked) land(b *Batch) {
 		}
 		return nil
 	})
-	if err != nil {
-		w.Fatal(err)
-	}
 	w.r.Landed(b, w.now)
-}
-
-func manyDirs(parent string, n int) []index.Path {
-	var out []index.Path
-	for i := range n {
-		out = append(out, index.Path(fmt.Sprintf("%s%06d", parent, i)))
-	}
-	return out
 }
 
 // What the walk has left behind it does not wait until all that lies before it is
 // done, of which there may be a million paths.
 func TestNothingStarvesBehindTheWalk(t *testing.T) {
 	w := newWalked(t)
-	w.hear(manyDirs("d", 6*maxBehind)...)
+	w.hear(numbered("d", 6*maxBehind)...)
 	b := w.next()
 	w.hear("a") // the walk is past it
 	for done := 0; ; {
@@ -142,8 +94,8 @@ func TestNothingStarvesBehindTheWalk(t *testing.T) {
 func TestTurnsAreFew(t *testing.T) {
 	w := newWalked(t)
 	const stuck, fine = 3 * maxBehind, 6 * maxBehind
-	w.hear(manyDirs("a/missing/", stuck)...)
-	w.hear(manyDirs("d", fine)...)
+	w.hear(numbered("a/missing/", stuck)...)
+	w.hear(numbered("d", fine)...)
 	done, passed := 0, 0
 	for {
 		before := w.r.passed

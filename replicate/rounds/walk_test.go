@@ -1,18 +1,9 @@
 package rounds
 
 import (
-	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"duet/diff"
-	"duet/recovery"
-	"duet/replicate/book"
-	"duet/replicate/trouble"
-	"duet/scan"
-	"duet/scan/vfs"
-	"duet/store"
 	"duet/store/index"
 )
 
@@ -20,45 +11,8 @@ import (
 // past them leaves the loop to others in between, and misses nothing that comes
 // behind it meanwhile.
 func TestWalkPauses(t *testing.T) {
-	st, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{Share: "s", Node: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer st.Close()
-	put := func(paths ...index.Path) {
-		t.Helper()
-		err := st.Update(func(tx *store.Tx) error {
-			for i, p := range paths {
-				e := &index.Entry{Kind: index.File, Size: 1, Hash: scan.SumBytes([]byte("x")), Mode: 0o644, Origin: 2,
-					Version: index.Version{{Epoch: 7, Seq: index.Seq(i + 1)}}}
-				if err := tx.Put(&index.Record{Path: p, Theirs: e, Heard: 1, Next: index.Take}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	var paths []index.Path
-	for i := range 2*maxPassed + 100 {
-		paths = append(paths, index.Path(fmt.Sprintf("missing/%d", i)))
-	}
-	put(paths...)
-	bounds, _, err := recovery.ParseBounds("50%", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rules, err := scan.ParseRules(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := New(Options{
-		Book:    &book.Book{Store: st, Policy: diff.Policy{Self: 1, Peer: 2, Conflict: diff.Newer}, Rules: rules, Now: time.Now},
-		Trouble: &trouble.Paths{}, Bounds: bounds,
-		Meta: func(*index.Entry, *index.Record) vfs.Meta { return vfs.Meta{} },
-	}, nil)
+	r := roundsOf(t)
+	announce(t, r, 1, index.File, numbered("missing/", 2*maxPassed+100)...)
 	now := time.Unix(1e9, 0)
 	var found index.Path
 	pauses := 0
@@ -80,7 +34,7 @@ func TestWalkPauses(t *testing.T) {
 		}
 		if r.Paused() {
 			if pauses++; pauses == 1 {
-				put("before") // the walk is past it
+				announce(t, r, 1, index.File, "before") // the walk is past it
 				r.Kick()
 			}
 		}
