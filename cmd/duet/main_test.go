@@ -25,17 +25,14 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
-	testscript.Main(inScratch{m}, map[string]func(){"duet": main})
+	testscript.Main(inMemory{m}, map[string]func(){"duet": main})
 }
 
-// inScratch runs the tests in memory, if there is some: a command that a script
-// runs is this program, too, and does not come here.
-type inScratch struct{ m *testing.M }
+// inMemory are the tests. A command that a script runs is this program, too, and does
+// not come here.
+type inMemory struct{ m *testing.M }
 
-func (s inScratch) Run() int {
-	defer vfstest.Scratch()()
-	return s.m.Run()
-}
+func (t inMemory) Run() int { return vfstest.Run(t.m) }
 
 // The command line, as its users meet it.
 func TestScripts(t *testing.T) {

@@ -88,15 +88,9 @@ func Main(m *testing.M) {
 		os.Exit(1)
 	}()
 	// The daemons of several tests share the processors: they wait most of the time.
-	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
-		_ = flag.Set("test.parallel", "6")
-	}
-	remove := vfstest.Scratch()
-	code := m.Run()
-	remove()
+	// The command line may say otherwise.
+	_ = flag.Set("test.parallel", "6")
+	code := vfstest.Run(m)
 	if buildDir != "" {
 		_ = os.RemoveAll(buildDir)
 	}

@@ -12,12 +12,7 @@ import (
 // TestMain runs more tests at a time than there are processors, as they wait for time
 // limits, and fails if goroutines are left when everything has stopped.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
-		flag.Set("test.parallel", "8")
-	}
+	flag.Set("test.parallel", "8") // the command line may say otherwise
 	before := runtime.NumGoroutine()
 	code := m.Run()
 	if code == 0 && !noneLeft(before) {

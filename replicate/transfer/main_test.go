@@ -7,9 +7,4 @@ import (
 	"duet/scan/vfs/vfstest"
 )
 
-func TestMain(m *testing.M) {
-	remove := vfstest.Scratch()
-	code := m.Run()
-	remove()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(vfstest.Run(m)) }

@@ -15,14 +15,21 @@ const (
 	scratchRest = time.Hour   // a test's time limit ends it before
 )
 
-// Scratch has the temporary directories of this process made in memory until
-// the returned function removes them: for a TestMain. The tests of most packages
-// make and remove thousands of small files and look at none of them after a power
-// failure, so a disk adds nothing but time, on some filesystems most of it (ext4
-// without a journal looks, for each new file, at every inode that was freed in
-// the last minutes). They do run on a disk under DUET_CI=1, or where TMPDIR
-// says, and if there is no memory to have.
-func Scratch() (remove func()) {
+// Run runs m, a testing.M, with its temporary directories in memory, and returns
+// its exit code: for a TestMain. The tests of most packages make and remove
+// thousands of small files and look at none of them after a power failure, so a
+// disk adds nothing but time, on some filesystems most of it (ext4 without a
+// journal looks, for each new file, at every inode that was freed in the last
+// minutes). They do run on a disk under DUET_CI=1, or where TMPDIR says, and if
+// there is no memory to have.
+func Run(m interface{ Run() int }) int {
+	defer scratch()()
+	return m.Run()
+}
+
+// scratch has the temporary directories of this process made in memory, until the
+// returned function removes them.
+func scratch() (remove func()) {
 	nothing := func() {}
 	if os.Getenv("DUET_CI") == "1" || os.Getenv("TMPDIR") != "" || os.Getenv("GOTMPDIR") != "" {
 		return nothing
