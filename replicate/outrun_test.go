@@ -1,7 +1,6 @@
 package replicate_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -15,28 +14,11 @@ import (
 // refuse is a puppet that refuses all contents, as who has another one by now, and
 // waits for go before each answer. It tells when it was asked.
 func (pp *puppet) refuse(asked chan index.Path, goOn chan struct{}) {
-	go func() {
-		for {
-			s, err := pp.conn.Accept(context.Background())
-			if err != nil {
-				return
-			}
-			go func() {
-				defer s.Close()
-				for {
-					m, err := wire.ReadMsg(s)
-					if err != nil {
-						return
-					}
-					for _, w := range m.(*wire.Fetch).Wants {
-						asked <- w.Path
-						<-goOn
-						_ = wire.WriteMsg(s, &wire.Piece{ID: w.ID, Last: true, Refusal: wire.Changed})
-					}
-				}
-			}()
-		}
-	}()
+	pp.answer(func(w wire.Want) *wire.Piece {
+		asked <- w.Path
+		<-goOn
+		return &wire.Piece{Last: true, Refusal: wire.Changed}
+	})
 }
 
 // late is a change of which the content has to be asked for.

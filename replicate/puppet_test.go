@@ -10,6 +10,7 @@ import (
 	"duet/replicate/link/linktest"
 	"duet/replicate/report"
 	"duet/replicate/transfer"
+	"duet/replicate/transfer/transfertest"
 	"duet/replicate/wire"
 	"duet/scan"
 	"duet/store"
@@ -149,26 +150,20 @@ func (pp *puppet) change(what string, ok func(wire.Change) bool) (found wire.Cha
 
 // serve answers a's requests for contents.
 func (pp *puppet) serve(contents map[index.Path]string) {
-	go func() {
-		for {
-			s, err := pp.conn.Accept(context.Background())
-			if err != nil {
-				return
-			}
-			go func() {
-				defer s.Close()
-				for {
-					m, err := wire.ReadMsg(s)
-					if err != nil {
-						return
-					}
-					for _, w := range m.(*wire.Fetch).Wants {
-						_ = wire.WriteMsg(s, &wire.Piece{ID: w.ID, Data: []byte(contents[w.Path]), Last: true})
-					}
-				}
-			}()
-		}
-	}()
+	pp.answer(func(w wire.Want) *wire.Piece {
+		return &wire.Piece{Data: []byte(contents[w.Path]), Last: true}
+	})
+}
+
+// answer has each of a's requests for contents answered with one piece.
+func (pp *puppet) answer(with func(wire.Want) *wire.Piece) {
+	go linktest.Serve(pp.conn, func(s link.Stream) {
+		transfertest.Wants(s, func(w wire.Want) error {
+			piece := with(w)
+			piece.ID = w.ID
+			return wire.WriteMsg(s, piece)
+		})
+	})
 }
 
 // fetch asks a for one content, and returns the first piece of the answer.

@@ -56,15 +56,9 @@ func indexOf(t *testing.T, n int, change map[index.Path]string) compare.Index {
 // serving has one end answer from mine, as often as it is asked.
 func serving(t *testing.T, conn link.Conn, mine compare.Index) (ended chan error) {
 	ended = make(chan error, 10)
-	go func() {
-		for {
-			s, err := conn.Accept(context.Background())
-			if err != nil {
-				return
-			}
-			go func() { ended <- Serve(context.Background(), s, Answers{Index: mine, Verify: verifying}) }()
-		}
-	}()
+	go linktest.Serve(conn, func(s link.Stream) {
+		ended <- Serve(context.Background(), s, Answers{Index: mine, Verify: verifying})
+	})
 	t.Cleanup(func() { conn.Close() })
 	return ended
 }

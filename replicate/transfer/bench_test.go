@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"duet/replicate/link"
+	"duet/replicate/link/linktest"
 	"duet/replicate/transfer"
 	"duet/scan/vfs"
 	"duet/store/index"
@@ -49,15 +50,7 @@ func sshPair(b *testing.B) (here, there link.Conn) {
 func benchmarkFetch(b *testing.B, files int, content func(i int) []byte) {
 	here, there := sshPair(b)
 	src := &shelf{}
-	go func() {
-		for {
-			s, err := there.Accept(context.Background())
-			if err != nil {
-				return
-			}
-			go transfer.Serve(context.Background(), s, src, nil, nil)
-		}
-	}()
+	go linktest.Serve(there, func(s link.Stream) { transfer.Serve(context.Background(), s, src, nil, nil) })
 	tree := newTree(b)
 	f := transfer.NewFetcher(transfer.Options{Open: here.Open, Files: tree, Ranges: true})
 	defer f.Close()
@@ -111,15 +104,7 @@ func BenchmarkDelta(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			here, there := sshPair(b)
 			src := &shelf{}
-			go func() {
-				for {
-					s, err := there.Accept(context.Background())
-					if err != nil {
-						return
-					}
-					go transfer.Serve(context.Background(), s, src, nil, nil)
-				}
-			}()
+			go linktest.Serve(there, func(s link.Stream) { transfer.Serve(context.Background(), s, src, nil, nil) })
 			root := filepath.Join(b.TempDir(), "root")
 			if err := os.Mkdir(root, 0o755); err != nil {
 				b.Fatal(err)

@@ -1,26 +1,18 @@
 package transfer_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
 
-	"duet/replicate/chunk"
 	"duet/replicate/link"
 	"duet/replicate/link/linktest"
 	"duet/replicate/transfer"
-	"duet/replicate/wire"
-	"duet/scan"
 	"duet/scan/vfs"
 	"duet/store/index"
 )
@@ -57,16 +49,10 @@ func (d *deltaRig) connectRanges(serve func(link.Stream)) {
 	here, there := linktest.Pipe()
 	d.here = here
 	d.Fetcher = transfer.NewFetcher(transfer.Options{Open: here.Open, Files: counting{d.files, &d.read}, Ranges: true})
-	go func() {
-		for {
-			s, err := there.Accept(context.Background())
-			if err != nil {
-				return
-			}
-			d.streams.Add(1)
-			go serve(s)
-		}
-	}()
+	go linktest.Serve(there, func(s link.Stream) {
+		d.streams.Add(1)
+		serve(s)
+	})
 }
 
 // counting counts what is read of a tree.
@@ -231,128 +217,6 @@ func TestDeltaOfAnything(t *testing.T) {
 	}
 }
 
-// A peer that does not tell the truth about its chunks costs the fetching of the
-// whole, and nothing else.
-func TestLyingChunks(t *testing.T) {
-	const size = 2 << 20
-	base, content := random(size), random(size)
-	var truth []chunk.Chunk // of base
-	r := chunk.NewReader(bytes.NewReader(base), 0, size, 18)
-	for {
-		c, err := r.Next(nil)
-		if err != nil {
-			break
-		}
-		truth = append(truth, c)
-	}
-	for name, lie := range map[string][]*wire.Piece{
-		"what is here":    {{Chunks: truth, Last: true}},
-		"none":            {{Last: true}},
-		"too few":         {{Chunks: truth[:2], Last: true}},
-		"too many":        {{Chunks: slices.Concat(truth, truth), Last: true}},
-		"a huge one":      {{Chunks: []chunk.Chunk{{Len: 1<<32 - 1, Sum: 5}}, Last: true}},
-		"an overlong one": {{Chunks: []chunk.Chunk{{Len: size, Sum: 5}}, Last: true}},
-		"zeros":           {{Chunks: []chunk.Chunk{{Len: size}}, Last: true}},
-		"more than zeros": {{Chunks: []chunk.Chunk{{Len: size}, {Len: size}}, Last: true}},
-		"tiny ones":       {{Chunks: slices.Repeat([]chunk.Chunk{{Len: 1, Sum: 1}}, wire.MaxChunks), Last: true}},
-		"no end":          {{Chunks: []chunk.Chunk{{Len: 1<<32 - 1, Sum: 5}}}},
-		"more than is used": slices.Insert(slices.Repeat([]*wire.Piece{{Chunks: truth}}, 10), 0,
-			&wire.Piece{Chunks: []chunk.Chunk{{Len: 1<<32 - 1, Sum: 5}}}),
-		"half of the file": {{Chunks: truth[:len(truth)/2]}, {Chunks: []chunk.Chunk{{Len: 9, Sum: 9}}, Last: true}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			d := newDeltaRig(t)
-			d.connectRanges(func(s link.Stream) { serveLies(s, content, lie) })
-			d.write("base", base)
-			w := d.shelf.put("p", content)
-			w.Like = []transfer.Like{{Path: "base"}}
-			d.check(d.fetch(w)["p"], content)
-			if names := d.staged(); len(names) != 1 {
-				t.Errorf("in the stage: %v", names)
-			}
-		})
-	}
-}
-
-// serveLies answers truthfully but for chunks.
-func serveLies(s link.Stream, content []byte, lie []*wire.Piece) {
-	defer s.Close()
-	for {
-		m, err := wire.ReadMsg(s)
-		if err != nil {
-			return
-		}
-		for _, w := range m.(*wire.Fetch).Wants {
-			if w.ChunkBits != 0 {
-				for _, p := range lie {
-					q := *p
-					q.ID = w.ID
-					if wire.WriteMsg(s, &q) != nil {
-						return
-					}
-				}
-				continue
-			}
-			for at := w.Offset; at < w.End(); at += wire.MaxPiece {
-				end := min(at+wire.MaxPiece, w.End())
-				if wire.WriteMsg(s, &wire.Piece{ID: w.ID, Data: content[at:end], Last: end == w.End()}) != nil {
-					return
-				}
-			}
-		}
-	}
-}
-
-// What is not chunks, or not what was asked for, ends the stream.
-func TestNonsenseForParts(t *testing.T) {
-	const size = 9 << 20
-	base := random(size)
-	chunks := []chunk.Chunk{{Len: size, Sum: 1}}
-	for name, say := range map[string]func(w wire.Want) *wire.Piece{
-		"contents for chunks": func(w wire.Want) *wire.Piece { return &wire.Piece{ID: w.ID, Data: []byte("x"), Last: true} },
-		"a hole for chunks":   func(w wire.Want) *wire.Piece { return &wire.Piece{ID: w.ID, Hole: 1, Last: true} },
-		"chunks for contents": func(w wire.Want) *wire.Piece { return &wire.Piece{ID: w.ID, Chunks: chunks, Last: true} },
-		"too long a hole":     func(w wire.Want) *wire.Piece { return &wire.Piece{ID: w.ID, Hole: 5 << 20, Last: true} },
-		"too much":            func(w wire.Want) *wire.Piece { return &wire.Piece{ID: w.ID, Data: make([]byte, wire.MaxPiece)} },
-		"too little":          func(w wire.Want) *wire.Piece { return &wire.Piece{ID: w.ID, Data: []byte("x"), Last: true} },
-		"nothing":             func(w wire.Want) *wire.Piece { return &wire.Piece{ID: w.ID, Last: true} },
-		"another's":           func(w wire.Want) *wire.Piece { return &wire.Piece{ID: w.ID + 1, Data: []byte("x"), Last: true} },
-		"a refusal":           func(w wire.Want) *wire.Piece { return &wire.Piece{ID: w.ID, Refusal: wire.Gone, Last: true} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			d := newDeltaRig(t)
-			d.connectRanges(func(s link.Stream) {
-				defer s.Close()
-				for {
-					m, err := wire.ReadMsg(s)
-					if err != nil {
-						return
-					}
-					for _, w := range m.(*wire.Fetch).Wants {
-						for {
-							p := say(w)
-							if err := wire.WriteMsg(s, p); err != nil {
-								return
-							}
-							if p.Last {
-								break
-							}
-						}
-					}
-				}
-			})
-			d.write("base", base)
-			w := d.shelf.put("p", random(size))
-			if name == "contents for chunks" || name == "a hole for chunks" {
-				w.Like = []transfer.Like{{Path: "base"}}
-			}
-			if got := d.fetch(w)["p"]; got.Err == nil {
-				t.Error("it was taken")
-			}
-		})
-	}
-}
-
 // A content that is another by the time it is served is noticed, mixed or not.
 func TestDeltaOfWhatChanges(t *testing.T) {
 	d := newDeltaRig(t)
@@ -367,209 +231,5 @@ func TestDeltaOfWhatChanges(t *testing.T) {
 	}
 	if names := d.staged(); len(names) != 0 {
 		t.Errorf("in the stage: %v", names)
-	}
-}
-
-// What has arrived of a content is not fetched again, mixed or not.
-func TestPartsResume(t *testing.T) {
-	for _, mixed := range []bool{false, true} {
-		d := newDeltaRig(t)
-		content := random(32 << 20)
-		w := d.shelf.put("p", content)
-		if mixed {
-			d.write("base", slices.Concat(random(1000), content[:8<<20], random(24<<20)))
-			w.Like = []transfer.Like{{Path: "base"}}
-		}
-		d.shelf.gate = make(chan struct{})
-		ctx, cancel := context.WithCancel(context.Background())
-		go func() {
-			for range 20 {
-				d.shelf.gate <- struct{}{}
-			}
-			cancel()
-			close(d.shelf.gate)
-		}()
-		d.Fetch(ctx, []transfer.Want{w}, func(transfer.Result) {})
-		part := vfs.Held{Area: vfs.Stage, Name: transfer.PartName(w.Hash)}
-		info, err := d.files.LstatHeld(part)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := d.files.OpenHeld(part)
-		if err != nil {
-			t.Fatal(err)
-		}
-		had := make([]byte, info.Stamp.Size)
-		if _, err := c.ReadAt(had, 0); err != nil && len(had) > 0 || !bytes.Equal(had, content[:len(had)]) {
-			t.Fatalf("%d bytes are there that are not the beginning: %v", len(had), err)
-		}
-		c.Close()
-		before := d.Received()
-		d.check(d.fetch(w)["p"], content)
-		if n := d.Received() - before; n > int64(len(content)-len(had))+64<<10 {
-			t.Errorf("mixed %v: %d bytes were there, and %d were fetched", mixed, len(had), n)
-		}
-	}
-}
-
-// A file of mostly holes is neither sent nor written out.
-func TestHolesStayHoles(t *testing.T) {
-	for _, mixed := range []bool{false, true} {
-		d := newDeltaRig(t)
-		const size = 400 << 20
-		source := filepath.Join(t.TempDir(), "sparse")
-		sparse := func(name string) {
-			f, err := os.Create(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			_, e1 := f.WriteAt(noise(100<<10), 300<<20)
-			_, e2 := f.WriteAt(noise(100<<10), 300<<20+1<<20)
-			if err := errors.Join(e1, e2, f.Truncate(size)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		sparse(source)
-		tree, err := vfs.Open(filepath.Dir(source), vfs.Options{Name: "there"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer tree.Close()
-		c, err := tree.Open("sparse")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		hash, n, err := scan.Sum(c)
-		if err != nil || n != size {
-			t.Fatal(n, err)
-		}
-		d.connectRanges(func(s link.Stream) {
-			d.served <- transfer.Serve(context.Background(), s, opener(func() (transfer.Content, error) { return tree.Open("sparse") }), nil, nil)
-		})
-		w := transfer.Want{Path: "p", Hash: hash, Size: size, Meta: vfs.Meta{Mode: 0o640, ModTime: 1e18, UID: -1, GID: -1}}
-		if mixed {
-			sparse(filepath.Join(d.root, "base"))
-			w.Like = []transfer.Like{{Path: "base"}}
-		}
-		got := d.fetch(w)["p"]
-		if got.Err != nil {
-			t.Fatal(got.Err)
-		}
-		if n := d.Received(); n > 1<<20 || mixed && n > 0 {
-			t.Errorf("mixed %v: %d bytes were sent", mixed, n)
-		}
-		var st syscall.Stat_t
-		name, err := filepath.Glob(filepath.Join(filepath.Dir(d.root), "*", "stage", "*.part"))
-		if err != nil || len(name) != 1 {
-			t.Fatal(name, err)
-		}
-		if err := syscall.Stat(name[0], &st); err != nil || st.Size != size || st.Blocks*512 > 2<<20 {
-			t.Errorf("mixed %v: %d bytes, of which %d are stored; %v", mixed, st.Size, st.Blocks*512, err)
-		}
-	}
-}
-
-type opener func() (transfer.Content, error)
-
-func (o opener) Open(index.Path, index.Hash, int64) (transfer.Content, error) { return o() }
-
-// Where answers take long, a large content comes on several streams; in order all
-// the same.
-func TestPartsOverSeveralStreams(t *testing.T) {
-	d := newDeltaRig(t)
-	var once sync.Once
-	both := make(chan struct{})
-	var open atomic.Int32
-	d.connectRanges(func(s link.Stream) {
-		if open.Add(1) == 2 {
-			once.Do(func() { close(both) })
-		}
-		d.served <- transfer.Serve(context.Background(), s, slowSource{d.shelf, both}, nil, nil)
-	})
-	content := random(64 << 20)
-	d.check(d.fetch(d.shelf.put("p", content))["p"], content)
-	if n := open.Load(); n < 2 {
-		t.Errorf("%d streams", n)
-	}
-}
-
-// slowSource does not go on behind 8 MiB before there are two streams.
-type slowSource struct {
-	*shelf
-	both chan struct{}
-}
-
-func (s slowSource) Open(p index.Path, h index.Hash, size int64) (transfer.Content, error) {
-	c, err := s.shelf.Open(p, h, size)
-	return slowContent{c, s.both}, err
-}
-
-type slowContent struct {
-	transfer.Content
-	both chan struct{}
-}
-
-func (c slowContent) ReadAt(b []byte, off int64) (int, error) {
-	if off >= 32<<20 {
-		<-c.both
-	} else if off == 0 {
-		time.Sleep(20 * time.Millisecond) // the trip is long
-	}
-	return c.Content.ReadAt(b, off)
-}
-
-// What is between two matches has only so many chunks.
-func TestEndlessChunks(t *testing.T) {
-	base := random(2 << 20)
-	content := slices.Concat(base[:1<<20], random(1000), base[1<<20+1000:])
-	d := newDeltaRig(t)
-	src := &shelf{}
-	w := src.put("p", content)
-	d.connectRanges(func(s link.Stream) {
-		defer s.Close()
-		for {
-			m, err := wire.ReadMsg(s)
-			if err != nil {
-				return
-			}
-			for _, w := range m.(*wire.Fetch).Wants {
-				if w.ChunkBits == 18 {
-					var chunks []chunk.Chunk
-					for r := chunk.NewReader(bytes.NewReader(content), 0, w.Size, 18); ; {
-						c, err := r.Next(nil)
-						if err != nil {
-							break
-						}
-						chunks = append(chunks, c)
-					}
-					if wire.WriteMsg(s, &wire.Piece{ID: w.ID, Chunks: chunks, Last: true}) != nil {
-						return
-					}
-					continue
-				}
-				if w.ChunkBits != 0 {
-					for i := range 8 {
-						p := &wire.Piece{ID: w.ID, Chunks: slices.Repeat([]chunk.Chunk{{Len: 1, Sum: 1}}, wire.MaxChunks), Last: i == 7}
-						if wire.WriteMsg(s, p) != nil {
-							return
-						}
-					}
-					continue
-				}
-				for at := w.Offset; at < w.End(); at += wire.MaxPiece {
-					end := min(at+wire.MaxPiece, w.End())
-					if wire.WriteMsg(s, &wire.Piece{ID: w.ID, Data: content[at:end], Last: end == w.End()}) != nil {
-						return
-					}
-				}
-			}
-		}
-	})
-	d.write("base", base)
-	w.Like = []transfer.Like{{Path: "base"}}
-	if got := d.fetch(w)["p"]; got.Err == nil {
-		t.Error("they were taken")
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"duet/replicate/link"
 	"duet/replicate/link/linktest"
 	"duet/replicate/transfer"
+	"duet/replicate/transfer/transfertest"
 	"duet/replicate/wire"
 	"duet/scan"
 	"duet/scan/vfs"
@@ -58,35 +59,19 @@ func TestHostileServer(t *testing.T) {
 		{"another message", 10, func(w io.Writer, _ uint64) error { return wire.WriteMsg(w, &wire.Ack{}) }, "sent a *wire.Ack"},
 		{"garbage", 10, func(w io.Writer, _ uint64) error { _, err := w.Write(data(100)); return err }, "empty frame"},
 		{"a huge frame", 10, func(w io.Writer, _ uint64) error { _, err := io.WriteString(w, "\xff\xff\xff\xff"); return err }, "limit is"},
-		{"nothing", 10, func(io.Writer, uint64) error { return nil }, "closed the stream"},
+		{"nothing", 10, func(io.Writer, uint64) error { return io.EOF }, "closed the stream"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			here, there := linktest.Pipe()
 			defer here.Close()
-			go func() {
-				for {
-					s, err := there.Accept(context.Background())
-					if err != nil {
-						return
+			go linktest.Serve(there, func(s link.Stream) {
+				transfertest.Wants(s, func(w wire.Want) error {
+					if w.Path == "fine" {
+						return wire.WriteMsg(s, &wire.Piece{ID: w.ID, Data: []byte("fine"), Last: true})
 					}
-					go func() {
-						defer s.Close()
-						for {
-							m, err := wire.ReadMsg(s)
-							if err != nil {
-								return
-							}
-							for _, w := range m.(*wire.Fetch).Wants {
-								if w.Path == "fine" {
-									wire.WriteMsg(s, &wire.Piece{ID: w.ID, Data: []byte("fine"), Last: true})
-								} else if c.say(s, w.ID) != nil || c.name == "nothing" {
-									return
-								}
-							}
-						}
-					}()
-				}
-			}()
+					return c.say(s, w.ID)
+				})
+			})
 			files := newTree(t)
 			f := transfer.NewFetcher(transfer.Options{Open: here.Open, Files: files})
 			defer f.Close()
@@ -222,23 +207,15 @@ func TestRequestsAreSentAhead(t *testing.T) {
 	a, b := linktest.Pipe()
 	defer a.Close()
 	requests := make(chan *wire.Fetch)
-	go func() {
+	go linktest.Serve(b, func(s link.Stream) {
 		for {
-			s, err := b.Accept(context.Background())
+			m, err := wire.ReadMsg(s)
 			if err != nil {
 				return
 			}
-			go func() {
-				for {
-					m, err := wire.ReadMsg(s)
-					if err != nil {
-						return
-					}
-					requests <- m.(*wire.Fetch)
-				}
-			}()
+			requests <- m.(*wire.Fetch)
 		}
-	}()
+	})
 	f := transfer.NewFetcher(transfer.Options{Open: a.Open, Files: newTree(t), Streams: 2})
 	var wants []transfer.Want
 	for i := range 2000 {
@@ -293,28 +270,15 @@ func TestSilentServer(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var running sync.WaitGroup
 				running.Go(func() {
-					for {
-						s, err := there.Accept(ctx)
-						if err != nil {
-							return
-						}
-						running.Go(func() {
-							defer s.Close()
-							for {
-								m, err := wire.ReadMsg(s)
-								if err != nil {
-									return
-								}
-								for _, w := range m.(*wire.Fetch).Wants {
-									if w.Path == "fine" {
-										wire.WriteMsg(s, &wire.Piece{ID: w.ID, Data: make([]byte, 4), Last: true})
-									} else {
-										c.serve(s, w.ID)
-									}
-								}
+					linktest.Serve(there, func(s link.Stream) {
+						transfertest.Wants(s, func(w wire.Want) error {
+							if w.Path == "fine" {
+								return wire.WriteMsg(s, &wire.Piece{ID: w.ID, Data: make([]byte, 4), Last: true})
 							}
+							c.serve(s, w.ID)
+							return nil
 						})
-					}
+					})
 				})
 				f := transfer.NewFetcher(transfer.Options{Open: here.Open, Files: files})
 				meta := vfs.Meta{Mode: 0o600, UID: -1, GID: -1}

@@ -44,15 +44,7 @@ func TestLoan(t *testing.T) {
 	here, there := linktest.Pipe()
 	d.here = here
 	d.Fetcher = transfer.NewFetcher(transfer.Options{Open: here.Open, Files: l, Ranges: true})
-	go func() {
-		for {
-			s, err := there.Accept(context.Background())
-			if err != nil {
-				return
-			}
-			go func(s link.Stream) { transfer.Serve(context.Background(), s, d.shelf, nil, nil) }(s)
-		}
-	}()
+	go linktest.Serve(there, func(s link.Stream) { transfer.Serve(context.Background(), s, d.shelf, nil, nil) })
 	rnd := rand.New(rand.NewPCG(3, 4))
 	const size = 9 << 20
 	for i := range 5 {

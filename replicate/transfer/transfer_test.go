@@ -126,15 +126,7 @@ func (r *rig) connect() {
 	here, there := linktest.Pipe()
 	r.here = here
 	r.Fetcher = transfer.NewFetcher(transfer.Options{Open: here.Open, Files: r.files})
-	go func() {
-		for {
-			s, err := there.Accept(context.Background())
-			if err != nil {
-				return
-			}
-			go func() { r.served <- transfer.Serve(context.Background(), s, r.shelf, nil, nil) }()
-		}
-	}()
+	go linktest.Serve(there, func(s link.Stream) { r.served <- transfer.Serve(context.Background(), s, r.shelf, nil, nil) })
 }
 
 // fetch fetches wants and returns the results by path.
