@@ -70,11 +70,11 @@ var refusals = []refusal{
 	{"conflicts diff data:file", 1, `no conflict is open at file`, `see 'duet conflicts ls'`},
 
 	// ids, sides and words
-	{"approve data", 1, `nothing waits for approval`, "`duet status`"},
-	{"reject data 12345678", 1, `nothing waits for approval`, "`duet status`"},
+	{"approve data", 1, `nothing waits for approval`, `'duet status'`},
+	{"reject data 12345678", 1, `nothing waits for approval`, `'duet status'`},
 	{"kept show x", 2, `"x" is not the id of a kept version`, `see 'duet kept ls'`},
 	{"kept show 99 --share data", 1, `99`, `see 'duet kept ls'`},
-	{"kept restore 99 --share data", 1, `99`, `duet kept ls`},
+	{"kept restore 99 --share data", 1, `99`, `'duet kept ls --share data'`},
 	{"kept restore", 2, `restore what\?`, `Name the ID .* or select with --since`},
 	{"conflicts resolve", 2, `which side\?`, `Write --take ours, theirs`},
 	{"conflicts resolve --take ours", 2, `which conflicts\?`, `--path '\*\*' is all`},
@@ -83,7 +83,7 @@ var refusals = []refusal{
 	{"recover data --dry-run --conflict luck", 2, `"luck"`, `want newer, older`},
 	{"recover data --apply 123456789abc", 1, `plan 123456789abc is out of date`, `duet recover data --dry-run`},
 	{"recover data", 2, `no terminal`, `--dry-run, then apply with --yes`},
-	{"resume data --accept-root", 1, `not halted on a replaced root`, "`duet status`"},
+	{"resume data --accept-root", 1, `not halted on a replaced root`, `'duet status'`},
 
 	// files
 	{"index copy /nowhere/copy --share data", 1, `open /nowhere/copy: no such file`, `a directory that is there, and that you may write to`},
@@ -111,8 +111,8 @@ func TestRefusals(t *testing.T) {
 	for _, r := range []refusal{
 		{"status", 4, `not connected`, ``},
 		{"flush --timeout 50ms", 4, `not everything is on both sides after 50ms`, `see 'duet status'`},
-		{"index diff data:file", 4, `b is not connected`, "see `duet status`"},
-		{"verify data", 4, `b is not connected`, "see `duet status`"},
+		{"index diff data:file", 4, `b is not connected`, `see 'duet status'`},
+		{"verify data", 4, `b is not connected`, `see 'duet status'`},
 		{"recover data --yes --wait 50ms", 4, `cannot be reached`, `start duet there`},
 	} {
 		refuse(t, p.A, r)

@@ -28,13 +28,13 @@ func CheckRoot(meta store.Meta, files vfs.Files) error {
 	}
 	if meta.Root != (index.Identity{}) && !now.Same(meta.Root) {
 		return fmt.Errorf("%w: the index knows device %d inode %d, at its path is device %d inode %d; "+
-			"bring the old one back (is its disk mounted?), or accept the new one with `duet resume %s --accept-root`; "+
+			"bring the old one back (is its disk mounted?), or accept the new one with 'duet resume %s --accept-root'; "+
 			"nothing is changed on either side until then",
 			ErrRootReplaced, meta.Root.Dev, meta.Root.Ino, now.Dev, now.Ino, meta.Share)
 	}
 	if opened := files.Opened(); !now.Same(opened) {
 		return fmt.Errorf("%w: it was replaced while in use (inode %d, now %d); "+
-			"bring the old one back, or accept the new one with `duet resume %s --accept-root`; "+
+			"bring the old one back, or accept the new one with 'duet resume %s --accept-root'; "+
 			"nothing is changed on either side until then",
 			ErrRootReplaced, opened.Ino, now.Ino, meta.Share)
 	}

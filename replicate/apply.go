@@ -71,12 +71,12 @@ func (s *Share) Apply(ctx context.Context, a Applying, progress func(done, total
 		res, skip, err := s.overrule(ctx, plan.NewSettling(frame, orders, pin), out.Plan, progress)
 		out.Ruled, out.Skipped = &res, int64(len(skip))
 		if err != nil {
-			return out, fmt.Errorf("apply plan %s: %w; nothing goes on before a plan is applied as a whole: look at the rest with `duet recover %s`", out.Plan, err, s.cfg.Name)
+			return out, fmt.Errorf("apply plan %s: %w; nothing goes on before a plan is applied as a whole: look at the rest with 'duet recover %s'", out.Plan, err, s.cfg.Name)
 		}
 		left.Skip = plan.Merge(left.Skip, skip)
 	}
 	if err := left.Check(); err != nil {
-		return out, fmt.Errorf("apply plan %s: what could not be settled as it was chosen: %w; look at the rest with `duet recover %s`", out.Plan, err, s.cfg.Name)
+		return out, fmt.Errorf("apply plan %s: what could not be settled as it was chosen: %w; look at the rest with 'duet recover %s'", out.Plan, err, s.cfg.Name)
 	}
 	return out, s.release(ctx, &left)
 }
@@ -87,7 +87,7 @@ func (s *Share) unmoved(ctx context.Context, f *plan.Frame, o *plan.Orders, a Ap
 	err := s.do(ctx, func(l *loop, done chan<- error) {
 		t := &l.talk
 		if t.sess == nil || !t.greeted {
-			done <- fmt.Errorf("%s %w: a plan needs both sides; see `duet status`", s.cfg.PeerName, ErrApart)
+			done <- fmt.Errorf("%s %w: a plan needs both sides; see 'duet status'", s.cfg.PeerName, ErrApart)
 			return
 		}
 		l.ask(func() func() {
@@ -109,7 +109,7 @@ func (s *Share) unmoved(ctx context.Context, f *plan.Frame, o *plan.Orders, a Ap
 				return err
 			})
 			if err == nil && moved != "" {
-				err = fmt.Errorf("plan %s %w: %s; nothing was applied: make a new one with `duet recover %s --dry-run`", a.ID, ErrMoved, moved, s.cfg.Name)
+				err = fmt.Errorf("plan %s %w: %s; nothing was applied: make a new one with 'duet recover %s --dry-run'", a.ID, ErrMoved, moved, s.cfg.Name)
 			}
 			return func() { done <- err }
 		})
@@ -123,7 +123,7 @@ func (s *Share) release(ctx context.Context, left *index.Reserve) error {
 		t := &l.talk
 		switch {
 		case t.sess == nil || !t.greeted:
-			done <- fmt.Errorf("%s %w any more: a plan needs both sides; see `duet status`", s.cfg.PeerName, ErrApart)
+			done <- fmt.Errorf("%s %w any more: a plan needs both sides; see 'duet status'", s.cfg.PeerName, ErrApart)
 			return
 		case !left.Empty() && !t.theirs.Reserves:
 			done <- fmt.Errorf("%s runs duet %s, which cannot leave anything out of a plan: upgrade duet there, or apply all of it", s.cfg.PeerName, t.theirs.Version)
@@ -150,7 +150,7 @@ func (s *Share) release(ctx context.Context, left *index.Reserve) error {
 				l.talk.wake()
 				if t.sess == nil || !t.greeted || !t.sess.Say(&wire.Control{Kind: wire.Release, Text: "released on " + s.cfg.NodeName, Reserve: left}) {
 					l.remember(func(m *store.Meta) { m.Reserve = t.reserve })
-					done <- fmt.Errorf("%s could not be told just now: nothing was applied; try again with `duet recover %s`", s.cfg.PeerName, s.cfg.Name)
+					done <- fmt.Errorf("%s could not be told just now: nothing was applied; try again with 'duet recover %s'", s.cfg.PeerName, s.cfg.Name)
 					return
 				}
 				l.leaveOut(left, nil)

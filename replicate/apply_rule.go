@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"duet/replicate/plan"
+	"duet/replicate/report"
 	"duet/replicate/ruling"
 	"duet/store/index"
 )
@@ -32,7 +33,7 @@ func (s *Share) overrule(ctx context.Context, w *plan.Settling, id string, progr
 	})
 	out.Sort()
 	if n := out.Skipped + out.Failed; err == nil && n > index.MaxReservePaths {
-		return out, nil, fmt.Errorf("%d paths could not be settled as they were chosen: too many to leave them out one by one", n)
+		return out, nil, fmt.Errorf("%s could not be settled as they were chosen: too many to leave them out one by one", report.Count(n, "path"))
 	}
 	for _, it := range out.Items {
 		if it.Did != ruling.DidSkip && it.Did != ruling.DidFail {

@@ -123,7 +123,7 @@ func (s *Share) setPaused(ctx context.Context, paused bool) error {
 func (s *Share) AcceptRoot(ctx context.Context) error {
 	return s.do(ctx, func(l *loop, done chan<- error) {
 		if l.root.halt != report.RootReplaced {
-			done <- fmt.Errorf("share %q is not halted on a replaced root, so there is nothing to accept: `duet status` says how it is", s.cfg.Name)
+			done <- fmt.Errorf("share %q is not halted on a replaced root, so there is nothing to accept: 'duet status' says how it is", s.cfg.Name)
 			return
 		}
 		l.root.accept, l.root.next = true, time.Time{}

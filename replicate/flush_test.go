@@ -95,8 +95,8 @@ func TestFlushWithProblems(t *testing.T) {
 	}
 	p.b.until("the problem", func(st report.Status) bool { return len(st.Problems) == 1 })
 	p.a.write("bad/x", "22")
-	p.b.flushes(report.ForProblems, "cannot be synced")
-	p.a.flushes(report.ForProblems, "on the other host: 1 paths cannot")
+	p.b.flushes(report.ForProblems, "cannot sync 1 path")
+	p.a.flushes(report.ForProblems, "on the other host: cannot sync 1 path")
 	shut.Store(false)
 	p.until("the end of the problem", func() bool { return p.b.read("bad/x") == "22" })
 	p.settle()

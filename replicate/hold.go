@@ -39,7 +39,7 @@ func (s *Share) holds() (why string, err error) {
 // whyHeld says why the session is held.
 func (l *loop) whyHeld(ours *wire.Hello) string {
 	if !ours.Hold {
-		return l.s.cfg.PeerName + " asks for it: its on_reconnect or hold_after, or a `duet recover` that runs there"
+		return l.s.cfg.PeerName + " asks for it: its on_reconnect or hold_after, or a 'duet recover' that runs there"
 	}
 	why, err := l.s.holds()
 	if err != nil || why == "" {

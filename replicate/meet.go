@@ -332,7 +332,7 @@ func (l *loop) misheard(sess *talk.Session, err error) {
 	peer := l.s.cfg.PeerName
 	l.log.Error("peer said something impossible: the connection is closed, and nothing that came with it was taken over",
 		"peer", peer, "error", err,
-		"do", "compare `duet version` on both hosts; if that is the same, find out what runs on "+peer)
+		"do", "compare 'duet version' on both hosts; if that is the same, find out what runs on "+peer)
 	sess.Close()
 	l.parted(sess, err)
 }

@@ -76,8 +76,8 @@ func (l *loop) scan(now time.Time) {
 		l.root.emptied, l.root.next = true, now.Add(rootEvery)
 		if !l.root.told {
 			l.root.told = true
-			l.journal(index.Withheld, index.ByScan, l.s.cfg.Node, fmt.Sprintf("the root is empty, and the index has %d paths: %s",
-				counts.Files+counts.Dirs+counts.Links, report.EmptiedID))
+			l.journal(index.Withheld, index.ByScan, l.s.cfg.Node, fmt.Sprintf("the root is empty, and the index has %s: %s",
+				report.Count(counts.Files+counts.Dirs+counts.Links, "path"), report.EmptiedID))
 		}
 		l.log.Error("root is empty but the index is not: nothing is deleted until a person approves",
 			"root", l.s.cfg.Path, "files", counts.Files,

@@ -134,8 +134,8 @@ func leftOutText(st report.Status) string {
 		what = append(what, "conflicts")
 	}
 	if lo.Skipped > 0 {
-		what = append(what, fmt.Sprintf("%d paths by name", lo.Skipped))
+		what = append(what, report.Count(lo.Skipped, "path")+" by name")
 	}
-	return fmt.Sprintf("plan %s was applied on %s without %s: these wait (%d here, %d on the peer); look at them and apply the rest with `duet recover %s`",
+	return fmt.Sprintf("plan %s was applied on %s without %s: these wait (%d here, %d on the peer); look at them and apply the rest with 'duet recover %s'",
 		lo.Plan, lo.On, strings.Join(what, ", "), st.PendingIn, st.PendingOut, st.Name)
 }

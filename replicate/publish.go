@@ -121,19 +121,19 @@ func (l *loop) word(st report.Status, failed int64) (report.State, string) {
 	case l.root.halt != "":
 		return l.root.halt, l.root.reason
 	case l.root.emptied:
-		return report.WaitingApproval, fmt.Sprintf("%s is empty, but was not: mount or restore it; if all of it was meant to go, run `duet approve %s`; to have it filled from %s, `duet reject %s`", l.s.cfg.Path, l.s.cfg.Name, l.s.cfg.PeerName, l.s.cfg.Name)
+		return report.WaitingApproval, fmt.Sprintf("%s is empty, but was not: mount or restore it; if all of it was meant to go, run 'duet approve %s'; to have it filled from %s, 'duet reject %s'", l.s.cfg.Path, l.s.cfg.Name, l.s.cfg.PeerName, l.s.cfg.Name)
 	case l.root.ctx == nil:
 		return report.Starting, ""
 	case !l.root.ready:
 		return report.Scanning, ""
 	case l.published.paused:
-		return report.Paused, "paused by a person: `duet resume " + l.s.cfg.Name + "` goes on"
+		return report.Paused, fmt.Sprintf("paused by a person: 'duet resume %s' goes on", l.s.cfg.Name)
 	case t.sess == nil:
 		return report.Disconnected, t.why
 	case !t.greeted:
 		return report.Connecting, fmt.Sprintf("connected; waiting for %s to finish its scan", l.s.cfg.PeerName)
 	case t.held && (st.PendingIn > 0 || st.PendingOut > 0 || !l.drained()):
-		return report.WaitingApproval, fmt.Sprintf("held (%s): look at the plan and apply it with `duet recover %s`", t.heldWhy, l.s.cfg.Name)
+		return report.WaitingApproval, fmt.Sprintf("held (%s): look at the plan and apply it with 'duet recover %s'", t.heldWhy, l.s.cfg.Name)
 	case waiting != nil:
 		return report.WaitingApproval, waiting.Reason
 	case len(l.lane.ready) > 0 && l.lane.busy:
@@ -143,9 +143,9 @@ func (l *loop) word(st report.Status, failed int64) (report.State, string) {
 	case !l.drained() || l.notice.scanning:
 		return report.Reconciling, ""
 	case st.Held > 0:
-		return report.Degraded, fmt.Sprintf("%d conflicts wait for a person: `duet conflicts --share %s`", st.Held, l.s.cfg.Name)
+		return report.Degraded, st.HeldText()
 	case failed > 0:
-		return report.Degraded, fmt.Sprintf("%d paths cannot be synced, see problems; they are tried again", failed)
+		return report.Degraded, fmt.Sprintf("cannot sync %s, see problems; that is tried again", report.Count(failed, "path"))
 	case st.LeftOut != nil && st.PendingIn+st.PendingOut > 0:
 		return report.WaitingApproval, leftOutText(st)
 	case st.PendingIn > 0:

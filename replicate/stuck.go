@@ -57,9 +57,9 @@ func (l *loop) stuckOn(st report.Status) *report.Stuck {
 	case st.State == report.WaitingApproval && st.LeftOut != nil:
 		return on(report.ForApproval, st.Reason)
 	case st.Held > 0:
-		return on(report.ForConflicts, fmt.Sprintf("%d conflicts are held: `duet conflicts --share %s` lists them, `duet conflicts resolve` settles them", st.Held, st.Name))
+		return on(report.ForConflicts, st.HeldText())
 	case st.State == report.Degraded && tried(st.Problems):
-		return on(report.ForProblems, st.Reason+first(st.Problems)+": `duet status` lists what is in the way")
+		return on(report.ForProblems, st.Reason+first(st.Problems)+": 'duet status' lists what is in the way")
 	}
 	return nil
 }

@@ -321,7 +321,7 @@ func (c *checker) rulings() {
 func (c *checker) counts() {
 	counts, err := c.tx.Counts()
 	if err == nil && counts != c.counted {
-		err = fmt.Errorf("counts: are %+v, and should be %+v", counts, c.counted)
+		err = fmt.Errorf("counts: %s", counts.unlike(c.counted))
 	}
 	c.fail(err)
 }

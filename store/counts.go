@@ -2,6 +2,8 @@ package store
 
 import (
 	"fmt"
+	"reflect"
+	"strings"
 
 	"duet/store/index"
 	"duet/store/index/indexpb"
@@ -29,6 +31,18 @@ func (tx *Tx) Counts() (Counts, error) {
 		return Counts{}, err
 	}
 	return *c, nil
+}
+
+// unlike says which counts are not as they should be.
+func (c Counts) unlike(should Counts) string {
+	var out []string
+	is, want := reflect.ValueOf(c), reflect.ValueOf(should)
+	for i := range is.NumField() {
+		if a, b := is.Field(i).Int(), want.Field(i).Int(); a != b {
+			out = append(out, fmt.Sprintf("%s is %d, and should be %d", strings.ToLower(is.Type().Field(i).Name), a, b))
+		}
+	}
+	return strings.Join(out, "; ")
 }
 
 // addRecord counts r n times.

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"duet/cmd/duet/node"
+	"duet/replicate/report"
 )
 
 func (a *app) approveCmd() *cobra.Command {
@@ -56,7 +57,7 @@ func (a *app) completeWaiting(cmd *cobra.Command, args []string, word string) ([
 			words = append(words, cobra.CompletionWithDesc(g.ID, g.Reason))
 		}
 		if sh.Waiting.Groups == nil {
-			words = append(words, cobra.CompletionWithDesc(sh.Waiting.ID, plural(sh.Waiting.Deletes, "delete")))
+			words = append(words, cobra.CompletionWithDesc(sh.Waiting.ID, report.Count(sh.Waiting.Deletes, "delete")))
 		}
 	}
 	return words, nothing

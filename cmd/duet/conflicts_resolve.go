@@ -10,6 +10,7 @@ import (
 	"duet/cmd/duet/config"
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/node"
+	"duet/replicate/report"
 	"duet/replicate/ruling"
 )
 
@@ -159,7 +160,7 @@ func (a *app) ruledText(r *ruling.Result, none string) {
 		a.printf("\n")
 	}
 	if r.More > 0 {
-		a.printf("and %s that are not listed\n", plural(r.More, "path"))
+		a.printf("and %s that are not listed\n", report.Count(r.More, "path"))
 	}
 	if len(r.Items) == 0 {
 		a.printf("%s: %s\n", r.Share, none)
@@ -179,7 +180,7 @@ func (a *app) ruledText(r *ruling.Result, none string) {
 	}
 	a.printf("\n")
 	if r.DryRun && r.Away > 0 {
-		a.printf("%s: the content of %s is only on the other host, which is not connected: nothing can be done before it is\n", r.Share, plural(r.Away, "path"))
+		a.printf("%s: the content of %s is only on the other host, which is not connected: nothing can be done before it is\n", r.Share, report.Count(r.Away, "path"))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"duet/cmd/duet/config"
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/node"
+	"duet/replicate/report"
 	"duet/store"
 )
 
@@ -147,8 +148,8 @@ func (r repaired) text() string {
 	}
 	switch {
 	case r.Whole:
-		fmt.Fprintf(&b, "Only lists and counts are wrong. They are made anew; %d paths, %d remembered deletes,\n%d events and %d kept versions stay as they are.\n",
-			r.Records, r.Deletes, r.Events, r.Kept)
+		fmt.Fprintf(&b, "Only lists and counts are wrong. They are made anew; %s, %s,\n%s and %s stay as they are.\n",
+			report.Count(r.Records, "path"), report.Count(r.Deletes, "remembered delete"), report.Count(r.Events, "event"), report.Count(r.Kept, "kept version"))
 		return b.String()
 	case r.Empty:
 		b.WriteString("Nothing that makes sense could be read: the index will be a new one. What is in the\nholding area is found again, as kept versions, without the times at which it was displaced.\n")

@@ -10,6 +10,7 @@ import (
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/node"
 	"duet/replicate/expiry"
+	"duet/replicate/report"
 )
 
 // pruning is the flags of kept prune.
@@ -96,7 +97,7 @@ func (a *app) printPruned(p *expiry.Pruned) error {
 		if p.More > 0 {
 			more = ", and more that are not listed"
 		}
-		a.printf("%s: %s, %s, %s%s\n", p.Share, plural(p.Versions, "kept version"), sizeText(p.Bytes), done, more)
+		a.printf("%s: %s, %s, %s%s\n", p.Share, report.Count(p.Versions, "kept version"), sizeText(p.Bytes), done, more)
 		if p.Short != "" {
 			a.printf("%s: %s\n", p.Share, p.Short)
 		}

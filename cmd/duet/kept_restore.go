@@ -10,6 +10,7 @@ import (
 
 	"duet/cmd/duet/exit"
 	"duet/cmd/duet/node"
+	"duet/replicate/report"
 	"duet/replicate/restore"
 )
 
@@ -161,14 +162,14 @@ func (a *app) restoredText(r *restore.Result) {
 		a.printf("\n")
 	}
 	if r.More > 0 {
-		a.printf("and %s that are not listed\n", plural(r.More, "path"))
+		a.printf("and %s that are not listed\n", report.Count(r.More, "path"))
 	}
 	if len(r.Items) == 0 {
 		a.printf("%s: no kept version is selected: see 'duet kept ls'; the other host may have them\n", r.Share)
 		return
 	}
 	word := done[restore.DidRestore]
-	a.printf("%s: %s, %s, %s (%s) %s", r.Share, plural(r.Files, "file"), dirsText(r.Dirs), plural(r.Links, "symlink"), sizeText(r.Bytes), word)
+	a.printf("%s: %s, %s, %s (%s) %s", r.Share, report.Count(r.Files, "file"), report.Count(r.Dirs, "directory"), report.Count(r.Links, "symlink"), sizeText(r.Bytes), word)
 	for _, rest := range []struct {
 		n    int64
 		what string
@@ -178,11 +179,4 @@ func (a *app) restoredText(r *restore.Result) {
 		}
 	}
 	a.printf("\n")
-}
-
-func dirsText(n int64) string {
-	if n == 1 {
-		return "1 directory"
-	}
-	return plural(n, "directorie")
 }

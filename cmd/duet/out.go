@@ -74,13 +74,5 @@ func lagText(ms float64) string {
 	return secondsText(ms / 1000)
 }
 
-// plural is "1 file", "2 files".
-func plural(n int64, one string) string {
-	if n == 1 {
-		return fmt.Sprintf("%d %s", n, one)
-	}
-	return fmt.Sprintf("%d %ss", n, one)
-}
-
 // clearScreen moves a terminal's cursor to the top and clears what is below.
 func clearScreen(w io.Writer) { fmt.Fprint(w, "\x1b[H\x1b[2J") }

@@ -162,7 +162,7 @@ func (r *recovering) outcome(ctx context.Context, name string) error {
 	case sum != nil && sum.Drift() > 0:
 		r.printf("%s%s: see 'duet index diff %s:'\n", sum.Text(), name, name)
 	case code == exit.OK && st.InSync():
-		r.printf("%s: in sync, %s, %s%s\n", name, plural(st.Files, "file"), sizeText(st.Bytes), sum.Agreed())
+		r.printf("%s: in sync, %s, %s%s\n", name, report.Count(st.Files, "file"), sizeText(st.Bytes), sum.Agreed())
 	case code == exit.OK:
 		r.printf("%s: %s\n", name, st.State)
 	default:
@@ -204,7 +204,7 @@ func (r *recovering) left(ctx context.Context, name string, st report.Status) ([
 	var lines []string
 	for _, reason := range slices.Sorted(maps.Keys(why)) {
 		w := why[reason]
-		line := fmt.Sprintf("%s waiting: %s (%s", plural(w.n, "step"), reason, w.first)
+		line := fmt.Sprintf("%s waiting: %s (%s", report.Count(w.n, "step"), reason, w.first)
 		if w.n > 1 {
 			line += ", ..."
 		}

@@ -79,7 +79,7 @@ func (r *recovering) applyPlan(ctx context.Context, name string, q node.ApplyReq
 	line := newProgressLine(r.err)
 	defer line.end()
 	a, err := r.client.Apply(ctx, q, func(p node.Progress) {
-		line.write(fmt.Sprintf("%s: %s settled", name, plural(int64(p.Done), "path")))
+		line.write(fmt.Sprintf("%s: %s settled", name, report.Count(p.Done, "path")))
 	})
 	line.end()
 	if err != nil {
@@ -158,7 +158,7 @@ func (r *recovering) unhalt(ctx context.Context, name string, st report.Status) 
 	case st.Waiting != nil && st.Waiting.ID == report.EmptiedID && r.acceptGone:
 		fmt.Fprintf(r.err, "share %q: %s is empty, and was not. Accepting that means: %s are deleted on %s, too\n"+
 			"(max_delete there still holds). To have it filled again from there instead: duet reject %s\n",
-			name, st.Root, plural(st.Waiting.Deletes, "path"), r.cfg.Peer.Name, name)
+			name, st.Root, report.Count(st.Waiting.Deletes, "path"), r.cfg.Peer.Name, name)
 		if !r.yes && !r.confirmed("let them be deleted?") {
 			return exit.Errorf(exit.MaxDelete, "share %q: nothing was done", name)
 		}

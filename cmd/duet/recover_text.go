@@ -139,13 +139,13 @@ func headText(b *strings.Builder, p *report.Plan) {
 			where += fmt.Sprintf(", with the %d just before,", f.Lately)
 		}
 		fmt.Fprintf(b, "  %s of %d%s are more than max_delete %s on %s: they will wait there for 'duet approve %s' or 'duet reject %s'\n",
-			plural(f.Deletes, "delete"), f.Total, where, f.Limit, f.Node, p.Share, p.Share)
+			report.Count(f.Deletes, "delete"), f.Total, where, f.Limit, f.Node, p.Share, p.Share)
 	}
 	if !p.PeerGuard && p.Ours.Deleted > 0 {
 		fmt.Fprintf(b, "  %s has not said what its max_delete is: deletes may wait there for approval\n", p.Peer)
 	}
 	if w := p.Waiting; w != nil {
-		fmt.Fprintf(b, "  %s of %d wait for approval: %s\n", plural(w.Deletes, "delete"), w.Total, w.Reason)
+		fmt.Fprintf(b, "  %s of %d wait for approval: %s\n", report.Count(w.Deletes, "delete"), w.Total, w.Reason)
 	}
 }
 
@@ -161,7 +161,7 @@ func ordersText(o *report.Orders) string {
 		parts = append(parts, "--path "+p)
 	}
 	if n := len(o.Choices); n > 0 {
-		parts = append(parts, plural(int64(n), "choice"))
+		parts = append(parts, report.Count(n, "choice"))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -186,13 +186,13 @@ func (v *planView) sum(sum *report.Sum) {
 		return
 	}
 	if v.more > 0 {
-		v.printf("    and %s: 'details', or --all, shows them\n", plural(v.more, "more step"))
+		v.printf("    and %s: 'details', or --all, shows them\n", report.Count(v.more, "more step"))
 	}
 	var b strings.Builder
 	totalsText(&b, v.plan.Node, sum.Here)
 	totalsText(&b, v.plan.Peer, sum.Peer)
 	if sum.Waits > 0 {
-		fmt.Fprintf(&b, "  %s will not be done by this plan, and wait: see the words after 'waits'\n", plural(sum.Waits, "step"))
+		fmt.Fprintf(&b, "  %s will not be done by this plan, and wait: see the words after 'waits'\n", report.Count(sum.Waits, "step"))
 	}
 	v.printf("%s", b.String())
 }
@@ -314,9 +314,9 @@ func totalsText(b *strings.Builder, who string, t report.Totals) {
 		return
 	}
 	fmt.Fprintf(b, "  on %s: %d placed, %d replaced, %d deleted, %d with new metadata, %s, %s of content",
-		who, t.Place, t.Replace, t.Delete, t.Meta, plural(t.Conflicts, "conflict"), sizeText(t.Bytes))
+		who, t.Place, t.Replace, t.Delete, t.Meta, report.Count(t.Conflicts, "conflict"), sizeText(t.Bytes))
 	if t.Waits > 0 {
-		fmt.Fprintf(b, "; %s left out or waiting", plural(t.Waits, "step"))
+		fmt.Fprintf(b, "; %s left out or waiting", report.Count(t.Waits, "step"))
 	}
 	b.WriteByte('\n')
 }

@@ -79,9 +79,9 @@ func (a *app) refill(st report.Status, peer string, yes bool) error {
 	fmt.Fprintf(a.err, `%s is empty, and %s are in its index. The index will forget them, and the share be
 filled again with all that %s has. What %s never got is not there; displaced versions
 stay, see 'duet kept ls'. If a filesystem is only not mounted, mount it instead.
-`, st.Root, plural(st.Waiting.Deletes, "path"), peer, peer)
+`, st.Root, report.Count(st.Waiting.Deletes, "path"), peer, peer)
 	if st.PendingOut > 0 {
-		fmt.Fprintf(a.err, "%s has not confirmed the last changes of %s.\n", peer, plural(st.PendingOut, "path"))
+		fmt.Fprintf(a.err, "%s has not confirmed the last changes of %s.\n", peer, report.Count(st.PendingOut, "path"))
 	}
 	if !terminal(a.in) {
 		return exit.Errorf(exit.Usage, "there is no terminal to ask on: if that is what you want, add --yes")

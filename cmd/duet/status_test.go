@@ -54,7 +54,7 @@ func TestStatusText(t *testing.T) {
 		"b  not connected\n", "fine      watching",
 		"skipper: 1 path skipped",
 		`troubled: "a\nb": permission denied; next try in 10s`,
-		"held: 2 conflicts waiting for a person: duet conflicts",
+		"held: 2 conflicts waiting for a person: list with 'duet conflicts --share held', settle",
 		"held: too little space: 3 bytes are free; free some, or lower min_free",
 		"alone: not connected: connection refused",
 		"waiting: 60 deletes of 100 wait for approval: more than 50%. Look with 'duet recover waiting --dry-run', then 'duet approve waiting'",

@@ -72,7 +72,7 @@ func shareNotes(b *strings.Builder, sh report.Status, running bool, now time.Tim
 	}
 	if w := sh.Waiting; w != nil && w.Reason != sh.Reason {
 		note("%s of %d wait for approval: %s. Look with 'duet recover %s --dry-run', then 'duet approve %s' or 'duet reject %s'",
-			plural(w.Deletes, "delete"), w.Total, w.Reason, sh.Name, sh.Name, sh.Name)
+			report.Count(w.Deletes, "delete"), w.Total, w.Reason, sh.Name, sh.Name, sh.Name)
 	}
 	if sh.Waiting != nil && len(sh.Waiting.Groups) > 1 {
 		for _, g := range sh.Waiting.Groups {
@@ -81,7 +81,7 @@ func shareNotes(b *strings.Builder, sh report.Status, running bool, now time.Tim
 				where = "at and below " + g.Under
 			}
 			note("%s of %d %s wait (limit %s): duet approve %s %s, or duet reject %s %s",
-				plural(g.Deletes, "delete"), g.Total, where, g.Limit, sh.Name, g.ID, sh.Name, g.ID)
+				report.Count(g.Deletes, "delete"), g.Total, where, g.Limit, sh.Name, g.ID, sh.Name, g.ID)
 		}
 	}
 	if s := sh.PeerStuck; s != nil && s.Reason != sh.Reason {
@@ -90,11 +90,11 @@ func shareNotes(b *strings.Builder, sh report.Status, running bool, now time.Tim
 	if apart {
 		note("not connected: %s", sh.LastError)
 	}
-	if sh.Held > 0 {
-		note("%s waiting for a person: duet conflicts", plural(sh.Held, "conflict"))
+	if text := sh.HeldText(); sh.Held > 0 && sh.Reason != text {
+		note("%s", text)
 	}
 	if sh.Dirty > 0 && sh.Progress == nil {
-		note("%s touched and not yet looked at", plural(sh.Dirty, "path"))
+		note("%s touched and not yet looked at", report.Count(sh.Dirty, "path"))
 	}
 	if skew := time.Duration(sh.ClockSkewMS) * time.Millisecond; skew.Abs() > 2*time.Second {
 		note("the peer's clock is %v off: conflicts settled by time may come out wrong", skew)
@@ -117,16 +117,16 @@ func verifyNotes(share string, v *report.Verify, note func(string, ...any)) {
 		note("%s", verifyingText("being verified", v.Running))
 	}
 	if h := v.Half; h != nil && v.Running == nil {
-		note("verified up to %s, %d files of it, since %s; that goes on at %s", h.After, h.Files, timeText(h.Began), timeText(v.Next))
+		note("verified up to %s, %s of it, since %s; that goes on at %s", h.After, report.Count(h.Files, "file"), timeText(h.Began), timeText(v.Next))
 	}
 	c := v.Contents
 	if n := c.Bad(); n > 0 {
 		note("%s damaged when it was verified at %s (%s): duet verify %s --content --repair",
-			plural(n, "file"), timeText(c.Ended), strings.Join(c.Damaged[:min(len(c.Damaged), 3)], ", "), share)
+			report.Count(n, "file"), timeText(c.Ended), strings.Join(c.Damaged[:min(len(c.Damaged), 3)], ", "), share)
 	}
 	for _, last := range []*report.Verified{c, v.Tree} {
 		if last != nil && last.Drift > 0 {
-			note("%s on which the indexes did not agree at %s: duet verify %s", plural(last.Drift, "path"), timeText(last.Ended), share)
+			note("%s on which the indexes did not agree at %s: duet verify %s", report.Count(last.Drift, "path"), timeText(last.Ended), share)
 			return
 		}
 	}
@@ -169,10 +169,10 @@ func problemNotes(sh report.Status, now time.Time, note func(string, ...any)) {
 		note("%s: %s%s", p.Path, p.Error, retry)
 	}
 	if more > 0 {
-		note("and %s: duet status --json", plural(int64(more), "more problem"))
+		note("and %s: duet status --json", report.Count(more, "more problem"))
 	}
 	if sh.Skipped > 0 {
-		note("%s skipped (FIFOs, sockets, devices, mount points): duet status --json lists them", plural(sh.Skipped, "path"))
+		note("%s skipped (FIFOs, sockets, devices, mount points): duet status --json lists them", report.Count(sh.Skipped, "path"))
 	}
 }
 

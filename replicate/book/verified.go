@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"duet/replicate/report"
 	"duet/replicate/wire"
 	"duet/store"
 	"duet/store/index"
@@ -83,9 +84,9 @@ func (b *Book) LastVerified() (contents, tree store.Verified, err error) {
 }
 
 func verifiedText(v *store.Verified) string {
-	text := fmt.Sprintf("%d paths", v.Paths)
+	text := report.Count(v.Paths, "path")
 	if v.Content {
-		text += fmt.Sprintf(", %d files read, %d bytes", v.Files, v.Bytes)
+		text += fmt.Sprintf(", %s read, %s", report.Count(v.Files, "file"), report.Count(v.Bytes, "byte"))
 	}
 	bad := ""
 	for _, n := range []struct {

@@ -61,7 +61,7 @@ func (c *Checkup) asking() (post.Now, error) {
 		if now.Apart != "" {
 			why = " (" + now.Apart + ")"
 		}
-		return now, fmt.Errorf("share %q: %s %w%s: a comparison needs both nodes; see `duet status`", c.Share, c.Peer, talk.ErrApart, why)
+		return now, fmt.Errorf("share %q: %s %w%s: a comparison needs both nodes; see 'duet status'", c.Share, c.Peer, talk.ErrApart, why)
 	case now.Hello.Protocol < inquiry.Since:
 		return now, fmt.Errorf("%s runs duet %s, which cannot compare: upgrade duet there", c.Peer, now.Hello.Version)
 	}

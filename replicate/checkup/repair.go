@@ -72,7 +72,7 @@ func (k *look) repair(f verify.Finding) (from string, err error) {
 			done <- c.Rootless()
 			return
 		case now.Paused:
-			done <- fmt.Errorf("share %q is paused: `duet resume %s` first", c.Share, c.Share)
+			done <- fmt.Errorf("share %q is paused: 'duet resume %s' first", c.Share, c.Share)
 			return
 		}
 		var broken error

@@ -149,7 +149,7 @@ func (c *Checkup) begin(asker context.Context, o Order) (*look, error) {
 		c.room = time.Now().Add(roomFor)
 		return nil, errYield
 	case c.look != nil:
-		return nil, fmt.Errorf("share %q is being verified on %s since %s: see `duet status` there",
+		return nil, fmt.Errorf("share %q is being verified on %s since %s: see 'duet status' there",
 			c.Share, c.Node, c.look.began.Format(time.TimeOnly))
 	}
 	if o.Rate == 0 {

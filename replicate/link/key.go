@@ -36,9 +36,9 @@ func ParsePublicKey(line string) (PublicKey, error) {
 	key, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(line))
 	switch {
 	case err != nil:
-		return PublicKey{}, fmt.Errorf("public key %q: not of the form 'ssh-ed25519 AAAA...', as `duet key` prints it", clip(line))
+		return PublicKey{}, fmt.Errorf("public key %q: not of the form 'ssh-ed25519 AAAA...', as 'duet key' prints it", clip(line))
 	case key.Type() != ssh.KeyAlgoED25519:
-		return PublicKey{}, fmt.Errorf("public key of type %s: duet's keys are ssh-ed25519, as `duet key` prints them", key.Type())
+		return PublicKey{}, fmt.Errorf("public key of type %s: duet's keys are ssh-ed25519, as 'duet key' prints them", key.Type())
 	case len(options) > 0:
 		return PublicKey{}, errors.New("public key: options before the key mean nothing here, leave them out")
 	case len(bytes.TrimSpace(rest)) > 0:

@@ -58,9 +58,9 @@ func (o Options) check() error {
 	case o.Key == nil:
 		return errors.New("no node key")
 	case o.Peer.IsZero():
-		return errors.New("no key of the peer: set peer.key to what `duet key` prints on the other host")
+		return errors.New("no key of the peer: set peer.key to what 'duet key' prints on the other host")
 	case o.Peer.is(o.Key.signer.PublicKey()):
-		return errors.New("peer.key is this node's own key: set it to what `duet key` prints on the other host")
+		return errors.New("peer.key is this node's own key: set it to what 'duet key' prints on the other host")
 	case o.Listen == "" && o.Address == "":
 		return errors.New("neither listen nor peer.address is set: set one of them, so that the two nodes can meet")
 	}

@@ -36,10 +36,10 @@ func explainHandshake(o *Options, err error) error {
 	var timeout net.Error
 	switch {
 	case errors.As(err, &wrong):
-		return fmt.Errorf("%s at %s showed the key %s, but peer.key is %s: it is another host, or its key was replaced: compare with `duet key` on %s, and correct peer.key here",
+		return fmt.Errorf("%s at %s showed the key %s, but peer.key is %s: it is another host, or its key was replaced: compare with 'duet key' on %s, and correct peer.key here",
 			o.PeerName, o.Address, wrong.fingerprint, o.Peer.Fingerprint(), o.PeerName)
 	case strings.Contains(err.Error(), "unable to authenticate"): // the library has no type for it
-		return fmt.Errorf("%s does not accept this node's key %s: in the configuration of %s, peer.key must be what `duet key` prints here",
+		return fmt.Errorf("%s does not accept this node's key %s: in the configuration of %s, peer.key must be what 'duet key' prints here",
 			o.PeerName, o.Key.Public().Fingerprint(), o.PeerName)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("%s accepted the connection at %s, then said nothing: its duet hangs or is overloaded, or what listens there is not duet", o.PeerName, o.Address)

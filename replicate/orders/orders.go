@@ -49,7 +49,7 @@ func New(o Options) *Orders {
 
 // away says for what the peer is needed.
 func (o *Orders) away(why string) error {
-	return fmt.Errorf("%s, and %s %w: see `duet status`, and try again when it is back", why, o.Peer, talk.ErrApart)
+	return fmt.Errorf("%s, and %s %w: see 'duet status', and try again when it is back", why, o.Peer, talk.ErrApart)
 }
 
 // KeepingAll runs f while nothing that is kept expires.
@@ -72,7 +72,7 @@ func (o *Orders) desk() (d *ruling.Desk, fetch *transfer.Fetcher, peer ruling.Pe
 	case now.Root == nil || now.Files == nil:
 		return nil, nil, peer, o.Rootless()
 	case !now.Ready:
-		return nil, nil, peer, fmt.Errorf("share %q is not scanned yet: try again when `duet status` says so", o.Share)
+		return nil, nil, peer, fmt.Errorf("share %q is not scanned yet: try again when 'duet status' says so", o.Share)
 	}
 	d = &ruling.Desk{
 		Book: o.Book, Files: now.Files, Env: o.Env, Self: o.Node, Peer: o.Peer, Stage: o.stage,

@@ -109,7 +109,7 @@ func (o *Orders) TakeBack(ctx context.Context, id uint64, progress func(done, to
 	case r == nil && id == 0:
 		return out, errors.New("nothing is remembered that could be taken back")
 	case r == nil:
-		return out, fmt.Errorf("there is no ruling %d: see `duet conflicts undo --list`", id)
+		return out, fmt.Errorf("there is no ruling %d: see 'duet conflicts undo --list'", id)
 	}
 	out.Ruling = r.ID
 	err = o.KeepingAll(ctx, func() error {

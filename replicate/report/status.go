@@ -5,6 +5,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -103,6 +104,12 @@ func (s Status) HasAll() bool {
 		s.State = Watching
 	}
 	return s.InSync() && (!paused || s.Stuck == nil && s.Held == 0 && !s.failing())
+}
+
+// HeldText says how many conflicts wait for a person, and what that person can do.
+func (s Status) HeldText() string {
+	return fmt.Sprintf("%s waiting for a person: list with 'duet conflicts --share %s', settle with 'duet conflicts resolve'",
+		Count(s.Held, "conflict"), s.Name)
 }
 
 func (s Status) failing() bool {

@@ -38,7 +38,7 @@ func (r *Restorer) Kept(id uint64) (*index.Kept, error) {
 		return err
 	})
 	if err == nil && k == nil {
-		err = fmt.Errorf("there is no kept version %d: see `duet kept ls %s`", id, r.Share)
+		err = fmt.Errorf("there is no kept version %d: see 'duet kept ls --share %s'", id, r.Share)
 	}
 	return k, err
 }

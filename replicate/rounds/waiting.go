@@ -158,10 +158,10 @@ func (r *Rounds) group(i int, o open, total, n int64) group {
 	}
 	id := uint32(r.Names) ^ uint32(o.upto)
 	if b.Dir == index.Root {
-		g.Reason = fmt.Sprintf("%s deleted %d of %d paths%s, more than max_delete %v", r.Peer, o.n, total, lately, b.Limit)
+		g.Reason = fmt.Sprintf("%s deleted %d of %s%s, more than max_delete %v", r.Peer, o.n, report.Count(total, "path"), lately, b.Limit)
 	} else {
 		g.Under = b.Dir.String()
-		g.Reason = fmt.Sprintf("%s deleted %d of %d paths at and below %v%s, more than %v", r.Peer, o.n, total, b.Dir, lately, b.Limit)
+		g.Reason = fmt.Sprintf("%s deleted %d of %s at and below %v%s, more than %v", r.Peer, o.n, report.Count(total, "path"), b.Dir, lately, b.Limit)
 		h := fnv.New32a()
 		h.Write([]byte(b.Dir))
 		id ^= h.Sum32()
@@ -192,7 +192,7 @@ func (r *Rounds) show(groups []group) {
 
 // note says, for the journal, which deletes these are.
 func (g group) note() string {
-	note := fmt.Sprintf("%d deletes of %d paths", g.Deletes, g.Total)
+	note := fmt.Sprintf("%s of %s", report.Count(g.Deletes, "delete"), report.Count(g.Total, "path"))
 	if g.Under != "" {
 		note += " at and below " + g.Under
 	}
@@ -215,14 +215,14 @@ func (r *Rounds) describe(groups []group) *report.Waiting {
 	}
 	if len(groups) == 1 {
 		w.ID = groups[0].ID
-		w.Reason = fmt.Sprintf("%s: look at `duet recover %s --dry-run`, then `duet approve %s`, or `duet reject %s` to bring them back on %s",
+		w.Reason = fmt.Sprintf("%s: look at 'duet recover %s --dry-run', then 'duet approve %s', or 'duet reject %s' to bring them back on %s",
 			reasons[0], r.Share, r.Share, r.Share, r.Peer)
 		return w
 	}
 	h := fnv.New32a()
 	h.Write([]byte(ids))
 	w.ID = fmt.Sprintf("%08x", h.Sum32())
-	w.Reason = fmt.Sprintf("%s: each has an id and is decided by itself; look at `duet recover %s --dry-run`, then `duet approve %s ID`, or `duet reject %s ID` to bring them back on %s",
+	w.Reason = fmt.Sprintf("%s: each has an id and is decided by itself; look at 'duet recover %s --dry-run', then 'duet approve %s ID', or 'duet reject %s ID' to bring them back on %s",
 		strings.Join(reasons, "; "), r.Share, r.Share, r.Share, r.Peer)
 	return w
 }
@@ -247,7 +247,7 @@ func (r *Rounds) WaitsWith(p index.Path) *report.Waiting {
 func (r *Rounds) Answer(id string, reject bool) (said []store.Leave, note string, err error) {
 	w := r.waiting
 	if w == nil {
-		return nil, "", errors.New("nothing waits for approval: `duet status` shows what does")
+		return nil, "", errors.New("nothing waits for approval: 'duet status' shows what does")
 	}
 	var notes, ids []string
 	for _, g := range r.groups {

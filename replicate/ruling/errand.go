@@ -5,6 +5,7 @@ import (
 
 	"duet/diff"
 	"duet/replicate/install"
+	"duet/replicate/report"
 	"duet/scan/vfs"
 	"duet/store"
 	"duet/store/index"
@@ -118,7 +119,7 @@ func (k *clerk) supply(e *Errand, force bool) error {
 			return err
 		}
 		if n > 0 && !force {
-			e.skip = fmt.Sprintf("it is a directory with %s in it, which would be kept and taken away with it: to do that, name it and add --force", paths(n))
+			e.skip = fmt.Sprintf("it is a directory with %s in it, which would be kept and taken away with it: to do that, name it and add --force", report.Count(n, "path"))
 			return nil
 		}
 	}
@@ -197,11 +198,4 @@ func (k *clerk) local(p index.Path, want *index.Entry) (install.Source, error) {
 		return install.Source{Path: q}, err
 	}
 	return install.Source{}, nil
-}
-
-func paths(n int64) string {
-	if n == 1 {
-		return "1 path"
-	}
-	return fmt.Sprintf("%d paths", n)
 }

@@ -113,8 +113,9 @@ func (p *pair) oneLine(ctx context.Context) (string, error) {
 		st[i] = all.Shares[0]
 	}
 	if st[0].InSync() && st[1].InSync() && st[0].Files == st[1].Files {
-		text := fmt.Sprintf("in sync: %d files, %d directories, %.1f MB; %d conflicts, %d kept versions",
-			st[0].Files, st[0].Dirs, float64(st[0].Bytes)/1e6, st[0].Conflicts, st[0].Kept+st[1].Kept)
+		text := fmt.Sprintf("in sync: %s, %s, %.1f MB; %s, %s",
+			report.Count(st[0].Files, "file"), report.Count(st[0].Dirs, "directory"), float64(st[0].Bytes)/1e6,
+			report.Count(st[0].Conflicts, "conflict"), report.Count(st[0].Kept+st[1].Kept, "kept version"))
 		if lag := max(st[0].LagMS, st[1].LagMS); lag > 0 {
 			text += fmt.Sprintf("; the last change took %.0f ms", lag)
 		}

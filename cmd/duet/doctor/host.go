@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"duet/replicate/link"
+	"duet/replicate/report"
 )
 
 // state looks at the state directory, in which the indexes are.
@@ -115,5 +116,5 @@ func (x *exam) watches() {
 			need, limit)
 		return
 	}
-	x.say("watches", Well, "", "%d directories, and the kernel gives up to %d", need, limit)
+	x.say("watches", Well, "", "%s, and the kernel gives up to %d", report.Count(need, "directory"), limit)
 }

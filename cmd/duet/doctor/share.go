@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"duet/cmd/duet/config"
+	"duet/replicate/report"
 )
 
 // share looks at the directory of one share, and at what the daemon says of it.
@@ -103,7 +104,7 @@ func (x *exam) standing(share string) {
 		case s.Reason != "":
 			x.sayOf(share, "state", Doubt, "", "%s: %s", s.State, s.Reason)
 		default:
-			x.sayOf(share, "state", Well, "", "%s, %d files", s.State, s.Files)
+			x.sayOf(share, "state", Well, "", "%s, %s", s.State, report.Count(s.Files, "file"))
 		}
 		return
 	}

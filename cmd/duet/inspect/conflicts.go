@@ -6,6 +6,7 @@ import (
 
 	"duet/cmd/duet/exit"
 	"duet/diff"
+	"duet/replicate/report"
 	"duet/replicate/ruling"
 	"duet/store/index"
 )
@@ -266,7 +267,7 @@ func (u Ruling) text(s Style) string {
 	if s.Share {
 		share = u.Share + ": "
 	}
-	return fmt.Sprintf("%s%d  %s  %s, %d paths\n", share, u.ID, when(u.Time), u.What, u.Paths)
+	return fmt.Sprintf("%s%d  %s  %s, %s\n", share, u.ID, when(u.Time), u.What, report.Count(u.Paths, "path"))
 }
 
 // Matcher reads a path or glob as the commands do: what it selects.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"duet/recovery/compare"
+	"duet/replicate/report"
 	"duet/store"
 	"duet/store/index"
 )
@@ -148,7 +149,7 @@ func stateText(s compare.State) string {
 // Text is the row in one line.
 func (c Compared) Text() string {
 	if c.Differ == 0 {
-		return fmt.Sprintf("%s: the same here and on %s: %d paths, digest %.16s\n", c.Share, c.Peer, c.Same, c.Ours.Sum)
+		return fmt.Sprintf("%s: the same here and on %s: %s, digest %.16s\n", c.Share, c.Peer, report.Count(c.Same, "path"), c.Ours.Sum)
 	}
 	var notes []string
 	for _, s := range []compare.State{compare.ToDo, compare.ToCome, compare.Moving, compare.Waits, compare.Drift} {
@@ -156,7 +157,7 @@ func (c Compared) Text() string {
 			notes = append(notes, fmt.Sprintf("%d %s", n, stateText(s)))
 		}
 	}
-	return fmt.Sprintf("%s: %d paths differ from %s, %d are the same: %s\n", c.Share, c.Differ, c.Peer, c.Same, strings.Join(notes, ", "))
+	return fmt.Sprintf("%s: not the same here and on %s: %d of %s: %s\n", c.Share, c.Peer, c.Differ, report.Count(c.Same+c.Differ, "path"), strings.Join(notes, ", "))
 }
 
 // Drift is how many paths differ that nothing will bring together.

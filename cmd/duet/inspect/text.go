@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"duet/replicate/report"
 	"duet/store/index"
 )
 
@@ -246,14 +247,19 @@ func (st Stats) text(s Style) string {
 		free = fmt.Sprintf(", %d of them free", st.FreeBytes)
 	}
 	line("index", "%s, %d bytes%s, format %d", st.File, st.FileBytes, free, st.Format)
-	line("paths", "%d files (%d bytes), %d directories, %d symlinks", st.Files, st.Bytes, st.Dirs, st.Links)
+	line("paths", "%s (%s), %s, %s",
+		report.Count(st.Files, "file"), report.Count(st.Bytes, "byte"), report.Count(st.Dirs, "directory"), report.Count(st.Links, "symlink"))
 	line("records", "%d, %d of them tombstones; %d bytes of index each", st.Records, st.Tombstones, st.PerPath)
 	line("pending", "%d here, %d on the peer, %d held; %d ignored", st.Take, st.Wait, st.Held, st.Ignored)
-	line("kept", "%d versions, %d bytes; %d conflicts", st.Kept, st.KeptBytes, st.Conflicts)
+	line("kept", "%s, %s; %s", report.Count(st.Kept, "version"), report.Count(st.KeptBytes, "byte"), report.Count(st.Conflicts, "conflict"))
 	line("journal", "position %d, the peer has heard %d; epoch %s", st.Head, st.Acked, st.Epoch)
 	line("events", "%d, %d bytes, from %s to %s", st.Events, st.EventBytes, when(st.First), when(st.Last))
 	line("peer", "heard to position %d; epoch %s", st.Heard, orDash(st.PeerEpoch))
-	line("session", "began %s, ended %s %s", when(st.Connected), when(st.Parted), st.PartedWhy)
+	ended := when(st.Parted)
+	if st.PartedWhy != "" {
+		ended += ": " + st.PartedWhy
+	}
+	line("session", "began %s, ended %s", when(st.Connected), ended)
 	if st.Intents > 0 {
 		line("intents", "%d: an install was interrupted, the next start settles it", st.Intents)
 	}

@@ -111,15 +111,15 @@ func (v *Verification) Text() string {
 		fmt.Fprintf(&b, "%s: not compared with the peer: %s\n", v.Share, v.CompareError)
 	}
 	if v.Mended > 0 {
-		fmt.Fprintf(&b, "%s: both nodes decide anew about %d paths: see 'duet index diff'\n", v.Share, v.Mended)
+		fmt.Fprintf(&b, "%s: both nodes decide anew about %s: see 'duet index diff'\n", v.Share, report.Count(v.Mended, "path"))
 	}
 	return b.String()
 }
 
 func lookText(node string, content bool, paths, files, bytes, busy, missed, corrupt, unreadable, failed, repaired int64) string {
-	text := fmt.Sprintf("%s: %d paths looked at", node, paths)
+	text := fmt.Sprintf("%s: %s looked at", node, report.Count(paths, "path"))
 	if content {
-		text += fmt.Sprintf(", %d files of %d bytes read", files, bytes)
+		text += fmt.Sprintf(", %s of %s read", report.Count(files, "file"), report.Count(bytes, "byte"))
 	}
 	bad := false
 	for _, n := range []struct {
