@@ -57,10 +57,7 @@ type inspection struct {
 }
 
 func (in *inspection) flags(a *app, cmd *cobra.Command) {
-	cmd.Flags().StringVar(&in.share, "share", "", "only the share of this `name`")
-	if err := cmd.RegisterFlagCompletionFunc("share", a.completeShare); err != nil {
-		panic(err) // only for a flag that is not there
-	}
+	a.shareFlag(cmd, &in.share, "only the share of this `name`")
 }
 
 // print answers q for each share that it is about: one, if arg names a path of

@@ -36,6 +36,14 @@ func (a *app) completePaths(of string) completer {
 	}
 }
 
+// shareFlag is --share.
+func (a *app) shareFlag(cmd *cobra.Command, name *string, usage string) {
+	cmd.Flags().StringVar(name, "share", "", usage)
+	if err := cmd.RegisterFlagCompletionFunc("share", a.completeShare); err != nil {
+		panic(err) // only for a flag that is not there
+	}
+}
+
 // completePathFlag is completePaths for --path, where an argument may name the
 // share.
 func (a *app) completePathFlag(cmd *cobra.Command, of string) {

@@ -33,10 +33,7 @@ must be running.`,
 			return a.conflictDiff(cmd.Context(), share, args[0])
 		},
 	}
-	cmd.Flags().StringVar(&share, "share", "", "the share of this `name`")
-	if err := cmd.RegisterFlagCompletionFunc("share", a.completeShare); err != nil {
-		panic(err) // only for a flag that is not there
-	}
+	a.shareFlag(cmd, &share, "the share of this `name`")
 	return cmd
 }
 

@@ -57,12 +57,9 @@ daemon must be running.`,
 	f.StringVar(&r.take, "take", "", "which `side`: ours, theirs, newest, winner, loser, or a node's name")
 	f.StringArrayVar(&r.paths, "path", nil, "conflicts of this `path`, below it, or matching this glob; '**' is all. It may be repeated")
 	a.completePathFlag(cmd, "")
-	f.StringVar(&r.share, "share", "", "the share of this `name`")
+	a.shareFlag(cmd, &r.share, "the share of this `name`")
 	f.BoolVar(&r.force, "force", false, "also where a directory with something in it gives way")
 	f.BoolVar(&r.dry, "dry-run", false, "only say what would be done")
-	if err := cmd.RegisterFlagCompletionFunc("share", a.completeShare); err != nil {
-		panic(err) // only for a flag that is not there
-	}
 	return cmd
 }
 

@@ -45,12 +45,9 @@ running.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&u.share, "share", "", "the share of this `name`")
+	a.shareFlag(cmd, &u.share, "the share of this `name`")
 	f.BoolVar(&u.last, "last", false, "the last one, whatever its ID")
 	f.BoolVar(&u.list, "list", false, "only list what can be taken back")
-	if err := cmd.RegisterFlagCompletionFunc("share", a.completeShare); err != nil {
-		panic(err) // only for a flag that is not there
-	}
 	return cmd
 }
 

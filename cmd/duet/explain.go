@@ -53,10 +53,7 @@ if nothing is known of the path.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&share, "share", "", "the share of this `name`")
-	if err := cmd.RegisterFlagCompletionFunc("share", a.completeShare); err != nil {
-		panic(err) // only for a flag that is not there
-	}
+	a.shareFlag(cmd, &share, "the share of this `name`")
 	return cmd
 }
 

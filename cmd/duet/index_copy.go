@@ -45,10 +45,7 @@ next connection: then the two sides are united, and nothing is deleted.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&share, "share", "", "the share of this `name`")
-	if err := cmd.RegisterFlagCompletionFunc("share", a.completeShare); err != nil {
-		panic(err) // only for a flag that is not there
-	}
+	a.shareFlag(cmd, &share, "the share of this `name`")
 	return cmd
 }
 

@@ -49,11 +49,8 @@ last one with "done". Exit status 0: the same; 1: something differs; 4: not conn
 		ValidArgsFunction: a.completePaths(""),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.diff(cmd.Context(), first(args), d) },
 	}
-	cmd.Flags().StringVar(&d.share, "share", "", "only the share of this `name`")
+	a.shareFlag(cmd, &d.share, "only the share of this `name`")
 	cmd.Flags().BoolVar(&d.all, "all", false, "also what is the same")
-	if err := cmd.RegisterFlagCompletionFunc("share", a.completeShare); err != nil {
-		panic(err) // only for a flag that is not there
-	}
 	return cmd
 }
 

@@ -53,12 +53,9 @@ The daemon must not run. Exit status 7 if the index is broken and was left as it
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&r.share, "share", "", "the share of this `name`")
+	a.shareFlag(cmd, &r.share, "the share of this `name`")
 	f.BoolVar(&r.yes, "yes", false, "do it without asking")
 	f.BoolVar(&r.dry, "dry-run", false, "only say what is wrong and what would be done")
-	if err := cmd.RegisterFlagCompletionFunc("share", a.completeShare); err != nil {
-		panic(err) // only for a flag that is not there
-	}
 	return cmd
 }
 

@@ -59,25 +59,15 @@ func (a *app) prune(ctx context.Context, share string, p pruning) error {
 	if p.size != "" && p.given() {
 		return exit.Errorf(exit.Usage, "--size is of all kept versions together: leave out --since, --until, --reason, --by and --path")
 	}
-	list, err := shares(cfg, share)
-	if err != nil {
-		return err
-	}
-	client, err := node.Dial(cfg.State)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, s := range list {
-		out, err := client.Prune(ctx, node.PruneRequest{
-			Share: s.Name, Window: win, Narrow: p.given(), OlderThan: p.older, Versions: p.versions, Size: p.size, DryRun: p.dry,
+	return eachShare(cfg, share, func(c *node.Client, share string) error {
+		out, err := c.Prune(ctx, node.PruneRequest{
+			Share: share, Window: win, Narrow: p.given(), OlderThan: p.older, Versions: p.versions, Size: p.size, DryRun: p.dry,
 		})
-		if err == nil {
-			err = a.printPruned(out)
+		if err != nil {
+			return err
 		}
-		errs = append(errs, err)
-	}
-	return gravest(errs)
+		return a.printPruned(out)
+	})
 }
 
 func (a *app) printPruned(p *expiry.Pruned) error {

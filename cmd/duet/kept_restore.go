@@ -49,13 +49,10 @@ left out. The daemon must be running.`,
 	}
 	r.flags(a, cmd)
 	f := cmd.Flags()
-	f.StringVar(&r.share, "share", "", "the share of this `name`")
+	a.shareFlag(cmd, &r.share, "the share of this `name`")
 	f.StringVar(&r.to, "to", "", "with an ID: write it to this `file` instead")
 	f.BoolVar(&r.force, "force", false, "without an ID: also where something is now, which is kept in turn")
 	f.BoolVar(&r.dry, "dry-run", false, "without an ID: only say what would be done")
-	if err := cmd.RegisterFlagCompletionFunc("share", a.completeShare); err != nil {
-		panic(err) // only for a flag that is not there
-	}
 	return cmd
 }
 
@@ -112,23 +109,13 @@ func (a *app) restoreWindow(ctx context.Context, r restoring) error {
 	if err != nil {
 		return err
 	}
-	list, err := shares(cfg, share)
-	if err != nil {
-		return err
-	}
-	client, err := node.Dial(cfg.State)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, s := range list {
-		out, err := client.RestoreWindow(ctx, node.RestoreRequest{Share: s.Name, Window: win, Force: r.force, DryRun: r.dry})
-		if err == nil {
-			err = a.printRestored(out)
+	return eachShare(cfg, share, func(c *node.Client, share string) error {
+		out, err := c.RestoreWindow(ctx, node.RestoreRequest{Share: share, Window: win, Force: r.force, DryRun: r.dry})
+		if err != nil {
+			return err
 		}
-		errs = append(errs, err)
-	}
-	return gravest(errs)
+		return a.printRestored(out)
+	})
 }
 
 func (a *app) printRestored(r *restore.Result) error {

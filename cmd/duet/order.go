@@ -6,16 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"duet/cmd/duet/config"
 	"duet/cmd/duet/node"
 )
 
-// order has the running daemon do something with one share or all.
-func (a *app) order(ctx context.Context, o node.Order, share string, params url.Values, done string) error {
-	cfg, err := a.load()
-	if err != nil {
-		return err
-	}
-	list, err := shares(cfg, share)
+// eachShare has the running daemon asked for the share of this name, or for all, one
+// after the other, whatever comes of the others.
+func eachShare(cfg *config.Config, name string, f func(c *node.Client, share string) error) error {
+	list, err := shares(cfg, name)
 	if err != nil {
 		return err
 	}
@@ -25,21 +23,27 @@ func (a *app) order(ctx context.Context, o node.Order, share string, params url.
 	}
 	errs := make([]error, 0, len(list))
 	for _, s := range list {
-		err := client.Order(ctx, o, s.Name, params)
-		errs = append(errs, err)
-		if err != nil {
-			continue
-		}
-		if a.json {
-			err = a.printJSON(map[string]string{"share": s.Name, "done": string(o)})
-		} else {
-			a.printf("%s: %s\n", s.Name, done)
-		}
-		if err != nil {
-			return err
-		}
+		errs = append(errs, f(client, s.Name))
 	}
 	return gravest(errs)
+}
+
+// order has the running daemon do something with one share or all.
+func (a *app) order(ctx context.Context, o node.Order, share string, params url.Values, done string) error {
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
+	return eachShare(cfg, share, func(c *node.Client, share string) error {
+		if err := c.Order(ctx, o, share, params); err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(map[string]string{"share": share, "done": string(o)})
+		}
+		a.printf("%s: %s\n", share, done)
+		return nil
+	})
 }
 
 // orderCmd is a command that is nothing but an order.

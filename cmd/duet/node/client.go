@@ -88,6 +88,16 @@ func (c *Client) do(ctx context.Context, method, path string, params url.Values,
 
 func (c *Client) get(ctx context.Context, path string, params url.Values, into any) error {
 	resp, err := c.do(ctx, http.MethodGet, path, params, nil)
+	return read(resp, err, into)
+}
+
+// post sends a request and reads the answer.
+func (c *Client) post(ctx context.Context, path string, q, into any) error {
+	resp, err := c.do(ctx, http.MethodPost, path, nil, q)
+	return read(resp, err, into)
+}
+
+func read(resp *http.Response, err error, into any) error {
 	if err != nil {
 		return err
 	}

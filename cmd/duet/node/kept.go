@@ -107,19 +107,6 @@ func (c *Client) Prune(ctx context.Context, q PruneRequest) (*expiry.Pruned, err
 	return &out, c.post(ctx, "/v1/kept/prune", q, &out)
 }
 
-// post sends a request and reads the answer.
-func (c *Client) post(ctx context.Context, path string, q, into any) error {
-	resp, err := c.do(ctx, http.MethodPost, path, nil, q)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
-		return fmt.Errorf("read the daemon's answer: %w", err)
-	}
-	return nil
-}
-
 // RestoreRequest is what kept restore asks for, of a window.
 type RestoreRequest struct {
 	Share  string         `json:"share"`
