@@ -20,9 +20,7 @@ import (
 func TestApprovalOutlivesOtherNews(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "10" })
-	for i := range 30 {
-		p.a.write(fmt.Sprint("f", i), "x")
-	}
+	p.a.many("f", 30)
 	p.start()
 	p.settle()
 	var gone []string

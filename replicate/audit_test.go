@@ -84,7 +84,7 @@ func TestJournalExplainsDelete(t *testing.T) {
 	p.start()
 	p.settle()
 	p.a.remove("page")
-	p.until("the delete", func() bool { _, err := os.Lstat(filepath.Join(p.b.root, "page")); return os.IsNotExist(err) })
+	p.b.goes("page")
 	p.settle()
 	a := p.a.wantJournal("page",
 		"created page by 1, scan, file",
@@ -180,16 +180,13 @@ func TestJournalExplainsDecisions(t *testing.T) {
 func TestJournalExplainsApprovalAndRestore(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "2" })
-	for i := range 6 {
-		p.a.write(fmt.Sprint("f", i), "x")
-	}
+	p.a.many("f", 6)
 	p.start()
 	p.settle()
 	p.removeApart("f0", "f1", "f2", "f3", "f4")
 	waits := func(st report.Status) bool { return st.State == report.WaitingApproval && st.Waiting.Deletes == 5 }
 	st := p.b.until("approval", waits)
-	p.cut()
-	p.b.until("cut", func(st report.Status) bool { return !st.Connected })
+	p.part()
 	p.join()
 	p.b.until("approval again", waits)
 	if err := p.b.share.Approve(context.Background(), st.Waiting.ID); err != nil {

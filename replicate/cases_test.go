@@ -26,25 +26,6 @@ var patience = func() time.Duration {
 	return 3 * time.Minute // of a busy machine, with the race detector: hundreds of files take one
 }()
 
-// until waits until a share's status is as wanted.
-func (n *node) until(what string, ok func(report.Status) bool) report.Status {
-	n.t.Helper()
-	for end := time.Now().Add(patience); ; {
-		st := n.share.Status()
-		if ok(st) {
-			return st
-		}
-		if time.Now().After(end) {
-			n.t.Fatalf("%s: waited in vain for %s: %+v", n.cfg.NodeName, what, st)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}
-
-func isState(want report.State) func(report.Status) bool {
-	return func(st report.Status) bool { return st.State == want }
-}
-
 func TestRenameOfADirectoryIsMoves(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, nil)
@@ -71,20 +52,6 @@ func TestRenameOfADirectoryIsMoves(t *testing.T) {
 	}
 	if st := p.b.share.Status(); st.KeptBytes != 0 {
 		t.Errorf("%d bytes kept of a mere rename", st.KeptBytes)
-	}
-}
-
-func (p *pair) until(what string, ok func() bool) {
-	p.t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			for _, n := range []*node{p.a, p.b} {
-				if n.share != nil {
-					p.t.Logf("%s: %+v", n.cfg.NodeName, n.share.Status())
-				}
-			}
-			p.t.Fatalf("waited in vain for %s", what)
-		}
 	}
 }
 
@@ -143,28 +110,22 @@ func TestDeleteOfADirectoryAgainstACreationInside(t *testing.T) {
 	p.a.write("d/sub/older", "2")
 	p.start()
 	p.settle()
-	p.cut()
-	p.a.until("cut", func(st report.Status) bool { return !st.Connected })
+	p.part()
 	p.a.remove("d")
 	p.b.write("d/new", "3")
 	p.join()
 	p.until("d/new", func() bool { return p.a.read("d/new") == "3" })
 	p.settle()
-	if _, err := os.Lstat(filepath.Join(p.b.root, "d/sub")); !os.IsNotExist(err) {
-		t.Errorf("d/sub: %v", err)
-	}
+	p.b.wantsNone("d/sub")
 }
 
 func TestMaxDelete(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "10" })
-	for i := range 30 {
-		p.a.write(fmt.Sprint("f", i), "x")
-	}
+	p.a.many("f", 30)
 	p.start()
 	p.settle()
-	p.cut()
-	p.a.until("cut", func(st report.Status) bool { return !st.Connected })
+	p.part()
 	for i := range 20 {
 		p.a.remove(fmt.Sprint("f", i))
 	}
@@ -184,7 +145,7 @@ func TestMaxDelete(t *testing.T) {
 		t.Errorf("files %d, kept %d", st.Files, st.Kept)
 	}
 	p.a.remove("another") // what was approved does not count against later deletes
-	p.until("one more delete", func() bool { _, err := os.Lstat(filepath.Join(p.b.root, "another")); return os.IsNotExist(err) })
+	p.b.goes("another")
 }
 
 func TestEmptiedRoot(t *testing.T) {
@@ -377,9 +338,7 @@ func TestConflictOnHold(t *testing.T) {
 	p.a.write("x", "base")
 	p.start()
 	p.settle()
-	p.cut()
-	p.a.until("cut", func(st report.Status) bool { return !st.Connected })
-	p.b.until("cut", func(st report.Status) bool { return !st.Connected })
+	p.part()
 	p.a.write("x", "a's")
 	p.b.write("x", "b's")
 	p.join()
@@ -430,7 +389,7 @@ func TestRestore(t *testing.T) {
 	p.start()
 	p.settle()
 	p.b.remove("d")
-	p.until("the delete", func() bool { _, err := os.Lstat(filepath.Join(p.a.root, "d")); return os.IsNotExist(err) })
+	p.a.goes("d")
 	p.settle()
 	var id uint64
 	p.a.share.View(func(tx *store.Tx) error {

@@ -33,9 +33,7 @@ func (n *node) flushes(want report.For, says string) {
 func TestFlushWhileDeletesWait(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "5" })
-	for i := range 20 {
-		p.a.write(fmt.Sprint("f", i), "x")
-	}
+	p.a.many("f", 20)
 	p.start()
 	p.settle()
 	p.removeApart("f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8", "f9")

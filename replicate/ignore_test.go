@@ -52,20 +52,6 @@ func (p *pair) restart(change func()) {
 	p.start()
 }
 
-func (n *node) wants(name, content string) {
-	n.t.Helper()
-	if got := n.read(name); got != content {
-		n.t.Errorf("%s: %s: %q, want %q", n.cfg.NodeName, name, got, content)
-	}
-}
-
-func (n *node) wantsNone(name string) {
-	n.t.Helper()
-	if _, err := os.Lstat(filepath.Join(n.root, name)); !os.IsNotExist(err) {
-		n.t.Errorf("%s: %s is there (%v)", n.cfg.NodeName, name, err)
-	}
-}
-
 func (n *node) next(path string) (next index.Next) {
 	n.t.Helper()
 	if err := n.share.View(func(tx *store.Tx) error {

@@ -52,7 +52,7 @@ func TestLoserIsDeletedBeforeItIsReplaced(t *testing.T) {
 	if err := p.a.share.Resume(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	p.until("the delete", func() bool { _, err := os.Lstat(filepath.Join(p.a.root, "x")); return os.IsNotExist(err) })
+	p.a.goes("x")
 	p.settle()
 	var reasons []index.Reason
 	_ = p.a.share.View(func(tx *store.Tx) error {

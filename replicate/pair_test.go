@@ -207,6 +207,14 @@ func (n *node) write(name, content string) {
 	}
 }
 
+// many writes files, prefix0 and so on.
+func (n *node) many(prefix string, files int) {
+	n.t.Helper()
+	for i := range files {
+		n.write(fmt.Sprint(prefix, i), "x")
+	}
+}
+
 func (n *node) remove(name string) {
 	n.t.Helper()
 	if err := os.RemoveAll(filepath.Join(n.root, name)); err != nil {

@@ -57,7 +57,7 @@ func TestReject(t *testing.T) {
 		t.Error("nothing waits, and was rejected")
 	}
 	p.a.remove("site/d02")
-	p.until("a few deletes", func() bool { _, err := os.Lstat(filepath.Join(p.b.root, "site/d02")); return os.IsNotExist(err) })
+	p.b.goes("site/d02")
 	if err := os.Rename(filepath.Join(p.a.root, "site"), filepath.Join(t.TempDir(), "site")); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestReject(t *testing.T) {
 	if err := p.b.share.Approve(context.Background(), ""); err != nil {
 		t.Fatal(err)
 	}
-	p.until("the deletes", func() bool { _, err := os.Lstat(filepath.Join(p.b.root, "site")); return os.IsNotExist(err) })
+	p.b.goes("site")
 	p.settle()
 }
 

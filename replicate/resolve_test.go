@@ -98,15 +98,6 @@ func (p *pair) dispute(names ...string) {
 	p.join()
 }
 
-// part cuts the connection and waits until both know.
-func (p *pair) part() {
-	p.t.Helper()
-	p.cut()
-	for _, n := range []*node{p.a, p.b} {
-		n.until("the cut", func(st report.Status) bool { return !st.Connected })
-	}
-}
-
 func (n *node) writeAt(name, content string, at time.Time) {
 	n.t.Helper()
 	path := filepath.Join(n.root, name)

@@ -118,7 +118,7 @@ func TestOwnEditsAreSynced(t *testing.T) {
 	must(os.Rename(at(".new"), at("same")))
 	now, err := os.Stat(at("same"))
 	must(err)
-	p.eventually("the new stamp of same", func() bool {
+	p.until("the new stamp of same", func() bool {
 		return p.a.record("same").Stamp.Ino == now.Sys().(*syscall.Stat_t).Ino
 	})
 	check([]index.Path{"c", "c/x", "same"}, []index.Path{"d", "d/x"})
@@ -131,15 +131,6 @@ func (n *node) peek(p index.Path) (r *index.Record, err error) {
 		return err
 	})
 	return r, err
-}
-
-func (p *pair) eventually(what string, done func() bool) {
-	p.t.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			p.t.Fatalf("not within 30 s: %s", what)
-		}
-	}
 }
 
 // TestSyncError: what cannot be put on stable storage is not announced, shown,
@@ -157,15 +148,15 @@ func TestSyncError(t *testing.T) {
 	g.mu.Unlock()
 	p.a.write("bad", "content")
 	p.a.write("good", "content")
-	p.eventually("the problem", func() bool {
+	p.until("the problem", func() bool {
 		ps := p.a.share.Status().Problems
 		if r := p.a.record("bad"); r != nil && len(ps) > 0 {
 			t.Error("it is in the index")
 		}
 		return len(ps) == 1 && ps[0].Path == "bad"
 	})
-	p.eventually("the other file", func() bool { return p.b.read("good") == "content" })
-	p.eventually("the end of the problem", func() bool { return p.b.read("bad") == "content" })
+	p.until("the other file", func() bool { return p.b.read("good") == "content" })
+	p.until("the end of the problem", func() bool { return p.b.read("bad") == "content" })
 	p.settle()
 	if ps := p.a.share.Status().Problems; len(ps) > 0 {
 		t.Errorf("problems %+v", ps)

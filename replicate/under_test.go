@@ -28,8 +28,7 @@ func underPair(t *testing.T, limits ...recovery.Under) *pair {
 func (p *pair) removeApart(paths ...string) {
 	p.t.Helper()
 	left := p.a.share.Status().Files - int64(len(paths))
-	p.cut()
-	p.a.until("cut", func(st report.Status) bool { return !st.Connected })
+	p.part()
 	for _, path := range paths {
 		p.a.remove(path)
 	}

@@ -127,7 +127,7 @@ func TestVerifyAllIsWell(t *testing.T) {
 		t.Errorf("%+v, peer %+v, %+v", out.Here, out.Peer, out.Compared)
 	}
 	for _, n := range []*node{p.a, p.b} {
-		n.eventually("says so", func() bool {
+		p.until("the status to say so", func() bool {
 			v := n.share.Status().Verify
 			return v != nil && v.Contents != nil && v.Contents.Files == 21 && v.Contents.Bad() == 0 && v.Tree == nil
 		})
@@ -135,16 +135,6 @@ func TestVerifyAllIsWell(t *testing.T) {
 	out = p.b.verified(checkup.Order{})
 	if out.Here.Files != 0 || out.Here.Paths != 22 || out.Peer != nil {
 		t.Errorf("%+v, peer %+v", out.Here, out.Peer)
-	}
-}
-
-// eventually waits until ok is true.
-func (n *node) eventually(what string, ok func() bool) {
-	n.t.Helper()
-	for late := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(late) {
-			n.t.Fatalf("%s never %s: %+v", n.cfg.NodeName, what, n.share.Status())
-		}
 	}
 }
 
@@ -163,7 +153,7 @@ func TestVerifyRepairs(t *testing.T) {
 	if out.Here.Corrupt != 2 || out.Here.Repaired != 0 || !slices.Equal(out.Here.Damaged, []index.Path{"big", "d/f03"}) || !out.Compared.Agreed() {
 		t.Errorf("%+v %+v", out.Here, out.Compared)
 	}
-	p.a.eventually("says so", func() bool { v := p.a.share.Status().Verify; return v != nil && v.Contents.Bad() == 2 })
+	p.until("the status to say so", func() bool { v := p.a.share.Status().Verify; return v != nil && v.Contents.Bad() == 2 })
 	if a, b := p.a.read("d/f03"), p.b.read("d/f03"); a != "contenT 3" || b != "content 3" {
 		t.Fatalf("a has %q, b has %q", a, b)
 	}
@@ -225,7 +215,7 @@ func TestVerifyCannotRepair(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.cut()
-	p.a.eventually("notices", func() bool { return !p.a.share.Status().Connected })
+	p.a.until("the cut", func(st report.Status) bool { return !st.Connected })
 	out := p.a.verified(checkup.Order{Content: true, Repair: true}, "a corrupt d/f03: no other copy of it is here, and b is not connected")
 	if !errors.Is(out.Err, replicate.ErrApart) || !errors.Is(out.PeerErr, replicate.ErrApart) {
 		t.Errorf("%v, %v", out.Err, out.PeerErr)
@@ -239,11 +229,11 @@ func TestVerifyRepairsFromACopy(t *testing.T) {
 	p.a.write("one", "the same")
 	p.a.write("two", "the same")
 	p.a.start()
-	p.a.eventually("has scanned", func() bool { return p.a.share.Status().Files == 2 })
+	p.a.until("the scan", func(st report.Status) bool { return st.Files == 2 })
 	p.a.stop()
 	p.a.spoil("two", "the samE")
 	p.a.start()
-	p.a.eventually("has scanned", func() bool { return p.a.share.Status().State != "starting" && p.a.share.Status().State != "scanning" })
+	p.a.until("the scan", func(st report.Status) bool { return st.State != report.Starting && st.State != report.Scanning })
 	p.a.verified(checkup.Order{Content: true, Repair: true}, "a corrupt two from one")
 	if got := p.a.read("two"); got != "the same" {
 		t.Errorf("two is %q", got)
@@ -276,7 +266,7 @@ func TestVerifyFindsMissedChanges(t *testing.T) {
 		t.Fatal("the watcher is not deaf")
 	}
 	p.a.verified(checkup.Order{}, "a missed d/changed", "a missed d/deleted", "a missed d/new")
-	p.a.eventually("has told", func() bool { return p.b.read("d/new") == "new" && p.b.read("d/changed") == "now longer" })
+	p.until("what is new", func() bool { return p.b.read("d/new") == "new" && p.b.read("d/changed") == "now longer" })
 	p.settle()
 }
 
@@ -341,7 +331,7 @@ func TestVerifyOneAtATime(t *testing.T) {
 		ended <- err
 	}()
 	<-began
-	p.a.eventually("says so", func() bool {
+	p.until("the status to say so", func() bool {
 		v := p.a.share.Status().Verify
 		return v != nil && v.Running != nil && v.Running.By == "user"
 	})
@@ -352,8 +342,8 @@ func TestVerifyOneAtATime(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}
-	p.a.eventually("gets over it", func() bool { return p.a.share.Status().Verify == nil })
-	p.b.eventually("gets over it", func() bool { return p.b.share.Status().Verify == nil })
+	p.a.until("the verification to end", func(st report.Status) bool { return st.Verify == nil })
+	p.b.until("the verification to end", func(st report.Status) bool { return st.Verify == nil })
 }
 
 func TestVerifyEvery(t *testing.T) {
@@ -362,7 +352,7 @@ func TestVerifyEvery(t *testing.T) {
 		p.a.spoil("d/f03", "contenT 3")
 		p.a.cfg.VerifyEvery = 20 * time.Millisecond
 	})
-	p.a.eventually("has verified by itself", func() bool {
+	p.until("a verification that nobody asked for", func() bool {
 		v := p.a.share.Status().Verify
 		return v != nil && v.Contents.Bad() == 1 && v.Contents.By == "rule" && v.Contents.Compared && slices.Equal(v.Contents.Damaged, []string{"d/f03"})
 	})
@@ -381,7 +371,7 @@ func TestVerifyIsOverWhileItIsMarked(t *testing.T) {
 			return nil
 		}
 	})
-	p.a.eventually("has verified by itself", func() bool {
+	p.until("a verification that nobody asked for", func() bool {
 		v := p.a.share.Status().Verify
 		return v != nil && v.Contents != nil && v.Contents.By == "rule" && v.Contents.Files == 21
 	})
@@ -392,7 +382,7 @@ func TestVerifyOfRuleMakesRoom(t *testing.T) {
 	p := newPair(t, func(c *replicate.Config) { c.VerifyRate, c.VerifyEvery = 1, time.Millisecond })
 	p.a.write("big", strings.Repeat("x", 2<<20))
 	p.a.start()
-	p.a.eventually("verifies by itself", func() bool {
+	p.until("a verification that nobody asked for", func() bool {
 		v := p.a.share.Status().Verify
 		return v != nil && v.Running != nil && v.Running.By == "rule"
 	})
@@ -419,7 +409,7 @@ func TestVerifyGoesOnAfterARestart(t *testing.T) {
 	p.a.start()
 	p.join()
 	var half report.Half
-	p.a.eventually("has come to half of it", func() bool {
+	p.until("half of it", func() bool {
 		v := p.a.share.Status().Verify
 		if v == nil || v.Half == nil || v.Half.Files < 4 || v.Contents.Bad() != 0 {
 			return false
@@ -431,7 +421,7 @@ func TestVerifyGoesOnAfterARestart(t *testing.T) {
 	restarted := time.Now()
 	p.a.start()
 	p.join()
-	p.a.eventually("goes on", func() bool {
+	p.until("it to go on", func() bool {
 		v := p.a.share.Status().Verify
 		if v == nil || v.Running == nil {
 			return false
@@ -441,7 +431,7 @@ func TestVerifyGoesOnAfterARestart(t *testing.T) {
 		}
 		return true
 	})
-	p.a.eventually("has verified by itself", func() bool {
+	p.until("a verification that nobody asked for", func() bool {
 		v := p.a.share.Status().Verify
 		return v != nil && v.Contents != nil && v.Contents.Ended.After(restarted)
 	})

@@ -2,7 +2,6 @@ package replicate_test
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -15,9 +14,7 @@ import (
 func TestMoment(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, func(c *replicate.Config) { c.MaxDelete = "1" })
-	for i := range 4 {
-		p.a.write(fmt.Sprint("f", i), "x")
-	}
+	p.a.many("f", 4)
 	if err := syscall.Mkfifo(filepath.Join(p.a.root, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func TestRestoreWindow(t *testing.T) {
 	before := list(t, p.a.root)
 	start := time.Now().UnixNano()
 	p.b.remove("site")
-	p.until("the delete", func() bool { _, err := os.Lstat(filepath.Join(p.a.root, "site")); return os.IsNotExist(err) })
+	p.a.goes("site")
 	p.settle()
 	ctx := context.Background()
 	byB := func(k *index.Kept) bool {
@@ -88,7 +88,7 @@ func TestRestoreOver(t *testing.T) {
 	p.a.write("other", "1")
 	p.settle()
 	p.a.remove("other")
-	p.until("the delete", func() bool { _, err := os.Lstat(filepath.Join(p.b.root, "other")); return os.IsNotExist(err) })
+	p.b.goes("other")
 	p.settle()
 	ctx := context.Background()
 	r, err := p.b.share.RestoreWindow(ctx, restore.Order{Match: everything})
