@@ -110,18 +110,24 @@ func stampOf(e *index.Entry) index.Stamp {
 	return index.Stamp{Ino: 7, Size: e.Size, ModTime: e.ModTime, Ctime: 2e18, Mode: 0o100000 | e.Mode, UID: 1, GID: 1}
 }
 
+// recordOf is the record of p, a new one if there is none.
+func recordOf(tx *Tx, p index.Path) (*index.Record, error) {
+	r, err := tx.Get(p)
+	if r == nil {
+		r = &index.Record{Path: p}
+	}
+	return r, err
+}
+
 // edit is an own edit of p: e with the next position in its version.
 func edit(tx *Tx, p index.Path, what index.What, e index.Entry) error {
 	m, err := tx.Meta()
 	if err != nil {
 		return err
 	}
-	r, err := tx.Get(p)
+	r, err := recordOf(tx, p)
 	if err != nil {
 		return err
-	}
-	if r == nil {
-		r = &index.Record{Path: p}
 	}
 	pos := tx.Head() + 1
 	if r.Ours != nil {
@@ -157,12 +163,9 @@ func hear(tx *Tx, p index.Path, e *index.Entry) error {
 	if err != nil {
 		return err
 	}
-	r, err := tx.Get(p)
+	r, err := recordOf(tx, p)
 	if err != nil {
 		return err
-	}
-	if r == nil {
-		r = &index.Record{Path: p}
 	}
 	m.Heard++
 	r.Theirs, r.Heard, r.Next = e, m.Heard, index.Take

@@ -88,21 +88,17 @@ func TestRace(t *testing.T) {
 	}
 }
 
-func raceOnce(t *testing.T, r race, u user, when string) {
-	w := newWorld(t, scratch(t))
-	w.seed(tree{"d": dir(), "d/f": file("old")})
-	w.hear(r.want)
-	jobs := w.jobs(r.want, r.move)
-	f := &fate{}
-	acted := false
-	act := func(full string) func(op string, p index.Path) {
+// acts lets the user act once, before or after the verb of the race.
+func (u user) acts(w *world, r race, when string, f *fate) *bool {
+	acted := new(bool)
+	act := func(path string) func(op string, p index.Path) {
 		return func(op string, p index.Path) {
-			if op != r.verb || acted {
+			if op != r.verb || *acted {
 				return
 			}
-			acted = true
-			if err := u.do(w, filepath.Join(w.root(), full)); err != nil && !os.IsNotExist(err) {
-				t.Error(err)
+			*acted = true
+			if err := u.do(w, filepath.Join(w.root(), path)); err != nil && !os.IsNotExist(err) {
+				w.tb.Error(err)
 			}
 		}
 	}
@@ -111,10 +107,20 @@ func raceOnce(t *testing.T, r race, u user, when string) {
 	} else {
 		f.after = act(r.to)
 	}
+	return acted
+}
+
+func raceOnce(t *testing.T, r race, u user, when string) {
+	w := newWorld(t, scratch(t))
+	w.seed(tree{"d": dir(), "d/f": file("old")})
+	w.hear(r.want)
+	jobs := w.jobs(r.want, r.move)
+	f := &fate{}
+	acted := u.acts(w, r, when, f)
 	w.fated(f)
 	out := w.batch(jobs)
 	w.hook = nil
-	if !acted {
+	if !*acted {
 		t.Fatalf("%s was never called", r.verb)
 	}
 	w.check(false)
@@ -172,30 +178,15 @@ func raceAndCrash(t *testing.T, r race, u user, when string, n int) bool {
 	w.seed(tree{"d": dir(), "d/f": file("old")})
 	w.hear(r.want)
 	jobs := w.jobs(r.want, r.move)
-	acted := false
 	f := &fate{stop: n}
-	act := func(path string) func(op string, p index.Path) {
-		return func(op string, p index.Path) {
-			if op == r.verb && !acted {
-				acted = true
-				if err := u.do(w, filepath.Join(w.root(), path)); err != nil && !os.IsNotExist(err) {
-					t.Error(err)
-				}
-			}
-		}
-	}
-	if when == "before" {
-		f.before = act(r.path)
-	} else {
-		f.after = act(r.to)
-	}
+	acted := u.acts(w, r, when, f)
 	w.fated(f)
 	_, _ = Batch(context.Background(), w.st, w.files, w.env(), jobs)
 	w.reboot()
 	w.replay()
 	w.check(false)
 	w.noIntents()
-	if acted {
+	if *acted {
 		inTree(t, w, r, u, when, w.texts())
 	}
 	if t.Failed() {

@@ -225,12 +225,7 @@ func (w *world) seed(tr tree) {
 				return err
 			}
 		}
-		meta, err := tx.Meta()
-		if err != nil {
-			return err
-		}
-		meta.Heard = w.heard
-		return tx.PutMeta(meta)
+		return w.heardUpTo(tx)
 	})
 }
 
@@ -288,13 +283,18 @@ func (w *world) hear(want tree) {
 				return err
 			}
 		}
-		meta, err := tx.Meta()
-		if err != nil {
-			return err
-		}
-		meta.Heard = w.heard
-		return tx.PutMeta(meta)
+		return w.heardUpTo(tx)
 	})
+}
+
+// heardUpTo writes down how much of the peer's journal has been heard.
+func (w *world) heardUpTo(tx *store.Tx) error {
+	meta, err := tx.Meta()
+	if err != nil {
+		return err
+	}
+	meta.Heard = w.heard
+	return tx.PutMeta(meta)
 }
 
 // paths are those of the index and of want.
@@ -486,11 +486,6 @@ func (w *world) rescan() {
 				return err
 			}
 		}
-		meta, err := tx.Meta()
-		if err != nil {
-			return err
-		}
-		meta.Heard = w.heard
-		return tx.PutMeta(meta)
+		return w.heardUpTo(tx)
 	})
 }

@@ -60,7 +60,7 @@ func dialSSH(t *testing.T, addr net.Addr, user string, auth ...ssh.AuthMethod) (
 	})
 }
 
-// writeKey stores a key for OpenSSH, or for ssh.ParsePrivateKey.
+// writeKey stores a key for OpenSSH.
 func writeKey(t *testing.T) (path string, key *link.Key) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "node_key")
@@ -71,10 +71,9 @@ func writeKey(t *testing.T) (path string, key *link.Key) {
 	return path, key
 }
 
-// The pinned key gets Duet's streams, after it has joined a share, and nothing
-// else that SSH has.
-func TestNothingElseIsAnswered(t *testing.T) {
-	t.Parallel()
+// newSigner is a key for dialSSH.
+func newSigner(t *testing.T) (ssh.Signer, *link.Key) {
+	t.Helper()
 	path, key := writeKey(t)
 	pem, err := os.ReadFile(path)
 	if err != nil {
@@ -84,6 +83,14 @@ func TestNothingElseIsAnswered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return signer, key
+}
+
+// The pinned key gets Duet's streams, after it has joined a share, and nothing
+// else that SSH has.
+func TestNothingElseIsAnswered(t *testing.T) {
+	t.Parallel()
+	signer, key := newSigner(t)
 	b := start(t, newKey(t), key.Public(), listening)
 	y := b.Endpoint("images")
 
@@ -150,12 +157,7 @@ func TestNothingElseIsAnswered(t *testing.T) {
 // Who authenticates and then does not join is shown the door.
 func TestWhoDoesNotJoinIsDropped(t *testing.T) {
 	t.Parallel()
-	path, key := writeKey(t)
-	pem, _ := os.ReadFile(path)
-	signer, err := ssh.ParsePrivateKey(pem)
-	if err != nil {
-		t.Fatal(err)
-	}
+	signer, key := newSigner(t)
 	b := start(t, newKey(t), key.Public(), func(o *link.Options) { listening(o); o.Handshake = 500 * time.Millisecond })
 	b.Endpoint("images")
 	var c *ssh.Client
@@ -212,15 +214,7 @@ func TestStrangersAreBounded(t *testing.T) {
 func TestNobodyFillsTheLog(t *testing.T) {
 	t.Parallel()
 	const times = 100
-	path, key := writeKey(t)
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.ParsePrivateKey(pem)
-	if err != nil {
-		t.Fatal(err)
-	}
+	signer, key := newSigner(t)
 	for name, attack := range map[string]func(b *node, i int){
 		"keys": func(b *node, _ int) {
 			_, private, err := ed25519.GenerateKey(nil)

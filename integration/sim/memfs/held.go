@@ -87,19 +87,7 @@ func (f *Files) Move(from, to index.Path) error {
 
 // Rmdir removes an empty directory.
 func (f *Files) Rmdir(p index.Path) error {
-	return f.do("remove directory", p, func(s spot) error {
-		n, err := s.node()
-		switch {
-		case err != nil:
-			return err
-		case !n.isDir():
-			return unlike(n)
-		case len(n.kids) > 0:
-			return syscall.ENOTEMPTY
-		}
-		f.d.unlink(n)
-		return nil
-	})
+	return f.do("remove directory", p, f.d.rmdir)
 }
 
 // LstatHeld looks at a held thing.
@@ -228,19 +216,21 @@ func (f *Files) RemoveHeld(h vfs.Held) error {
 
 // RmdirHeld removes a held directory that is empty.
 func (f *Files) RmdirHeld(h vfs.Held) error {
-	return f.doHeld("remove directory", h, func(s spot) error {
-		n, err := s.node()
-		switch {
-		case err != nil:
-			return err
-		case !n.isDir():
-			return unlike(n)
-		case len(n.kids) > 0:
-			return syscall.ENOTEMPTY
-		}
-		f.d.unlink(n)
-		return nil
-	})
+	return f.doHeld("remove directory", h, f.d.rmdir)
+}
+
+func (d *Disk) rmdir(s spot) error {
+	n, err := s.node()
+	switch {
+	case err != nil:
+		return err
+	case !n.isDir():
+		return unlike(n)
+	case len(n.kids) > 0:
+		return syscall.ENOTEMPTY
+	}
+	d.unlink(n)
+	return nil
 }
 
 // CopyHeld copies a held file.
