@@ -162,6 +162,7 @@ func TestWhoDoesNotJoinIsDropped(t *testing.T) {
 	b.Endpoint("images")
 	var c *ssh.Client
 	eventually(t, "a handshake in time", func() bool {
+		var err error
 		c, err = dialSSH(t, b.Addr(), "images", ssh.PublicKeys(signer))
 		return err == nil
 	})
