@@ -89,13 +89,12 @@ func carries(e *index.Event, r *index.Record) bool {
 // moveOn is called before a record changes from old to r, which may be nil.
 // Old's event keeps its entry, wherever that is now, and r's may leave it out.
 func (tx *Tx) moveOn(old, r *index.Record) error {
-	if err := tx.pointAway(old, r); err != nil {
-		return err
-	}
-	if old != nil && old.Ours != nil &&
-		(r == nil || old.Pos != r.Pos || !index.EqualEntries(old.Ours, r.Ours)) {
-		if err := tx.detach(old); err != nil {
-			return err
+	if old != nil && old.Ours != nil {
+		away := r == nil || old.Pos != r.Pos
+		if away || !index.EqualEntries(old.Ours, r.Ours) {
+			if err := tx.leave(old, away); err != nil {
+				return err
+			}
 		}
 	}
 	if r == nil || r.Ours == nil {
@@ -118,19 +117,25 @@ func (tx *Tx) moveOn(old, r *index.Record) error {
 	return tx.unmention(r.Path, r.Pos)
 }
 
-// detach writes old's entry into the event that left it out. That dirties one
-// page of the journal more, but only when a path changes again, and those that
-// change together mostly lie together.
-func (tx *Tx) detach(old *index.Record) error {
+// leave is called before a record is not any more what the event at its position
+// says: that gets the entry that it had left out. If the record points at another
+// one from here on, away, it is to be found by its path. That dirties one page of the
+// journal more, but only when a path changes again, and those that change together
+// mostly lie together.
+func (tx *Tx) leave(old *index.Record, away bool) error {
 	if p := tx.pendingAt(old.Pos); p != nil {
-		p.inRecord = false
+		p.inRecord, p.pointed = false, p.pointed && !away
 		return nil
 	}
 	delete(tx.journal.ahead, old.Pos)
-	key := journalKey(old.Pos)
-	raw := tx.bucket(journalBucket).Get(key)
+	raw := tx.bucket(journalBucket).Get(journalKey(old.Pos))
 	if raw == nil {
-		return nil // Check tells
+		return nil // put ahead of its event, or lost, which Check tells
+	}
+	if away {
+		if err := tx.mention(old.Path, old.Pos); err != nil {
+			return err
+		}
 	}
 	whole, err := index.Detach(raw, old.Ours)
 	if err != nil {

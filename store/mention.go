@@ -60,22 +60,6 @@ func (tx *Tx) forgetEvent(e *index.Event) error {
 	return nil
 }
 
-// pointAway is called before a record changes from old to r, which may be nil:
-// the event that old points at is to be found by its path from then on.
-func (tx *Tx) pointAway(old, r *index.Record) error {
-	if old == nil || old.Ours == nil || r != nil && r.Pos == old.Pos {
-		return nil
-	}
-	if p := tx.pendingAt(old.Pos); p != nil {
-		p.pointed = false
-		return nil
-	}
-	if tx.bucket(journalBucket).Get(journalKey(old.Pos)) == nil {
-		return nil // put ahead of its event, or lost, which Check tells
-	}
-	return tx.mention(old.Path, old.Pos)
-}
-
 func (tx *Tx) mention(p index.Path, pos index.Seq) error {
 	key := mentionKey(p, pos)
 	if tx.bucket(mentionBucket).Get(key) != nil {

@@ -15,6 +15,36 @@ func (tx *Tx) Get(p index.Path) (*index.Record, error) {
 	}
 	raw := tx.bucket(recordBucket).Get(p.Key())
 	if raw == nil {
+		tx.last = lastRead{known: true, path: p}
+		return nil, nil
+	}
+	r, err := tx.decodeRecord(p, raw)
+	if err == nil && tx.bolt.Writable() {
+		was := *r // the caller changes r, though nobody changes an entry
+		tx.last = lastRead{known: true, path: p, was: &was}
+	}
+	return r, err
+}
+
+// lastRead is the record that a transaction has read last, as the index has it. Who
+// puts one back or drops it has mostly just read it, and to find and read it again
+// is a third of what that takes.
+type lastRead struct {
+	known bool
+	path  index.Path
+	was   *index.Record // nil: there is none
+}
+
+// present returns the record that the index has for p, to be replaced or dropped.
+func (tx *Tx) present(p index.Path) (*index.Record, error) {
+	if p == index.Root {
+		return nil, nil
+	}
+	if tx.last.known && tx.last.path == p {
+		return tx.last.was, nil
+	}
+	raw := tx.bucket(recordBucket).Get(p.Key())
+	if raw == nil {
 		return nil, nil
 	}
 	return tx.decodeRecord(p, raw)
@@ -31,7 +61,7 @@ func (tx *Tx) decodeRecord(p index.Path, raw []byte) (*index.Record, error) {
 // Put writes r, in place of what the index has for its path. The event at
 // r.Pos is to be noted in the same transaction, before or after.
 func (tx *Tx) Put(r *index.Record) error {
-	old, err := tx.Get(r.Path)
+	old, err := tx.present(r.Path)
 	if err != nil {
 		return err
 	}
@@ -69,7 +99,7 @@ func (tx *Tx) replace(old, r *index.Record) error {
 
 // Delete drops the record of p, if there is one.
 func (tx *Tx) Delete(p index.Path) error {
-	old, err := tx.Get(p)
+	old, err := tx.present(p)
 	if err != nil || old == nil {
 		return err
 	}
@@ -86,6 +116,7 @@ func (tx *Tx) Delete(p index.Path) error {
 // follow makes the other buckets and the counts fit a record that changes from
 // old to r, either of which may be nil.
 func (tx *Tx) follow(key []byte, old, r *index.Record) error {
+	tx.last = lastRead{} // the index says something else from here on
 	if err := tx.followTodo(key, old != nil && old.Next == index.Take, r != nil && r.Next == index.Take); err != nil {
 		return err
 	}

@@ -61,6 +61,7 @@ type Tx struct {
 	recent  int64 // keys added to recent, less those dropped from it
 
 	leaving map[string]bool // keys of todo that are dropped at commit
+	last    lastRead
 
 	classes *classes
 	meta    *metaValue
