@@ -169,6 +169,36 @@ func (tx *Tx) Under(dir index.Path) iter.Seq2[*index.Record, error] {
 	}
 }
 
+// LiveUnder yields what is here strictly below dir, as the index knows it, in walk
+// order, and of which kind it is. It reads no more of a record than that takes.
+func (tx *Tx) LiveUnder(dir index.Path) iter.Seq2[Live, error] {
+	prefix := append(dir.Key(), 0)
+	return func(yield func(Live, error) bool) {
+		for k, v := range tx.ascend(recordBucket, prefix) {
+			if !bytes.HasPrefix(k, prefix) {
+				return
+			}
+			p, err := tx.parsePathKey(k)
+			kind, ok := index.LiveKindIn(v)
+			if err == nil && !ok {
+				var r *index.Record
+				if r, err = tx.decodeRecord(p, v); err == nil {
+					kind = r.Ours.LiveKind()
+				}
+			}
+			if (err != nil || kind != 0) && !yield(Live{p, kind}, err) {
+				return
+			}
+		}
+	}
+}
+
+// Live is what is here at a path.
+type Live struct {
+	Path index.Path
+	Kind index.Kind
+}
+
 // yieldRecord passes on what a cursor found. A record that cannot be read is an
 // error in its place, and does not end the iteration.
 func (tx *Tx) yieldRecord(k, v []byte, yield func(*index.Record, error) bool) bool {

@@ -24,6 +24,21 @@ func (tx *Tx) TodoBack(from index.Path) iter.Seq2[*index.Record, error] {
 	return tx.records(tx.staying(tx.descend(todoBucket, seek)))
 }
 
+// TodoPaths yields the paths of Todo from Root on, or back, those of TodoBack.
+func (tx *Tx) TodoPaths(back bool) iter.Seq2[index.Path, error] {
+	keys := tx.ascend(todoBucket, nil)
+	if back {
+		keys = tx.descend(todoBucket, nil)
+	}
+	return func(yield func(index.Path, error) bool) {
+		for k := range tx.staying(keys) {
+			if !yield(tx.parsePathKey(k)) {
+				return
+			}
+		}
+	}
+}
+
 // Held yields the records whose Next is Held, in walk order.
 func (tx *Tx) Held() iter.Seq2[*index.Record, error] {
 	return tx.records(tx.ascend(heldBucket, nil))

@@ -90,6 +90,13 @@ func (s *Store) Update(f func(*Tx) error) error {
 	})
 }
 
+// Moment tells the states of an index apart: in two Views of one Store it is the same
+// if nothing was committed in between, and then all that was read is as it was.
+func (tx *Tx) Moment() Moment { return Moment(tx.bolt.ID()) }
+
+// Moment is a state of an index; 0 is none.
+type Moment uint64
+
 func (s *Store) run(write bool, f func(*Tx) error) (err error) {
 	if s.broken.Load() {
 		return fmt.Errorf("index %s: %w", s.path, ErrCorrupt)

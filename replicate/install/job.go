@@ -5,6 +5,7 @@ import (
 
 	"duet/recovery/landing"
 	"duet/scan/vfs"
+	"duet/store"
 	"duet/store/index"
 )
 
@@ -59,6 +60,11 @@ type Job struct {
 	From      index.Path
 	FromEntry *index.Entry
 	FromRule  string // the line of the decision table by which it goes
+
+	// Known are the records of Path and From that the job was made from, as the index
+	// had them at At. If it is still as it was then, they are not read again.
+	Known, KnownFrom *index.Record
+	At               store.Moment
 
 	// Single has it removed by itself, and not along with a directory: that was tried.
 	Single bool

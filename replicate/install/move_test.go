@@ -139,3 +139,33 @@ func moveAndSave(t *testing.T, r race, u user, when string) {
 	w.check(false)
 	w.noIntents()
 }
+
+// What a job was made from is not read again only while nothing has been committed
+// since: what the peer has said meanwhile would be written over.
+func TestHeardSinceTheJob(t *testing.T) {
+	for name, moves := range map[string]map[string]string{"replaced": nil, "moved": {"g": "d/f"}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, scratch(t))
+			w.seed(tree{"d": dir(), "d/f": file("old")})
+			want, path := tree{"d": dir(), "d/f": file("new")}, index.Path("d/f")
+			if moves != nil {
+				want = tree{"d": dir(), "g": file("old")}
+			}
+			w.hear(want)
+			jobs := w.jobs(want, moves)
+			w.hear(tree{"d": dir(), "d/f": file("newer")})
+			w.batch(jobs)
+			w.view(func(tx *store.Tx) error {
+				r, err := tx.Get(path)
+				if err != nil {
+					return err
+				}
+				if r.Theirs.LiveKind() != index.File || r.Theirs.Hash != scan.SumBytes([]byte("newer")) {
+					t.Errorf("of what the peer said last the index has %+v", r.Theirs)
+				}
+				return nil
+			})
+			w.check(false)
+		})
+	}
+}

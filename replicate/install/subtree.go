@@ -85,15 +85,12 @@ func (b *batch) whole(tx *store.Tx, tr *subtree) (bool, error) {
 		return false, nil
 	}
 	n := 1
-	for r, err := range tx.Under(from) {
+	for live, err := range tx.LiveUnder(from) {
 		if err != nil {
 			return false, err
 		}
-		if !r.Ours.Live() {
-			continue
-		}
-		t := tr.inside[tr.top.path+r.Path[len(from):]]
-		if t == nil || t.from.path != r.Path {
+		t := tr.inside[tr.top.path+live.Path[len(from):]]
+		if t == nil || t.from.path != live.Path {
 			return false, nil
 		}
 		n++

@@ -87,7 +87,7 @@ func (b *batch) plan() error {
 		byPath := make(map[index.Path]*task, len(b.jobs))
 		for n := range b.jobs {
 			t := &task{job: &b.jobs[n], n: n, path: b.jobs[n].Path, entry: b.jobs[n].Entry}
-			if t.rec, err = record(tx, t.path); err != nil {
+			if t.rec, err = record(tx, t.path, t.job.Known, t.job.At); err != nil {
 				return err
 			}
 			b.all = append(b.all, t)
@@ -111,7 +111,11 @@ func (b *batch) plan() error {
 	})
 }
 
-func record(tx *store.Tx, p index.Path) (*index.Record, error) {
+// record reads the record of p, unless it is known from when the index was as it is.
+func record(tx *store.Tx, p index.Path, known *index.Record, at store.Moment) (*index.Record, error) {
+	if known != nil && at == tx.Moment() && known.Path == p {
+		return known, nil
+	}
 	r, err := tx.Get(p)
 	if r == nil && err == nil {
 		r = &index.Record{Path: p}
@@ -149,7 +153,7 @@ func (b *batch) pair(tx *store.Tx, byPath map[index.Path]*task) error {
 func (b *batch) source(tx *store.Tx, t *task) (*task, error) {
 	src := &task{job: t.job, n: t.n, path: t.job.From, entry: t.job.FromEntry}
 	var err error
-	if src.rec, err = record(tx, src.path); err != nil {
+	if src.rec, err = record(tx, src.path, t.job.KnownFrom, t.job.At); err != nil {
 		return nil, err
 	}
 	if b.env.Doomed != nil && src.rec.Ours.Live() {

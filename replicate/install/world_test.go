@@ -259,7 +259,7 @@ func (w *world) hear(want tree) {
 	w.tb.Helper()
 	w.update(func(tx *store.Tx) error {
 		for _, p := range w.paths(tx, want) {
-			r, err := record(tx, p)
+			r, err := record(tx, p, nil, 0)
 			if err != nil {
 				return err
 			}
@@ -335,9 +335,10 @@ func (w *world) jobs(want tree, moves map[string]string) []Job {
 			if sources[string(r.Path)] {
 				continue
 			}
-			j := Job{Path: r.Path, Entry: r.Theirs}
+			j := Job{Path: r.Path, Entry: r.Theirs, Known: r, At: tx.Moment()}
 			if from, ok := moves[string(r.Path)]; ok && sources[from] {
-				j.From, j.FromEntry = index.Path(from), records[index.Path(from)].Theirs
+				src := records[index.Path(from)]
+				j.From, j.FromEntry, j.KnownFrom = src.Path, src.Theirs, src
 			} else if r.Theirs.Kind == index.File && !index.SameContent(r.Ours, r.Theirs) {
 				x := want[string(r.Path)]
 				j.Staged = w.stage(x)

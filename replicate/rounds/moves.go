@@ -110,7 +110,7 @@ func (k *picking) guessMoves() map[index.Path]index.Path {
 // along to to in this batch, and each of them is to be deleted and may be moved;
 // nil if not.
 func (k *picking) goesWhole(from, to index.Path, jobs map[index.Path]int) ([]*index.Record, error) {
-	top, err := k.tx.Get(from)
+	top, err := k.rounds.met.get(k.tx, from)
 	if err != nil || top == nil {
 		return nil, err
 	}
@@ -118,22 +118,23 @@ func (k *picking) goesWhole(from, to index.Path, jobs map[index.Path]int) ([]*in
 		return nil, err
 	}
 	dirs := []*index.Record{top}
-	for c, err := range k.tx.Under(from) {
+	for live, err := range k.tx.LiveUnder(from) {
 		if err != nil {
 			return nil, err
 		}
-		if !c.Ours.Live() {
-			continue
-		}
-		i, ok := jobs[to+c.Path[len(from):]]
+		i, ok := jobs[to+live.Path[len(from):]]
 		if !ok {
 			return nil, nil
 		}
-		if c.Ours.Kind != index.Dir {
-			if k.b.Jobs[i].From != c.Path {
+		if live.Kind != index.Dir {
+			if k.b.Jobs[i].From != live.Path {
 				return nil, nil
 			}
 			continue
+		}
+		c, err := k.rounds.met.get(k.tx, live.Path)
+		if err != nil {
+			return nil, err
 		}
 		if ok, err := k.movableDir(c); err != nil || !ok || !k.fresh[k.b.Jobs[i].Path] || k.b.Jobs[i].From != index.Root {
 			return nil, err

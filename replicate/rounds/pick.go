@@ -124,6 +124,7 @@ func (k *picking) consider(r *index.Record) error {
 		return nil
 	}
 	if v.Entry.Kind == index.Gone {
+		k.rounds.met.add(k.tx, r)
 		return nil // removals come last
 	}
 	if held, err := book.UnderHeld(k.tx, p); err != nil || held || k.untold(r, v) {
@@ -233,14 +234,22 @@ func (k *picking) ask() error {
 // below looks at the live records below a directory that is to go: stays, if
 // one of them is not to be deleted; waits, if one cannot be now.
 func (k *picking) below(dir index.Path) (stays, waits bool, err error) {
-	for c, err := range k.tx.Under(dir) {
+	for p := range k.taken {
+		if waits = p.Under(dir); waits {
+			break
+		}
+	}
+	for live, err := range k.tx.LiveUnder(dir) {
 		if err != nil {
 			return false, false, err
 		}
+		if k.b.removals[live.Path] || k.taken[live.Path] {
+			continue // goes along, or is waited for
+		}
+		c, err := k.rounds.met.get(k.tx, live.Path)
 		switch {
-		case k.taken[c.Path]:
-			waits = true
-		case !c.Ours.Live():
+		case err != nil:
+			return false, false, err
 		case !k.rounds.Book.Doomed(c), k.rounds.rejects(c):
 			return true, false, nil
 		case k.rounds.busy(c.Path, k.m.Now), k.withholds(c), k.rounds.reserved(c):
@@ -278,7 +287,7 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 			return err
 		}
 	}
-	j := rs.job(r, v)
+	j := k.job(r, v)
 	if e.Kind == index.Dir {
 		k.made[r.Path], k.fresh[r.Path] = true, !r.Ours.Live()
 		if k.fresh[r.Path] {
@@ -337,8 +346,11 @@ func (k *picking) add(r *index.Record, v diff.Verdict) error {
 }
 
 // job is what the writer lane is asked to do for one path.
-func (r *Rounds) job(rec *index.Record, v diff.Verdict) install.Job {
-	j := install.Job{Path: rec.Path, Entry: v.Entry, By: r.Book.Policy.Peer, What: index.Adopted, How: index.ByPeer, Rule: v.Line}
+func (k *picking) job(rec *index.Record, v diff.Verdict) install.Job {
+	j := install.Job{
+		Path: rec.Path, Entry: v.Entry, By: k.rounds.Book.Policy.Peer, What: index.Adopted, How: index.ByPeer, Rule: v.Line,
+		Known: rec, At: k.tx.Moment(),
+	}
 	if v.Conflict && rec.Ours.Live() {
 		if j.Reason = index.LostConflict; v.Line == diff.LineChosen {
 			j.Reason = index.Overruled
@@ -419,7 +431,7 @@ func (k *picking) renamed(r *index.Record, e *index.Entry) (*index.Record, error
 	if p == index.Root || p == r.Path || k.rounds.flying[p] || k.used[p] {
 		return nil, nil
 	}
-	c, err := k.tx.Get(p)
+	c, err := k.rounds.met.get(k.tx, p)
 	if err != nil || c == nil || c.Ours.LiveKind() != index.File || c.Ours.Hash != e.Hash || c.Ours.Size != e.Size {
 		return nil, err
 	}
@@ -442,7 +454,7 @@ func (k *picking) movable(r, c *index.Record) (bool, error) {
 // move turns j into a move of what is to be deleted anyway.
 func (k *picking) move(j *install.Job, from *index.Record) {
 	v := k.rounds.Book.Decide(from)
-	j.From, j.FromEntry, j.FromRule = from.Path, v.Entry, v.Line
+	j.From, j.FromEntry, j.FromRule, j.KnownFrom = from.Path, v.Entry, v.Line, from
 	k.used[from.Path] = true
 }
 

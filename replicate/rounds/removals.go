@@ -63,7 +63,7 @@ func (r *Rounds) pickRemovals(m Moment, with *Batch) (*Batch, error) {
 		if err := k.keepNeeded(); err != nil || k.shut.of(todo) == todo.all {
 			return err
 		}
-		for rec, err := range tx.TodoBack(index.Root) {
+		for rec, err := range r.met.todo(tx, true) {
 			if err != nil {
 				return err
 			}
@@ -101,7 +101,7 @@ func (k *picking) remove(r *index.Record) error {
 			return nil
 		}
 	}
-	j := k.rounds.job(r, v)
+	j := k.job(r, v)
 	if j.Conflict == nil {
 		j.Reason = index.Removed
 		if k.rounds.approves(r) {
@@ -144,7 +144,7 @@ func (r *Rounds) countRemovals() (out removals, err error) {
 
 func (r *Rounds) removalsIn(tx *store.Tx) (removals, error) {
 	out := removals{open: make([]open, len(r.Bounds))}
-	for rec, err := range tx.Todo(index.Root) {
+	for rec, err := range r.met.todo(tx, false) {
 		if err != nil {
 			return removals{}, err
 		}

@@ -46,6 +46,7 @@ const (
 	maxBig        = 2        // of those batches
 
 	restEach = 16 * time.Microsecond // after a walk for nothing, for each record on the way: a few times what it took
+	restTold = 3                     // times as long while the peer has more to say that it has announced
 	restMost = 100 * time.Millisecond
 )
 
@@ -90,8 +91,9 @@ type Rounds struct {
 	big      int                 // of those, the ones of a big file
 	along    stock.Contents      // that came with their changes
 	fresh    []fresh             // at most maxFresh
-	room     *room.Promises      // of the batches on their way
-	serial   uint64              // for names in the stage
+	met      met
+	room     *room.Promises // of the batches on their way
+	serial   uint64         // for names in the stage
 
 	apart map[index.Path]time.Time // directories that could not be moved with all that is in them, and when
 
@@ -246,11 +248,18 @@ func (r *Rounds) Next(m Moment) (b *Batch, idle bool, err error) {
 	if err != nil {
 		return nil, false, fmt.Errorf("look for what is to be deleted: %w", err)
 	}
+	if end {
+		r.met = met{}
+	}
 	if end && b == nil && r.passed > 0 {
 		// Whatever is heard or noticed is a reason for a walk. While much is to
 		// do that cannot be done yet, such as removals of which more are being
 		// heard, walks would take all the time of the loop.
-		r.rest = m.Now.Add(min(time.Duration(r.passed)*restEach, restMost))
+		each := restEach
+		if !m.Drained {
+			each *= restTold
+		}
+		r.rest = m.Now.Add(min(time.Duration(r.passed)*each, restMost))
 		if !r.quiet.IsZero() { // removals wait, until the peer says that those are all
 			r.rest = m.Now.Add(min(r.quiet.Sub(m.Now), restMost))
 		}
@@ -286,6 +295,9 @@ func (r *Rounds) Launch(b *Batch, files vfs.Files, now time.Time) {
 		r.flying[j.Path] = true
 		if j.From != "" {
 			r.flying[j.From] = true
+		}
+		if b.Waits() { // by then the index is another one
+			j.Known, j.KnownFrom = nil, nil
 		}
 		r.along.Drop(j.Path)
 	}

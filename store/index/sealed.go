@@ -106,3 +106,23 @@ func (e *Entry) glance(b []byte) bool {
 	}
 	return !f.bad && e.Kind == kind && f.num <= 14
 }
+
+// LiveKindIn is the LiveKind of what a record that has raw in the index says is here,
+// reading no more than that takes; false if only UnmarshalRecord can tell.
+func LiveKindIn(raw []byte) (Kind, bool) {
+	f := fields{rest: raw}
+	if !f.next() || f.bad {
+		return 0, len(raw) == 0
+	}
+	if f.num != 1 {
+		return 0, true // nothing is here
+	}
+	e := fields{rest: f.b}
+	if !e.next() || e.bad || e.num != 1 || e.v == 0 || e.v > uint64(Gone) {
+		return 0, false
+	}
+	if k := Kind(e.v); k != Gone {
+		return k, true
+	}
+	return 0, true
+}

@@ -95,3 +95,31 @@ func TestSealedDamaged(t *testing.T) {
 		}
 	}
 }
+
+// TestLiveKindIn: what is said without reading the record is what the record says.
+func TestLiveKindIn(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	told := 0
+	for range 3_000 {
+		r := randomRecord(rnd)
+		raw, err := MarshalRecord(r, 0)
+		if err != nil {
+			continue // no such record is ever written
+		}
+		kind, ok := LiveKindIn(raw)
+		if ok && kind != r.Ours.LiveKind() {
+			t.Fatalf("%v: %v is here, and %v is said to be", r, r.Ours.LiveKind(), kind)
+		}
+		if ok {
+			told++
+		}
+	}
+	if told < 1000 {
+		t.Errorf("only %d of the records were told", told)
+	}
+	for _, raw := range []string{"\x0a", "\x0a\x00", "\x0a\x02\x08\x00", "\x0a\x02\x08\x09", "\xff"} {
+		if kind, ok := LiveKindIn([]byte(raw)); ok {
+			t.Errorf("%x: said to be %v", raw, kind)
+		}
+	}
+}
