@@ -262,6 +262,9 @@ func (l *loop) ackJob(now time.Time) func() func() {
 	if t.sess != nil && t.acked < t.sess.Told() {
 		return nil
 	}
+	if n := &l.notice; len(l.lane.records) > 0 || n.looks.Any() || n.dirty.Len() > 0 {
+		return nil // there will be more to acknowledge, and to write that down is waited for
+	}
 	acked := t.acked
 	return func() func() {
 		out, err := l.s.book.Hear(nil, acked, l.s.now().UnixNano(), false)

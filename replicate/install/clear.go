@@ -151,29 +151,27 @@ func (b *batch) clearNow(c *clearing) bool {
 		}
 		names[t.path.Parent()]++
 	}
-	var at *vfs.Near
-	defer func() {
-		if at != nil {
-			at.Close()
+	return abreast(len(c.tasks), func(from, end int) error {
+		l := looker{files: b.files}
+		defer l.close()
+		for _, t := range c.tasks[from:end] {
+			if err := b.ctx.Err(); err != nil {
+				return err
+			}
+			at, err := l.near(t.path)
+			if err != nil {
+				return err
+			}
+			info, err := at.Lstat()
+			if err != nil || info.Mount || info.Stamp != t.rec.Stamp {
+				return errors.Join(err, errOther)
+			}
+			if t.rec.Ours.Kind == index.Dir && !b.hasJust(t.path, names[t.path]) || t.rec.Ours.Kind == index.File && b.writing(at) {
+				return errOther
+			}
 		}
-	}()
-	for _, t := range c.tasks {
-		if b.ctx.Err() != nil {
-			return false
-		}
-		var err error
-		if at, err = vfs.NearBy(at, b.files, t.path); err != nil {
-			return false
-		}
-		info, err := at.Lstat()
-		if err != nil || info.Mount || info.Stamp != t.rec.Stamp {
-			return false
-		}
-		if t.rec.Ours.Kind == index.Dir && !b.hasJust(t.path, names[t.path]) || t.rec.Ours.Kind == index.File && b.writing(at) {
-			return false
-		}
-	}
-	return true
+		return nil
+	}) == nil
 }
 
 // hasJust reports whether there are n things in a directory.

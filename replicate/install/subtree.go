@@ -22,12 +22,17 @@ type subtree struct {
 	top    *task
 	inside map[index.Path]*task // by its path from now on: all that goes along, top too
 	apart  bool                 // it could not be moved as a whole
+	sorted []*task
 }
 
 // ordered is all that goes along, in an order that is the same in every run: what is
-// done to the disk, and in which order, must not depend on that of a map.
+// done to the disk, and in which order, must not depend on that of a map. It is to be
+// asked for once nothing more comes in.
 func (tr *subtree) ordered() []*task {
-	return slices.SortedFunc(maps.Values(tr.inside), func(x, y *task) int { return x.path.Compare(y.path) })
+	if tr.sorted == nil {
+		tr.sorted = slices.SortedFunc(maps.Values(tr.inside), func(x, y *task) int { return x.path.Compare(y.path) })
+	}
+	return tr.sorted
 }
 
 // trees finds the directories that can be moved as a whole, as far as the index
@@ -151,55 +156,32 @@ var errOther = errors.New("is not what the index says")
 // intact returns an error unless just what goes along is in a tree, each thing
 // with the stamp on record. at says where it is.
 func (b *batch) intact(tr *subtree, at func(*task) index.Path) error {
-	names := map[index.Path][]*task{} // what has to be in each directory
-	for _, t := range tr.ordered() {
-		if t != tr.top {
-			names[at(t).Parent()] = append(names[at(t).Parent()], t)
-		}
+	all := tr.ordered()
+	holds := map[index.Path]int{} // so many things each directory
+	for _, t := range all {
+		holds[at(t).Parent()]++
 	}
-	info, err := b.files.Lstat(at(tr.top))
-	if err != nil || info.Mount || info.Stamp != tr.top.from.rec.Stamp {
-		return errors.Join(err, errOther)
-	}
-	for _, t := range tr.ordered() {
-		if t.entry.Kind == index.Dir {
-			if err := b.holds(at(t), names[at(t)]); err != nil {
+	return abreast(len(all), func(from, end int) error {
+		l := looker{files: b.files}
+		defer l.close()
+		for _, t := range all[from:end] {
+			if err := b.ctx.Err(); err != nil {
 				return err
 			}
+			near, err := l.near(at(t))
+			if err != nil {
+				return err
+			}
+			info, err := near.Lstat()
+			if err != nil || info.Mount || info.Stamp != t.from.rec.Stamp {
+				return errors.Join(err, errOther)
+			}
+			if t.entry.Kind == index.Dir && !b.hasJust(at(t), holds[at(t)]) {
+				return errOther
+			}
 		}
-	}
-	return nil
-}
-
-// holds returns an error unless just these things are in a directory.
-func (b *batch) holds(dir index.Path, want []*task) (err error) {
-	if err := b.ctx.Err(); err != nil {
-		return err
-	}
-	d, err := b.files.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	names, err := d.Names()
-	if err != nil || len(names) != len(want) {
-		return errors.Join(err, errOther)
-	}
-	byName := make(map[string]*task, len(want))
-	for _, t := range want {
-		byName[t.path.Leaf()] = t
-	}
-	for _, name := range names {
-		t := byName[name]
-		if t == nil {
-			return errOther
-		}
-		info, err := d.Lstat(name)
-		if err != nil || info.Mount || info.Stamp != t.from.rec.Stamp {
-			return errors.Join(err, errOther)
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // moveTree moves a directory with all that is in it.
