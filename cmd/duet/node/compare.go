@@ -26,10 +26,7 @@ type DiffRequest struct {
 // diff answers with a row for each path, and one for what it comes to.
 func (n *Node) diff(r *http.Request, out *Lines) error {
 	var q DiffRequest
-	if err := body(r, &q); err != nil {
-		return err
-	}
-	u, err := n.unit(q.Share)
+	u, err := n.asked(r, &q, &q.Share)
 	if err != nil {
 		return err
 	}

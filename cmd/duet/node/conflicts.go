@@ -51,10 +51,7 @@ func unreachable(err error) error {
 
 func (n *Node) resolve(r *http.Request, out *Lines) error {
 	var q ResolveRequest
-	if err := body(r, &q); err != nil {
-		return err
-	}
-	u, err := n.unit(q.Share)
+	u, err := n.asked(r, &q, &q.Share)
 	if err != nil {
 		return err
 	}
@@ -71,10 +68,7 @@ func (n *Node) resolve(r *http.Request, out *Lines) error {
 
 func (n *Node) takeBack(r *http.Request, out *Lines) error {
 	var q TakeBackRequest
-	if err := body(r, &q); err != nil {
-		return err
-	}
-	u, err := n.unit(q.Share)
+	u, err := n.asked(r, &q, &q.Share)
 	if err != nil {
 		return err
 	}
@@ -180,16 +174,13 @@ const maxShown = 4 << 20
 
 func (n *Node) sides(r *http.Request) (any, error) {
 	var q SidesRequest
-	if err := body(r, &q); err != nil {
+	u, err := n.asked(r, &q, &q.Share)
+	if err != nil {
 		return nil, err
 	}
 	p, err := index.ParsePath(q.Path)
 	if err != nil {
 		return nil, exit.With(exit.Usage, err)
-	}
-	u, err := n.unit(q.Share)
-	if err != nil {
-		return nil, err
 	}
 	names, err := inspect.NewNamesOf(n.cfg.Node, n.cfg.Peer.Name, u.share.View)
 	if err != nil {

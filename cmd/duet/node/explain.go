@@ -21,10 +21,7 @@ func Setting(cfg *config.Config, s config.Share) explain.Setting {
 
 func (n *Node) explain(r *http.Request) (any, error) {
 	var q explain.Question
-	if err := body(r, &q); err != nil {
-		return nil, err
-	}
-	u, err := n.unit(q.Share)
+	u, err := n.asked(r, &q, &q.Share)
 	if err != nil {
 		return nil, err
 	}

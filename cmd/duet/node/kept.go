@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"duet/cmd/duet/inspect"
 	"duet/replicate/expiry"
 	"duet/replicate/restore"
-	"duet/store"
 	"duet/store/index"
 )
 
@@ -58,36 +56,22 @@ func (q *PruneRequest) limits() (*expiry.Limits, error) {
 	return &l, nil
 }
 
-// window finds the share of a request, and what its window selects.
-func (n *Node) window(share string, w inspect.Window) (u *unit, match func(*index.Kept) bool, err error) {
-	if u, err = n.unit(share); err != nil {
-		return nil, nil, err
+// selects is what a window selects of a share's kept versions.
+func (n *Node) selects(u *unit, w inspect.Window) (func(*index.Kept) bool, error) {
+	names, err := inspect.NewNamesOf(n.cfg.Node, n.cfg.Peer.Name, u.share.View)
+	if err != nil {
+		return nil, err
 	}
-	var meta store.Meta
-	err = u.share.View(func(tx *store.Tx) (err error) {
-		meta, err = tx.Meta()
-		return err
-	})
-	if err == nil {
-		match, err = w.Match(inspect.NewNames(n.cfg.Node, n.cfg.Peer.Name, meta))
-	}
-	return u, match, err
-}
-
-// body reads a request.
-func body(r *http.Request, into any) error {
-	if err := json.NewDecoder(r.Body).Decode(into); err != nil {
-		return exit.With(exit.Usage, fmt.Errorf("read the request: %w", err))
-	}
-	return nil
+	return w.Match(names)
 }
 
 func (n *Node) prune(r *http.Request) (any, error) {
 	var q PruneRequest
-	if err := body(r, &q); err != nil {
+	u, err := n.asked(r, &q, &q.Share)
+	if err != nil {
 		return nil, err
 	}
-	u, match, err := n.window(q.Share, q.Window)
+	match, err := n.selects(u, q.Window)
 	if err != nil {
 		return nil, err
 	}
@@ -117,10 +101,11 @@ type RestoreRequest struct {
 
 func (n *Node) restoreWindow(r *http.Request) (any, error) {
 	var q RestoreRequest
-	if err := body(r, &q); err != nil {
+	u, err := n.asked(r, &q, &q.Share)
+	if err != nil {
 		return nil, err
 	}
-	u, match, err := n.window(q.Share, q.Window)
+	match, err := n.selects(u, q.Window)
 	if err != nil {
 		return nil, err
 	}

@@ -37,10 +37,7 @@ type PlanRow struct {
 // slowly it is read, neither memory nor a transaction is held for it.
 func (n *Node) plan(r *http.Request) (any, error) {
 	var q PlanRequest
-	if err := body(r, &q); err != nil {
-		return nil, err
-	}
-	u, err := n.unit(q.Share)
+	u, err := n.asked(r, &q, &q.Share)
 	if err != nil {
 		return nil, err
 	}
@@ -118,10 +115,7 @@ type applied struct {
 
 func (n *Node) apply(r *http.Request, out *Lines) error {
 	var q ApplyRequest
-	if err := body(r, &q); err != nil {
-		return err
-	}
-	u, err := n.unit(q.Share)
+	u, err := n.asked(r, &q, &q.Share)
 	if err != nil {
 		return err
 	}

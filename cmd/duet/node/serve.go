@@ -149,10 +149,7 @@ func fail(w http.ResponseWriter, err error) {
 // bbolt from reusing pages and from growing its file.
 func (n *Node) query(r *http.Request) (any, error) {
 	var q inspect.Query
-	if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
-		return nil, exit.With(exit.Usage, fmt.Errorf("read the query: %w", err))
-	}
-	u, err := n.unit(q.Share)
+	u, err := n.asked(r, &q, &q.Share)
 	if err != nil {
 		return nil, err
 	}
@@ -225,4 +222,12 @@ func (s *spool) Close() error {
 		return s.file.Close()
 	}
 	return nil
+}
+
+// asked reads a request, and returns the share that it says it is about.
+func (n *Node) asked(r *http.Request, request any, share *string) (*unit, error) {
+	if err := json.NewDecoder(r.Body).Decode(request); err != nil {
+		return nil, exit.With(exit.Usage, fmt.Errorf("read the request: %w", err))
+	}
+	return n.unit(*share)
 }

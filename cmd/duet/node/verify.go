@@ -35,10 +35,7 @@ const progressEvery = time.Second
 // how far it is, and one for what it comes to.
 func (n *Node) verify(r *http.Request, out *Lines) error {
 	var q VerifyRequest
-	if err := body(r, &q); err != nil {
-		return err
-	}
-	u, err := n.unit(q.Share)
+	u, err := n.asked(r, &q, &q.Share)
 	if err != nil {
 		return err
 	}
