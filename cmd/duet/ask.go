@@ -96,6 +96,14 @@ func (a *app) print(ctx context.Context, in *inspection, arg string) (*inspect.P
 	return p, gravest(errs)
 }
 
+// ifNone says, for people, that an answer is empty. Scripts find nothing of it among
+// the rows.
+func (a *app) ifNone(p *inspect.Printer, err error, text string) {
+	if err == nil && p.Rows == 0 && !a.json {
+		fmt.Fprintln(a.err, text)
+	}
+}
+
 // at says, where nothing was found, where that was; a share's name was perhaps
 // meant for one.
 func (a *app) at(arg string) string {

@@ -43,9 +43,7 @@ settled them: who won, by which rule, and where the loser is kept; or that they 
 		ValidArgsFunction: a.completePaths(""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			sum, err := a.print(cmd.Context(), in, first(args))
-			if err == nil && sum.Rows == 0 && !a.json {
-				a.printf("no conflicts%s\n", a.at(first(args)))
-			}
+			a.ifNone(sum, err, "no conflicts"+a.at(first(args)))
 			return err
 		},
 	}

@@ -54,9 +54,7 @@ running.`,
 func (a *app) rulings(ctx context.Context, share string) error {
 	in := &inspection{share: share, q: inspect.Query{Kind: inspect.Rulings}}
 	sum, err := a.print(ctx, in, "")
-	if err == nil && sum.Rows == 0 && !a.json {
-		a.printf("nothing is remembered that could be taken back on this node\n")
-	}
+	a.ifNone(sum, err, "nothing is remembered that could be taken back on this node")
 	return err
 }
 

@@ -19,7 +19,8 @@ names that it had before, and to those that it got later.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completePaths("all"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, err := a.print(cmd.Context(), in, first(args))
+			p, err := a.print(cmd.Context(), in, first(args))
+			a.ifNone(p, err, "the journal mentions nothing"+a.at(first(args)))
 			return err
 		},
 	}

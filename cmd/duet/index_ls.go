@@ -21,7 +21,12 @@ it is. With --all also what was deleted and is remembered, and what only the pee
 		ValidArgsFunction: a.completePaths(""),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.style.Marks = in.style.Long || in.q.Pending
-			_, err := a.print(cmd.Context(), in, first(args))
+			p, err := a.print(cmd.Context(), in, first(args))
+			none := "nothing is there"
+			if in.q.Pending {
+				none = "nothing has to be done"
+			}
+			a.ifNone(p, err, none+a.at(first(args)))
 			return err
 		},
 	}

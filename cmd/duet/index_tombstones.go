@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"duet/cmd/duet/inspect"
@@ -19,9 +17,7 @@ func (a *app) indexTombstonesCmd() *cobra.Command {
 		ValidArgsFunction: a.completePaths("all"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.print(cmd.Context(), in, first(args))
-			if err == nil && p.Rows == 0 && !a.json {
-				fmt.Fprintln(a.err, "none: the other host has confirmed every delete; 'duet log' and 'duet index history PATH' tell of them")
-			}
+			a.ifNone(p, err, "none: the other host has confirmed every delete; 'duet log' and 'duet index history PATH' tell of them")
 			return err
 		},
 	}

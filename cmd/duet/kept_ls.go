@@ -27,9 +27,7 @@ func (a *app) keptLsCmd() *cobra.Command {
 				return err
 			}
 			sum, err := a.print(cmd.Context(), in, first(args))
-			if err == nil && sum.Rows == 0 && !a.json {
-				a.printf("no kept versions on this node%s\n", a.at(first(args)))
-			}
+			a.ifNone(sum, err, "no kept versions on this node"+a.at(first(args)))
 			return err
 		},
 	}

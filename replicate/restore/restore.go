@@ -6,13 +6,7 @@ package restore
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"time"
 
 	"duet/replicate/book"
 	"duet/replicate/install"
@@ -106,37 +100,4 @@ func (r *Restorer) missingParents(p index.Path) ([]install.Job, error) {
 		}}, jobs...)
 	}
 	return jobs, nil
-}
-
-// CopyOut writes a kept file to a place outside the share.
-func CopyOut(files vfs.Files, k *index.Kept, to string) (err error) {
-	if k.Entry.Kind == index.Symlink {
-		return os.Symlink(k.Entry.Target, target(to, k))
-	}
-	if k.Entry.Kind != index.File || k.Held == "" {
-		return fmt.Errorf("%v was a %v: there is nothing to copy out", k.Path, k.Entry.Kind)
-	}
-	in, err := files.OpenHeld(vfs.Held{Area: vfs.Kept, Name: k.Held})
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	name := target(to, k)
-	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fs.FileMode(k.Entry.Mode)&0o777)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return err
-	}
-	t := time.Unix(0, k.Entry.ModTime)
-	return os.Chtimes(name, t, t)
-}
-
-func target(to string, k *index.Kept) string {
-	if info, err := os.Stat(to); err == nil && info.IsDir() {
-		return filepath.Join(to, k.Path.Leaf())
-	}
-	return to
 }
