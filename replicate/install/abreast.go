@@ -10,9 +10,9 @@ import (
 	"duet/store/index"
 )
 
-// How a directory with much in it is looked at before it goes, or is moved: in parts
-// of so many things, by so many goroutines. Everything waits for that look, and it is
-// nothing but system calls.
+// How a directory with much in it is looked at before it goes, or is moved, and names
+// are found for what is kept: in parts of so many things, by so many goroutines.
+// Everything waits for that, and it is nothing but system calls.
 const (
 	abreastPart = 128
 	abreastMost = 4

@@ -14,6 +14,7 @@ import (
 // for what is to be kept.
 func (b *batch) stage() {
 	b.settleTrees()
+	var kept []int // in tasks
 	for n, t := range b.tasks {
 		if t.over() {
 			continue
@@ -23,9 +24,7 @@ func (b *batch) stage() {
 		case t.verb == index.Place || t.verb == index.Swap:
 			err = b.stageOne(t, n)
 		case t.verb == index.Shelve && t.rec.Ours.Kind != index.Dir && !t.taken():
-			var kept vfs.Held
-			kept, err = landing.Free(b.files, vfs.Held{Area: vfs.Kept, Name: landing.KeptName(b.head, n, t.rec.Ours)})
-			t.intent.Held = kept.Name
+			kept = append(kept, n)
 		case t.clear != nil && t.clear.top == t:
 			var transit vfs.Held
 			transit, err = landing.Free(b.files, held(landing.OutName(b.head, n)))
@@ -35,6 +34,16 @@ func (b *batch) stage() {
 			t.fail("stage: %w", err)
 		}
 	}
+	_ = abreast(len(kept), func(from, end int) error { // each has its own error
+		for _, n := range kept[from:end] {
+			t := b.tasks[n]
+			h, err := landing.Free(b.files, vfs.Held{Area: vfs.Kept, Name: landing.KeptName(b.head, n, t.rec.Ours)})
+			if t.intent.Held = h.Name; err != nil {
+				t.fail("stage: %w", err)
+			}
+		}
+		return nil
+	})
 	b.settleNests()
 }
 

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -237,7 +238,8 @@ func TestNotesRoundTrip(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 1))
 	for id := uint64(1); id < 1000; id++ {
 		i := Intent{ID: id, Verb: Verb(rnd.IntN(5) + 1), Path: randomPath(rnd), Held: pick(rnd, "", "7f3a-2"),
-			Ino: rnd.Uint64N(2), Entry: pick(rnd, nil, randomEntry(rnd)), Reason: Reason(rnd.IntN(int(lastReason) + 1))}
+			Ino: rnd.Uint64N(2), Entry: pick(rnd, nil, randomEntry(rnd)), Reason: Reason(rnd.IntN(int(lastReason) + 1)),
+			Rule: pick(rnd, "", "take-newer")}
 		if i.Verb == Move {
 			i.From = randomPath(rnd)
 		}
@@ -245,6 +247,14 @@ func TestNotesRoundTrip(t *testing.T) {
 		raw, err := MarshalIntent(&i)
 		if err != nil {
 			t.Fatal(err)
+		}
+		want, err := Encode(&indexpb.Intent{
+			Verb: uint32(i.Verb), Path: []byte(i.Path), From: []byte(i.From), Held: []byte(i.Held),
+			Ino: i.Ino, Expect: stampToProto(i.Expect, nil), Entry: EntryToProto(i.Entry), Reason: uint32(i.Reason),
+			Rule: []byte(i.Rule),
+		})
+		if err != nil || !bytes.Equal(raw, want) {
+			t.Fatalf("%+v:\n%x, protobuf writes\n%x, %v", i, raw, want, err)
 		}
 		if got, err := UnmarshalIntent(id, raw); err != nil || !reflect.DeepEqual(got, i) {
 			t.Fatalf("wrote %+v, read %+v, %v", i, got, err)

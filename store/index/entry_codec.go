@@ -103,23 +103,23 @@ func readSettlement(b []byte) (*Settlement, error) {
 	return s, f.err()
 }
 
-// appendStamp writes the fields of s, but for those that it shares with e, and,
-// with a class, its owners.
+// appendStamp writes the fields of s, but for those that it shares with e, which may
+// be nil, and, with a class, its owners.
 func appendStamp(b []byte, s Stamp, e *Entry, classed bool) []byte {
 	var same uint64
 	if s.Ctime != 0 && s.Ctime == s.ModTime {
 		same |= ctimeIsModTime
 		s.Ctime = 0
 	}
-	if s.Size != 0 && s.Size == e.Size {
+	if e != nil && s.Size != 0 && s.Size == e.Size {
 		same |= sizeIsEntry
 		s.Size = 0
 	}
-	if s.ModTime != 0 && s.ModTime == e.ModTime {
+	if e != nil && s.ModTime != 0 && s.ModTime == e.ModTime {
 		same |= modTimeIsEntry
 		s.ModTime = 0
 	}
-	if s.Mode == entryMode(e) {
+	if e != nil && s.Mode == entryMode(e) {
 		same |= modeIsEntry
 		s.Mode = 0
 	}

@@ -60,11 +60,20 @@ func MarshalIntent(i *Intent) ([]byte, error) {
 	if err := i.Check(); err != nil {
 		return nil, err
 	}
-	return Encode(&indexpb.Intent{
-		Verb: uint32(i.Verb), Path: []byte(i.Path), From: []byte(i.From), Held: []byte(i.Held),
-		Ino: i.Ino, Expect: stampToProto(i.Expect, nil), Entry: EntryToProto(i.Entry), Reason: uint32(i.Reason),
-		Rule: []byte(i.Rule),
-	})
+	b := make([]byte, 0, 256)
+	b = putVarint(b, 1, uint64(i.Verb))
+	b = putBytes(b, 2, i.Path)
+	b = putBytes(b, 3, i.From)
+	b = putBytes(b, 4, i.Held)
+	b = putVarint(b, 5, i.Ino)
+	if i.Expect != (Stamp{}) {
+		var at int
+		b, at = openMessage(b, 6)
+		b = closeMessage(appendStamp(b, i.Expect, nil, false), at)
+	}
+	b = putEntry(b, 7, i.Entry)
+	b = putVarint(b, 8, uint64(i.Reason))
+	return putBytes(b, 9, i.Rule), nil
 }
 
 // UnmarshalIntent decodes what MarshalIntent wrote.
