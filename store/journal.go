@@ -133,7 +133,7 @@ func (tx *Tx) leave(old *index.Record, away bool) error {
 		return nil // put ahead of its event, or lost, which Check tells
 	}
 	if away {
-		if err := tx.mention(old.Path, old.Pos); err != nil {
+		if err := tx.mentionNew(old.Path, old.Pos); err != nil {
 			return err
 		}
 	}

@@ -42,7 +42,7 @@ func mentioned(e *index.Event, pointed bool) []index.Path {
 
 func (tx *Tx) mentionEvent(e *index.Event, pointed bool) error {
 	for _, p := range mentioned(e, pointed) {
-		if err := tx.mention(p, e.Pos); err != nil {
+		if err := tx.mentionNew(p, e.Pos); err != nil {
 			return err
 		}
 	}
@@ -60,11 +60,10 @@ func (tx *Tx) forgetEvent(e *index.Event) error {
 	return nil
 }
 
-func (tx *Tx) mention(p index.Path, pos index.Seq) error {
+// mentionNew adds a key that is not there: of an event that nobody could mention
+// before, or of the one that its path's record points at until now.
+func (tx *Tx) mentionNew(p index.Path, pos index.Seq) error {
 	key := mentionKey(p, pos)
-	if tx.bucket(mentionBucket).Get(key) != nil {
-		return nil
-	}
 	counts, err := tx.loadCounts()
 	if err != nil {
 		return err
