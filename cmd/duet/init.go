@@ -14,6 +14,7 @@ import (
 
 	"duet/cmd/duet/config"
 	"duet/cmd/duet/exit"
+	"duet/cmd/duet/inspect"
 	"duet/replicate/link"
 )
 
@@ -170,7 +171,7 @@ func otherInit(c *config.Config, key *link.Key) string {
 	}
 	args = append(args, fmt.Sprintf("--peer-key '%s'", key.Public().Line(c.Node)))
 	for _, s := range c.Shares {
-		args = append(args, fmt.Sprintf("--share %s=%s", s.Name, shellQuote(s.Path)))
+		args = append(args, fmt.Sprintf("--share %s=%s", s.Name, inspect.Shell(s.Path)))
 	}
 	return strings.Join(args, " ")
 }
@@ -185,13 +186,6 @@ func reach(c *config.Config) string {
 		host = c.Node
 	}
 	return net.JoinHostPort(host, port)
-}
-
-func shellQuote(s string) string {
-	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+=@%,:-") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // otherLines is what the other host's config must say of this node.

@@ -95,10 +95,10 @@ func (a *asking) advice() (do []string) {
 		}
 	}
 	if in, inner, ok := strings.Cut(string(a.path), "/"); ok && a.out.Is == "unknown" && in == a.Share {
-		do = append(do, fmt.Sprintf("paths are written as they are in the share: duet explain --share %s %s", a.Share, shell(inner)))
+		do = append(do, fmt.Sprintf("paths are written as they are in the share: duet explain --share %s %s", a.Share, inspect.Shell(inner)))
 	}
 	if a.out.Is == "unknown" && len(a.out.Ignored) == 0 {
-		do = append(do, fmt.Sprintf("look for it by its name: duet index ls --all --share %s %s", a.Share, shell("*"+a.path.Leaf()+"*")))
+		do = append(do, fmt.Sprintf("look for it by its name: duet index ls --all --share %s %s", a.Share, inspect.Shell("*"+a.path.Leaf()+"*")))
 	}
 	return do
 }
@@ -115,12 +115,4 @@ func (a *asking) fromLive() (do []string) {
 			now.Waiting.Deletes, a.Share, now.Waiting.ID, a.Share, now.Waiting.ID, a.Peer))
 	}
 	return do
-}
-
-// shell quotes a word for a shell, where it needs that.
-func shell(word string) string {
-	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@%+,=") == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

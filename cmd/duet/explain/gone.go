@@ -105,7 +105,7 @@ func (a *asking) forgotten(pos index.Seq) bool {
 // that followed it, not by the one on which somebody deleted it.
 func (a *asking) restore(g *Gone, ev *index.Event) {
 	if g.To != "" {
-		g.Restore = append(g.Restore, fmt.Sprintf("it was renamed to %s: duet explain --share %s %s", g.To, a.Share, shell(g.To)))
+		g.Restore = append(g.Restore, fmt.Sprintf("it was renamed to %s: duet explain --share %s %s", g.To, a.Share, inspect.Shell(g.To)))
 	}
 	if len(a.out.Kept) > 0 {
 		k := a.out.Kept[0]
@@ -125,7 +125,7 @@ func (a *asking) restore(g *Gone, ev *index.Event) {
 	case r != nil && r.Theirs == nil && r.Base == nil:
 		g.Restore = append(g.Restore, fmt.Sprintf("it had not reached %s: nothing of it was kept", a.Peer))
 	default:
-		g.Restore = append(g.Restore, fmt.Sprintf("on %s, which followed: duet kept restore --reason deleted --path %s", a.Peer, shell(a.Share+":"+a.out.Path)))
+		g.Restore = append(g.Restore, fmt.Sprintf("on %s, which followed: duet kept restore --reason deleted --path %s", a.Peer, inspect.Shell(a.Share+":"+a.out.Path)))
 	}
 }
 

@@ -293,7 +293,7 @@ func (a *Answer) eventsText() (lines []string) {
 		lines = append(lines, strings.TrimRight(fmt.Sprintf("%s  #%-6d %-9s %-12s%s%s", inspect.When(e.Time), e.Pos, e.What, e.Node+" ("+e.How+")", who, e.Details()), " "))
 	}
 	if a.Older {
-		lines = append(lines, fmt.Sprintf("older: duet index history --share %s %s", a.Share, shell(a.Path)))
+		lines = append(lines, fmt.Sprintf("older: duet index history --share %s %s", a.Share, inspect.Shell(a.Path)))
 	}
 	return lines
 }
@@ -301,7 +301,7 @@ func (a *Answer) eventsText() (lines []string) {
 func (a *Answer) keptText() (lines []string) {
 	for i, k := range a.Kept {
 		if i == lastEvents {
-			lines = append(lines, fmt.Sprintf("and %d older: duet kept ls --share %s %s", len(a.Kept)-i, a.Share, shell(a.Path)))
+			lines = append(lines, fmt.Sprintf("and %d older: duet kept ls --share %s %s", len(a.Kept)-i, a.Share, inspect.Shell(a.Path)))
 			break
 		}
 		what := "-"

@@ -178,7 +178,7 @@ func (c Conflict) text(s Style) string {
 	}
 	line += fmt.Sprintf("\n       won:  %s\n       lost: %s", sideText(c.Winner), sideText(c.Loser))
 	if c.Kept != 0 {
-		line += fmt.Sprintf("  (kept version %d: duet kept restore %d)", c.Kept, c.Kept)
+		line += fmt.Sprintf("  (kept version %d: duet kept restore %d --share %s)", c.Kept, c.Kept, Shell(c.Share))
 	} else {
 		line += "  (kept on the peer)"
 	}
@@ -193,8 +193,7 @@ func (c ConflictDetail) text(s Style) string {
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "  %-8s %s\n", name, fmt.Sprintf(format, args...))
 	}
-	name := s.path(c.Share, c.Path)
-	fmt.Fprintf(&b, "%s\n", name)
+	fmt.Fprintf(&b, "%s\n", s.path(c.Share, c.Path))
 	if c.Held {
 		line("state", "waits for a person since %s: each node keeps its own", when(c.Time))
 	} else {
@@ -223,8 +222,9 @@ func (c ConflictDetail) text(s Style) string {
 	if c.Others > 0 {
 		line("more", "%d older conflicts of this path are open, too: whatever you choose settles them", c.Others)
 	}
-	line("next", "duet conflicts diff %s", name)
-	line("", "duet conflicts resolve %s --take ours|theirs|newest", name)
+	target := Shell(c.Share + ":" + c.Path)
+	line("next", "duet conflicts diff %s", target)
+	line("", "duet conflicts resolve %s --take ours|theirs|newest", target)
 	return b.String()
 }
 

@@ -109,11 +109,11 @@ func (k KeptDetail) text(s Style) string {
 		line("held as", "kept/%s in the holding area", k.Held)
 	}
 	for _, id := range k.Conflicts {
-		line("conflict", "it lost conflict %d: duet conflicts", id)
+		line("conflict", "it lost conflict %d: duet conflicts --share %s", id, Shell(k.Share))
 	}
 	if n := len(k.Versions); n > 1 {
 		line("versions", "%d are kept of this path: %s", n, strings.Trim(fmt.Sprint(k.Versions), "[]"))
 	}
-	line("restore", "duet kept restore %d", k.ID)
+	line("restore", "duet kept restore %d --share %s", k.ID, Shell(k.Share))
 	return b.String()
 }
