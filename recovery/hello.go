@@ -15,7 +15,9 @@ type Said struct {
 
 	HeardEpoch index.Epoch // the epoch of ours that it last heard; 0: none
 	Heard      index.Seq
-	HeardRun   uint64 // the run that wrote our position Heard
+	HeardRun   uint64    // the run that wrote our position Heard
+	Ahead      index.Seq // the greatest position of ours that it heard ahead of its turn; 0: none behind Heard
+	AheadRun   uint64    // the run that wrote that
 }
 
 // Histories is what two nodes' memories of each other's journals mean.
@@ -57,10 +59,10 @@ func CheckHello(local store.Meta, head index.Seq, said Said) Histories {
 		}
 		return h
 	}
-	if !h.NewPeer && said.Head < local.Heard {
+	if told := max(local.Heard, local.Ahead); !h.NewPeer && said.Head < told {
 		h.PeerBehind = true
 		h.Why = fmt.Sprintf("the peer's index is older than what it told before: its journal ends at %d, it had reached %d",
-			said.Head, local.Heard)
+			said.Head, told)
 	}
 	if !h.NewPeer && !h.PeerBehind && said.HeardEpoch == local.Epoch && said.Heard < local.Acked {
 		h.PeerForgot = true
@@ -86,15 +88,15 @@ func rolledBack(local store.Meta, head index.Seq, said Said) string {
 			local.Epoch, said.HeardEpoch)
 	case said.HeardEpoch < local.Epoch:
 		return "" // we began anew since; the peer learns that from our hello
-	case said.Heard > head:
-		return fmt.Sprintf("this index was put back to an older state: its journal ends at %d, the peer has heard %d", head, said.Heard)
-	case said.Heard == 0:
-		return ""
+	case max(said.Heard, said.Ahead) > head:
+		return fmt.Sprintf("this index was put back to an older state: its journal ends at %d, the peer has heard %d",
+			head, max(said.Heard, said.Ahead))
 	}
-	run, known := runAt(local.Runs, said.Heard)
-	if known && run != said.HeardRun {
-		return fmt.Sprintf("this index was put back to an older state and written since: position %d is not the one that the peer has heard",
-			said.Heard)
+	for _, at := range []index.Run{{From: said.Heard, ID: said.HeardRun}, {From: said.Ahead, ID: said.AheadRun}} {
+		if run, known := runAt(local.Runs, at.From); at.From != 0 && known && run != at.ID {
+			return fmt.Sprintf("this index was put back to an older state and written since: position %d is not the one that the peer has heard",
+				at.From)
+		}
 	}
 	return ""
 }

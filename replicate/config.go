@@ -36,6 +36,7 @@ type Config struct {
 	Transfers int           // streams on which contents are fetched; 0: 4
 	Delta     int64         // contents of so many bytes are made from what is here and like them; 0: 512 KiB
 	Limit     *pace.Limiter // of the contents that are sent; nil: none
+	Soon      int           // so many changes are told before what a person saves; 0: 256 of what a scan found, negative: none
 
 	OnReconnect string        // auto or hold; "": auto
 	HoldWhy     string        // why OnReconnect is hold, if the configuration does not say so

@@ -25,6 +25,8 @@ type lane struct {
 	asked   []func() func() // what people and the session asked for
 	records []findings      // at most maxRecords, plus what one examination found
 	ready   []*rounds.Batch // staged
+	soon    int             // batches that go ahead and are about to be
+	gaveWay bool            // the last batch was one of them
 }
 
 // findings is what a scan or an examination saw, on its way into the index.
@@ -75,7 +77,7 @@ func (l *loop) nextJob(now time.Time) func() func() {
 				return job
 			}
 		case 3:
-			if len(l.lane.ready) > 0 && !l.stopping {
+			if l.installable() {
 				return l.installJob()
 			}
 		}

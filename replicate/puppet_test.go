@@ -132,6 +132,22 @@ func (pp *puppet) hears(what string, ok func(wire.Msg) bool) {
 	}
 }
 
+// hungUp waits until a has closed the connection.
+func (pp *puppet) hungUp(when string) {
+	pp.t.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case _, open := <-pp.said:
+			if !open {
+				return
+			}
+		case <-late:
+			pp.t.Fatalf("a does not hang up %s", when)
+		}
+	}
+}
+
 // change waits until a announces a change that ok likes.
 func (pp *puppet) change(what string, ok func(wire.Change) bool) (found wire.Change) {
 	pp.t.Helper()

@@ -95,9 +95,18 @@ func (l *loop) launch(b *rounds.Batch) {
 		return
 	}
 	ctx, fetcher := l.talk.sess.Ctx, l.talk.sess.Fetch
+	soon := b.Ahead && b.Local()
+	if soon {
+		l.lane.soon++
+	}
 	l.start(func() func() {
 		b.Stage(ctx, fetcher)
-		return func() { l.staged(b) }
+		return func() {
+			if soon {
+				l.lane.soon--
+			}
+			l.staged(b)
+		}
 	})
 }
 
@@ -111,10 +120,21 @@ func (l *loop) staged(b *rounds.Batch) {
 	l.lane.ready = slices.Insert(l.lane.ready, at, b)
 }
 
+// installable reports whether the writer lane has a batch to install now. What goes
+// ahead and is about to be staged is waited for, but only once before each batch that
+// does not: a batch takes much longer than that.
+func (l *loop) installable() bool {
+	if len(l.lane.ready) == 0 || l.stopping {
+		return false
+	}
+	return l.lane.ready[0].Ahead || l.lane.soon == 0 || l.lane.gaveWay
+}
+
 // installJob is the writer lane's part of a batch.
 func (l *loop) installJob() func() func() {
 	b := l.lane.ready[0]
 	l.lane.ready = l.lane.ready[1:]
+	l.lane.gaveWay = b.Ahead
 	s := l.s
 	env := s.installEnv()
 	ctx, hold := l.ctx, l.talk.held

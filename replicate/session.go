@@ -110,7 +110,7 @@ func (l *loop) connected(conn link.Conn) {
 		return
 	}
 	sess := talk.New(l.ctx, conn, l.s.book)
-	sess.Limit = l.s.cfg.Limit
+	sess.Limit, sess.Soon = l.s.cfg.Limit, l.s.cfg.Soon
 	sess.Woken = func() { l.s.doors.Turn("feed", 0) }
 	l.talk.sess, l.talk.theirs, l.talk.serving, l.talk.asked = sess, nil, 0, 0
 	l.talk.said, l.talk.greeted, l.talk.scanning = false, false, false

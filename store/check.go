@@ -113,8 +113,8 @@ func (c *checker) record(r *index.Record) {
 		}
 	}
 	// A reset begins with what is said of the peer in Meta.
-	if r.Heard > c.meta.Heard && c.meta.reset == noReset {
-		c.failf("record %q: heard at %d, and the peer's journal only up to %d", r.Path, r.Heard, c.meta.Heard)
+	if heard := max(c.meta.Heard, c.meta.Ahead); r.Heard > heard && c.meta.reset == noReset {
+		c.failf("record %q: heard at %d, and the peer's journal only up to %d", r.Path, r.Heard, heard)
 	}
 	if r.Ours != nil {
 		if own := r.Ours.Version.At(c.meta.Epoch); own > r.Pos {

@@ -100,7 +100,8 @@ func (s *Store) ForgetPeer(peer index.NodeID, epoch index.Epoch) error {
 		if v.PeerEpoch != 0 {
 			v.Rules = index.Hash{} // what was agreed has to be settled by them
 		}
-		v.Peer, v.PeerEpoch, v.PeerRun, v.Heard, v.Acked = peer, epoch, 0, 0, 0
+		v.Peer = peer
+		v.unhear(epoch)
 		v.Approved, v.Leaves = "", nil
 		v.reset, v.resetAfter = forgetPeer, index.Root
 		if err := tx.dropHeldConflicts(); err != nil {
@@ -114,6 +115,12 @@ func (s *Store) ForgetPeer(peer index.NodeID, epoch index.Epoch) error {
 	return s.resumeReset()
 }
 
+// unhear forgets what was heard of the peer's journal, of which nothing is known in
+// that epoch.
+func (v *metaValue) unhear(epoch index.Epoch) {
+	v.PeerEpoch, v.PeerRun, v.Heard, v.Ahead, v.AheadRun, v.Acked = epoch, 0, 0, 0, 0, 0
+}
+
 // beginEpoch gives v a new epoch and marks the reset as begun.
 func (tx *Tx) beginEpoch(v *metaValue, now time.Time, above index.Epoch) error {
 	was := v.Epoch
@@ -122,7 +129,7 @@ func (tx *Tx) beginEpoch(v *metaValue, now time.Time, above index.Epoch) error {
 		// Two in one second, or a clock that was put back: epochs still grow.
 		v.Epoch = floor + 1 + index.Epoch(tx.store.options.Random()&0xffff)
 	}
-	v.PeerEpoch, v.PeerRun, v.Heard, v.Acked = 0, 0, 0, 0
+	v.unhear(0)
 	v.Approved, v.Leaves, v.Rules = "", nil, index.Hash{}
 	v.reset, v.resetAfter = newEpoch, index.Root
 	if err := tx.dropHeldConflicts(); err != nil {

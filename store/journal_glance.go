@@ -52,24 +52,25 @@ func (tx *Tx) EventsSince(since int64, want func(index.Glance) bool) iter.Seq2[i
 	}
 }
 
-// LastSince returns the position of the last event behind one that want picks, 0 if
-// there is none.
-func (tx *Tx) LastSince(from index.Seq, want func(index.Glance) bool) (index.Seq, error) {
-	if err := tx.flushEvents(); err != nil {
-		return 0, err
-	}
-	c := tx.bucket(journalBucket).Cursor()
-	for k, v := c.Last(); k != nil; k, v = c.Prev() {
-		pos, ok := parsePos(k)
-		g, fine := index.GlanceEvent(v)
-		switch {
-		case !ok || !fine:
-			return 0, tx.damaged(fmt.Errorf("the journal has key %x, with an event that cannot be read", k))
-		case pos <= from:
-			return 0, nil
-		case want(g):
-			return pos, nil
+// PositionsSince yields, oldest first, the positions behind one of the journal's events
+// that want picks.
+func (tx *Tx) PositionsSince(from index.Seq, want func(index.Glance) bool) iter.Seq2[index.Seq, error] {
+	return func(yield func(index.Seq, error) bool) {
+		if err := tx.flushEvents(); err != nil {
+			yield(0, err)
+			return
+		}
+		c := tx.bucket(journalBucket).Cursor()
+		for k, v := c.Seek(journalKey(from + 1)); k != nil; k, v = c.Next() {
+			pos, ok := parsePos(k)
+			g, fine := index.GlanceEvent(v)
+			if !ok || !fine {
+				yield(0, tx.damaged(fmt.Errorf("the journal has key %x, with an event that cannot be read", k)))
+				return
+			}
+			if want(g) && !yield(pos, nil) {
+				return
+			}
 		}
 	}
-	return 0, nil
 }

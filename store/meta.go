@@ -22,6 +22,8 @@ type Meta struct {
 	PeerEpoch index.Epoch
 	PeerRun   uint64
 	Heard     index.Seq // how far this node has heard the peer's journal
+	Ahead     index.Seq // the greatest position of it that was heard ahead of its turn; 0: none behind Heard
+	AheadRun  uint64    // the run that wrote it
 	Acked     index.Seq // how far the peer has heard this node's
 
 	Connected int64  // ns since 1970: the last session began
@@ -142,7 +144,7 @@ func (v *metaValue) marshal() ([]byte, error) {
 		Share: []byte(v.Share), Node: uint64(v.Node), Epoch: uint64(v.Epoch),
 		RootDev: v.Root.Dev, RootFsid: v.Root.Fsid, RootIno: v.Root.Ino,
 		Peer: uint64(v.Peer), PeerEpoch: uint64(v.PeerEpoch), PeerRun: v.PeerRun,
-		Heard: uint64(v.Heard), Acked: uint64(v.Acked),
+		Heard: uint64(v.Heard), Ahead: uint64(v.Ahead), AheadRun: v.AheadRun, Acked: uint64(v.Acked),
 		Connected: v.Connected, Parted: v.Parted, PartedWhy: []byte(v.PartedWhy),
 		Clean: v.Clean, Approved: []byte(v.Approved), Paused: v.Paused, Halt: []byte(v.Halt),
 		PartedHow: uint32(v.PartedHow), Together: v.Together, FirstScan: v.FirstScan, Reset_: uint32(v.reset), ResetAfter: []byte(v.resetAfter),
@@ -173,7 +175,7 @@ func unmarshalMeta(raw []byte) (*metaValue, error) {
 			Share: string(m.Share), Node: index.NodeID(m.Node), Epoch: index.Epoch(m.Epoch),
 			Root: index.Identity{Dev: m.RootDev, Fsid: m.RootFsid, Ino: m.RootIno},
 			Peer: index.NodeID(m.Peer), PeerEpoch: index.Epoch(m.PeerEpoch), PeerRun: m.PeerRun,
-			Heard: index.Seq(m.Heard), Acked: index.Seq(m.Acked),
+			Heard: index.Seq(m.Heard), Ahead: index.Seq(m.Ahead), AheadRun: m.AheadRun, Acked: index.Seq(m.Acked),
 			Connected: m.Connected, Parted: m.Parted, PartedWhy: string(m.PartedWhy),
 			Clean: m.Clean, Approved: string(m.Approved), Paused: m.Paused, Halt: string(m.Halt),
 			PartedHow: index.Ending(m.PartedHow), Together: m.Together, FirstScan: m.FirstScan,

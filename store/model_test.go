@@ -115,9 +115,9 @@ func (m *model) compare(t *testing.T, tx *Tx, paths []index.Path, rnd *rand.Rand
 	}
 	slices.Reverse(events)
 	equal(t, "EventsBack", collect(t, "EventsBack", tx.EventsBack(index.Seq(pos))), events)
+	picked := func(g index.Glance) bool { return g.What == index.Created || g.Moved }
 	if len(m.events) > 0 {
 		from, seen := m.events[rnd.IntN(len(m.events))].Time, events[:0:0]
-		picked := func(g index.Glance) bool { return g.What == index.Created || g.Moved }
 		for _, e := range slices.Backward(m.events) {
 			if e.Time < from {
 				break
@@ -128,6 +128,13 @@ func (m *model) compare(t *testing.T, tx *Tx, paths []index.Path, rnd *rand.Rand
 		}
 		equal(t, "EventsSince", collect(t, "EventsSince", tx.EventsSince(from, picked)), seen)
 	}
+	var positions []index.Seq
+	for _, e := range m.events[min(pos, len(m.events)):] {
+		if e.What == index.Created || e.To != index.Root {
+			positions = append(positions, e.Pos)
+		}
+	}
+	equal(t, "PositionsSince", collect(t, "PositionsSince", tx.PositionsSince(index.Seq(pos), picked)), positions)
 	equal(t, "History", collect(t, "History", tx.History(p)), m.history(func(q index.Path) bool { return q == p }))
 	var under []index.Seq
 	for _, e := range m.history(func(q index.Path) bool { return q == p || q.Under(p) }) {

@@ -208,7 +208,7 @@ func (n *node) config(l *life) replicate.Config {
 	return replicate.Config{
 		Name: "s", Path: "/" + n.name, Conflict: s.Conflict, Deletes: s.Deletes, Rescan: s.Rescan, Hashers: 1,
 		MaxSettle: 2 * time.Second, Keep: keep, Journal: journal, Housekeeping: house, Verbose: n.w.verbose,
-		Delta: int64(s.Delta), NodeName: n.name, PeerName: n.peer, Node: n.id, Peer: n.pid, File: n.file, Version: "sim",
+		Delta: int64(s.Delta), Soon: s.Soon, NodeName: n.name, PeerName: n.peer, Node: n.id, Peer: n.pid, File: n.file, Version: "sim",
 		Log: slog.New(listener{life: l}),
 		Doors: replicate.Doors{
 			Files: func() (vfs.Files, error) {

@@ -43,6 +43,7 @@ type Swarm struct {
 
 	Rule time.Duration // mean time between rulings of a person on each node; 0: none
 
+	Soon  int // behind so many changes a save is told ahead of its turn; 0: behind more than users make, negative: behind none
 	Delta int // of how many bytes contents are made from what is like them; 0: of more than users write
 
 	Most  int     // file events that may wait before the queue overflows; 0: any number
@@ -110,6 +111,7 @@ func Draw(seed uint64) Swarm {
 	s.Forget = rare(0.1, 0.5)
 	s.drawRest(r)
 	s.drawDelta(rand.New(rand.NewPCG(seed, 100)))
+	s.drawSoon(rand.New(rand.NewPCG(seed, 101)))
 	return s
 }
 
@@ -118,6 +120,14 @@ func Draw(seed uint64) Swarm {
 func (s *Swarm) drawDelta(r *rand.Rand) {
 	if r.Float64() < 0.2 {
 		s.Delta = 4096 << r.IntN(4)
+	}
+}
+
+// drawSoon draws behind how many changes a save is told ahead of its turn. It is
+// drawn for itself, too.
+func (s *Swarm) drawSoon(r *rand.Rand) {
+	if r.Float64() < 0.5 {
+		s.Soon = []int{-1, -1, 1, 3}[r.IntN(4)]
 	}
 }
 

@@ -38,12 +38,27 @@ func (b *Book) Hear(msgs []*wire.Changes, acked index.Seq, now int64, hold bool)
 					return err
 				}
 			}
-			w.meta.Heard, w.meta.PeerRun = m.Through, m.Run
+			w.heard(m)
 		}
 		out.Through, out.Acked, out.Noted = w.meta.Heard, w.meta.Acked, tx.Head() != head
 		return tx.PutMeta(w.meta)
 	})
 	return out, err
+}
+
+// heard takes note of how far the peer's journal has been heard with m. What comes ahead
+// of its turn moves nothing: all before it is still to be heard, and the peer drops no
+// tombstone for it. But that it was heard at all must not be forgotten: if the
+// peer's index is put back to before it, that is how it shows.
+func (w *writing) heard(m *wire.Changes) {
+	if !m.Ahead {
+		w.meta.Heard, w.meta.PeerRun = m.Through, m.Run
+	} else if last := m.Changes[len(m.Changes)-1].Pos; last > w.meta.Ahead {
+		w.meta.Ahead, w.meta.AheadRun = last, m.Run
+	}
+	if w.meta.Ahead <= w.meta.Heard {
+		w.meta.Ahead, w.meta.AheadRun = 0, 0
+	}
 }
 
 // change commits one change of the peer's.
@@ -64,6 +79,9 @@ func (w *writing) change(c *wire.Change, out *Heard) error {
 	}
 	if r == nil {
 		r = &index.Record{Path: c.Path}
+	}
+	if c.Pos < r.Heard {
+		return wire.Impossible("peer sent %v of journal position %d after %d", c.Path, c.Pos, r.Heard)
 	}
 	if err := w.overtaken(r, c.Entry); err != nil {
 		return err
@@ -87,6 +105,9 @@ func (w *writing) confirmed(c *wire.Change, out *Heard) error {
 	r, err := w.tx.At(c.Agreed)
 	if err != nil || r == nil {
 		return err
+	}
+	if c.Pos < r.Heard {
+		return wire.Impossible("peer confirms %v at journal position %d after %d", r.Path, c.Pos, r.Heard)
 	}
 	r.Theirs, r.Heard = r.Ours, c.Pos
 	w.agree(r)

@@ -23,6 +23,7 @@ func (b *Book) Introduce(h *wire.Hello) error {
 			h.Life = m.Runs[n-1].ID
 		}
 		h.HeardEpoch, h.Heard, h.HeardRun = m.PeerEpoch, m.Heard, m.PeerRun
+		h.Ahead, h.AheadRun = m.Ahead, m.AheadRun
 		h.Records = uint64(c.Records)
 		return nil
 	})
@@ -54,6 +55,7 @@ func (b *Book) Meet(theirs *wire.Hello, mayMend error) Meeting {
 		h = recovery.CheckHello(m.Meta, m.Head, recovery.Said{
 			Epoch: theirs.Epoch, Head: theirs.Head,
 			HeardEpoch: theirs.HeardEpoch, Heard: theirs.Heard, HeardRun: theirs.HeardRun,
+			Ahead: theirs.Ahead, AheadRun: theirs.AheadRun,
 		})
 		return nil
 	})

@@ -31,7 +31,6 @@ type Batch struct {
 	big      bool
 	yields   bool                   // a directory gives way to something else
 	launched time.Time              // when it was
-	heard    index.Seq              // how far the peer had been heard when it was made
 	removals map[index.Path]bool    // the last of Jobs: all, or what goes along with contents
 	approved map[index.Path]bool    // removals that a person approved
 	vacated  map[index.Path][]int64 // directories that give way to a file, and how much goes with each, for each bound
@@ -59,6 +58,9 @@ func (b *Batch) onlyRemoves() bool { return len(b.removals) > 0 && len(b.removal
 
 // Waits reports whether contents have to be staged before b can be installed.
 func (b *Batch) Waits() bool { return len(b.wants)+len(b.copies)+len(b.small) > 0 }
+
+// Local reports whether nothing is to be fetched for b.
+func (b *Batch) Local() bool { return len(b.wants) == 0 }
 
 // Paths are those that the batch may touch in the tree.
 func (b *Batch) Paths() map[index.Path]bool {

@@ -15,28 +15,17 @@ type fresh struct {
 	pos  index.Seq // of the peer's journal
 }
 
-// Bounds of what goes ahead. More than that in a message is a storm, and no
-// person's save: its order is that of the walk.
-const (
-	freshInMessage = 32
-	maxFresh       = 256
-)
+// maxFresh bounds what goes ahead. What is more has the order of the walk.
+const maxFresh = 256
 
-// hasten remembers what has just been saved there, as m says. What was moved is not
-// among it: its directory may have been, too, and that is seen in the walk.
+// hasten remembers what has just been saved there, as m says.
 func (r *Rounds) hasten(m *wire.Changes) {
-	var saved []fresh
-	for i := range m.Changes {
-		c := &m.Changes[i]
-		if c.Noticed.How != index.ByWatch || c.Entry.LiveKind() != index.File || c.Noticed.Other != index.Root {
-			continue
-		}
-		if saved = append(saved, fresh{c.Path, c.Pos}); len(saved) > freshInMessage {
-			return
-		}
+	saved := m.Saves()
+	if len(r.fresh)+len(saved) > maxFresh {
+		return
 	}
-	if len(r.fresh)+len(saved) <= maxFresh {
-		r.fresh = append(r.fresh, saved...)
+	for _, c := range saved {
+		r.fresh = append(r.fresh, fresh{c.Path, c.Pos})
 	}
 }
 

@@ -78,7 +78,7 @@ func TestSavesGoAhead(t *testing.T) {
 func TestStormsDoNotGoAhead(t *testing.T) {
 	r, hear := hearing(t)
 	var storm []wire.Change
-	for i := range freshInMessage + 1 {
+	for i := range wire.FewSaves + 1 {
 		storm = append(storm, change(index.Seq(i+1), index.Path(fmt.Sprintf("f%04d", i)), index.File, index.ByWatch))
 	}
 	hear(storm...)

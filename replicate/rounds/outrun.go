@@ -17,11 +17,15 @@ func Outdated(err error) bool {
 }
 
 // Outrun reports whether p failed in b for a reason that is outdated already: the
-// peer has told of its next state since b was made.
+// peer has told of its next state since b was made, one that b knows nothing of.
 func (r *Rounds) Outrun(b *Batch, p index.Path, err error) bool {
 	if !Outdated(err) {
 		return false
 	}
 	rec, err := r.Book.Get(p)
-	return err == nil && (rec == nil || rec.Heard > b.heard)
+	if err != nil || rec == nil || rec.Theirs == nil {
+		return err == nil
+	}
+	order := rec.Theirs.Version.Compare(b.Entry(p).Version)
+	return order == index.After || order == index.Concurrent
 }

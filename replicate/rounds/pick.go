@@ -55,7 +55,6 @@ func (r *Rounds) pick(m Moment) (b *Batch, end bool, err error) {
 
 func (r *Rounds) picking(m Moment, links bool) *picking {
 	b := newBatch()
-	b.heard = m.Heard
 	return &picking{
 		rounds: r, m: m, links: links, made: map[index.Path]bool{}, fresh: map[index.Path]bool{}, used: map[index.Path]bool{}, b: b,
 	}

@@ -51,7 +51,6 @@ func (r *Rounds) pickRemovals(m Moment, with *Batch) (*Batch, error) {
 		return nil, nil
 	}
 	b := newBatch()
-	b.heard = m.Heard
 	err = r.Book.Store.View(func(tx *store.Tx) error {
 		k := &picking{rounds: r, tx: tx, m: m, b: b}
 		if with != nil {

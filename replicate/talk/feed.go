@@ -25,6 +25,16 @@ func (sess *Session) Feed(files vfs.Files, from index.Seq) error {
 		}
 		still := sess.scanning.Load() // before the journal is read: what is found later is not the scan's
 		sess.takeIn(read)
+		first, err := sess.hurry(files, read, from)
+		if err != nil {
+			return err
+		}
+		if first != nil {
+			first.Scanning = scanning
+			if err := sess.tell(first); err != nil {
+				return err
+			}
+		}
 		msg, err := sess.compose(files, read, from, scanning && !still)
 		if err != nil {
 			return err
@@ -67,6 +77,7 @@ func (sess *Session) Feed(files vfs.Files, from index.Seq) error {
 
 // tell writes changes, compressed if the peer can read that.
 func (sess *Session) tell(m *wire.Changes) error {
+	sess.window.hastes(m)
 	if sess.squeezes {
 		return wire.WriteSqueezed(sess.stream, m)
 	}
@@ -94,6 +105,9 @@ func (sess *Session) saySome() error {
 // nothing yet; and never more of them than it keeps until it gets to them, see
 // window. What does not fit waits, as long as the window says.
 func (sess *Session) compose(files vfs.Files, read *stock.Contents, from index.Seq, anyway bool) (*wire.Changes, error) {
+	if sess.window.deaf() {
+		return nil, nil
+	}
 	next, err := sess.gather(from)
 	if sess.window.waits(next.wait) {
 		sess.Wake()
@@ -105,11 +119,8 @@ func (sess *Session) compose(files vfs.Files, read *stock.Contents, from index.S
 	var pack wire.Packer
 	var sent int64
 	for i, c := range next.changes {
-		if next.along[i] && c.Entry != nil && sess.Limit.Spend(int(c.Entry.Size)) { // what does not go along is asked for
-			if c.Content, _ = read.Get(c.Path, c.Entry.Hash); c.Content == nil {
-				c.Content = content(files, c.Path, c.Entry)
-			}
-			read.Drop(c.Path)
+		if next.along[i] && c.Entry != nil {
+			sess.fill(&c, files, read)
 		}
 		if !pack.Add(c) {
 			through = next.changes[i-1].Pos
@@ -119,8 +130,21 @@ func (sess *Session) compose(files vfs.Files, read *stock.Contents, from index.S
 			sent += cost(c.Path, int64(len(c.Content)))
 		}
 	}
-	sess.window.told(through, sent)
-	return pack.Take(through, next.head, next.run), nil
+	m := pack.Take(through, next.head, next.run)
+	sess.window.told(through, len(m.Changes), sent)
+	return m, nil
+}
+
+// fill puts the content of a small file into c. If it is not there any more, or takes
+// more than bwlimit allows now, it is asked for.
+func (sess *Session) fill(c *wire.Change, files vfs.Files, read *stock.Contents) {
+	if !sess.Limit.Spend(int(c.Entry.Size)) {
+		return
+	}
+	if c.Content, _ = read.Get(c.Path, c.Entry.Hash); c.Content == nil {
+		c.Content = content(files, c.Path, c.Entry)
+	}
+	read.Drop(c.Path)
 }
 
 // gathered is changes, without their contents, that are to be told together.
@@ -138,11 +162,8 @@ func (sess *Session) gather(from index.Seq) (next gathered, err error) {
 	left := sess.window.room()
 	err = sess.book.Store.View(func(tx *store.Tx) error {
 		g := gathered{head: tx.Head(), through: tx.Head()}
-		told, err := sess.window.tells(tx, from, time.Now())
-		if err != nil {
-			return err
-		}
-		if sess.scanning.Load() {
+		told := sess.window.tells(g.head, from, sess.ahead.urgent, time.Now())
+		if sess.scanning.Load() && !sess.ahead.can {
 			told = g.head // or else a save would wait for all that the scan has found meanwhile
 		}
 		var bytes int64

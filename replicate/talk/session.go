@@ -10,6 +10,7 @@
 package talk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ type Session struct {
 	Conn  link.Conn
 	Fetch *transfer.Fetcher // of contents that the peer has
 	Limit *pace.Limiter     // of the contents that go along with changes; nil: none
+	Soon  int               // so many changes are told before what a person saves; 0: soonEnough or amidOthers, negative: none
 	Woken func()            // for a simulation: called when Feed has been woken; may be nil
 
 	book   *book.Book
@@ -50,7 +52,8 @@ type Session struct {
 	read   chan []stock.Content // bounded: what has just been read and is about to be told of
 	room   chan struct{}        // a token for each place among what was heard and is not committed
 	told   atomic.Uint64        // our position up to which the peer was told, or is just being told
-	window window               // contents that went along and are not taken yet
+	window window               // what is told and not taken yet
+	ahead  ahead                // what is not to wait for its turn
 
 	squeezes bool                     // the peer knows wire.Squeezed
 	farewell atomic.Pointer[farewell] // nil: none
@@ -90,9 +93,12 @@ func (sess *Session) Begin(from, live index.Seq, protocol uint32, o transfer.Opt
 	sess.told.Store(uint64(from))
 	sess.live.Store(uint64(live))
 	sess.squeezes = protocol >= wire.Squeezed
+	sess.ahead = ahead{can: protocol >= wire.Ahead, behind: sess.soon(soonEnough), amid: sess.soon(amidOthers)}
 	o.Open, o.Ranges = sess.Conn.Open, protocol >= wire.Ranges
 	sess.Fetch = transfer.NewFetcher(o)
 }
+
+func (sess *Session) soon(most int) index.Seq { return index.Seq(max(0, cmp.Or(sess.Soon, most))) }
 
 // Close ends the session. It waits for nobody.
 func (sess *Session) Close() { sess.cancel() }
@@ -200,7 +206,7 @@ func (sess *Session) Read(ear Ear) error {
 		}
 		switch m := m.(type) {
 		case *wire.Changes:
-			if sess.window.heard(m) {
+			if sess.window.heard(m, sess.told.Load()) {
 				sess.Wake()
 			}
 			select {
@@ -212,6 +218,9 @@ func (sess *Session) Read(ear Ear) error {
 		case *wire.Ack:
 			if told := sess.told.Load(); uint64(m.Heard) > told {
 				return wire.Impossible("peer acknowledges position %d, it was told up to %d", m.Heard, told)
+			}
+			if sess.window.hears(m.Heard) {
+				sess.Wake()
 			}
 			ear.Ack(m)
 		case *wire.Control:

@@ -85,6 +85,9 @@ func TestWindow(t *testing.T) {
 	sess.window.most, sess.window.few = 10*cost("file000", windowSize), 1
 	tell := func(from index.Seq, told, with int) {
 		t.Helper()
+		if first, err := sess.hurry(files, &stock.Contents{Most: maxStock}, from); first != nil || err != nil {
+			t.Fatalf("ahead of its turn: %+v, %v", first, err)
+		}
 		m, err := sess.compose(files, &stock.Contents{Most: maxStock}, from, false)
 		if err != nil {
 			t.Fatal(err)
@@ -102,7 +105,7 @@ func TestWindow(t *testing.T) {
 			t.Fatalf("from %d: %d told up to %d, %d with their contents; want %d, %d", from, len(m.Changes), m.Through, got, told, with)
 		}
 	}
-	agree := func(pos index.Seq) { sess.window.heard(agreedUpTo(pos)) }
+	agree := func(pos index.Seq) { sess.window.heard(agreedUpTo(pos), uint64(pos)) }
 	tell(0, 10, 10)
 	tell(10, 0, 0)
 	agree(9)
@@ -112,7 +115,10 @@ func TestWindow(t *testing.T) {
 	tell(10, 10, 10)
 	tell(20, 0, 0)
 	sess.scanning.Store(true)
-	tell(20, 80, 0) // while the first scan goes on nothing waits
+	tell(20, 80, 0) // while the first scan goes on nothing waits, if saves wait for their turn
+	sess.ahead.can = true
+	tell(20, 0, 0)
+	sess.ahead.can = false
 	sess.scanning.Store(false)
 	tell(20, 0, 0)
 	sess.window.since = time.Now().Add(-patience)

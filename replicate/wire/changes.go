@@ -13,9 +13,13 @@ import (
 // whose position lies after that of the Changes before, up to Through.
 type Changes struct {
 	Changes []Change  // increasing Pos, at most MaxChanges
-	Through index.Seq // nothing is missing up to here; at least the last Pos
+	Through index.Seq // nothing is missing up to here; at least the last Pos, but if Ahead
 	Head    index.Seq // the sender's last position when it sent this; at least Through
-	Run     uint64    // the run that wrote Through
+	Run     uint64    // the run that wrote Through, or if Ahead the last Pos
+
+	// Ahead means that these are told ahead of their turn: all lie behind Through,
+	// which says nothing new, and are told again when it comes to them.
+	Ahead bool
 
 	// Scanning means that the sender's first scan of all goes on: see Hello.
 	Scanning bool
@@ -44,6 +48,30 @@ func (m *Changes) Confirms() bool {
 	return !slices.ContainsFunc(m.Changes, func(c Change) bool { return c.Agreed == 0 })
 }
 
+// FewSaves is how many saves in a message are a person's: more than that are a storm,
+// and in no greater hurry than anything else.
+const FewSaves = 32
+
+// Saves returns those of m that go before all else at the receiver: files that a person
+// has just saved. What was moved is not among it: its directory may have been, too.
+func (m *Changes) Saves() []*Change {
+	most := FewSaves
+	if m.Ahead {
+		most = MaxChanges
+	}
+	var out []*Change
+	for i := range m.Changes {
+		c := &m.Changes[i]
+		if c.Noticed.How != index.ByWatch || c.Entry.LiveKind() != index.File || c.Noticed.Other != index.Root {
+			continue
+		}
+		if out = append(out, c); len(out) > most {
+			return nil
+		}
+	}
+	return out
+}
+
 func (m *Changes) check() error {
 	if len(m.Changes) > MaxChanges {
 		return fmt.Errorf("%d changes: the limit is %d", len(m.Changes), MaxChanges)
@@ -58,6 +86,12 @@ func (m *Changes) check() error {
 		if err := c.check(); err != nil {
 			return fmt.Errorf("change at position %d: %w", c.Pos, err)
 		}
+	}
+	if m.Ahead {
+		if len(m.Changes) == 0 || m.Changes[0].Pos <= m.Through || m.Head < last {
+			return fmt.Errorf("%d changes, last %d, ahead of their turn through %d, head %d: out of order", len(m.Changes), last, m.Through, m.Head)
+		}
+		return nil
 	}
 	if m.Through < last || m.Head < m.Through {
 		return fmt.Errorf("last change %d, through %d, head %d: out of order", last, m.Through, m.Head)
@@ -97,7 +131,7 @@ func (c *Change) check() error {
 }
 
 func (m *Changes) proto() *wirepb.Changes {
-	p := &wirepb.Changes{Through: uint64(m.Through), Head: uint64(m.Head), Run: m.Run, Scanning: m.Scanning}
+	p := &wirepb.Changes{Through: uint64(m.Through), Head: uint64(m.Head), Run: m.Run, Scanning: m.Scanning, Ahead: m.Ahead}
 	p.Changes = make([]*wirepb.Change, len(m.Changes))
 	for i := range m.Changes {
 		p.Changes[i] = m.Changes[i].proto()
@@ -106,7 +140,7 @@ func (m *Changes) proto() *wirepb.Changes {
 }
 
 func changesFrom(p *wirepb.Changes) (*Changes, error) {
-	m := &Changes{Through: index.Seq(p.Through), Head: index.Seq(p.Head), Run: p.Run, Scanning: p.Scanning}
+	m := &Changes{Through: index.Seq(p.Through), Head: index.Seq(p.Head), Run: p.Run, Scanning: p.Scanning, Ahead: p.Ahead}
 	m.Changes = make([]Change, len(p.Changes))
 	for i, pc := range p.Changes {
 		c, err := changeFrom(pc)

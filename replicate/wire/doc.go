@@ -27,8 +27,9 @@ import "duet/replicate/chunk"
 //	3  parts of contents, holes, and what chunks a content has (see Ranges)
 //	4  Changes may be compressed (see Squeezed)
 //	5  a node tells of what it has while its first scan goes on (see Early)
+//	6  what a person has just saved may be told ahead of its turn (see Ahead)
 const (
-	Protocol = 5
+	Protocol = 6
 	Oldest   = 1
 )
 
@@ -42,6 +43,9 @@ const Squeezed = 4
 // Early is the protocol version from which on a Hello and a Changes may say
 // Scanning.
 const Early = 5
+
+// Ahead is the protocol version from which on a Changes may be Ahead.
+const Ahead = 6
 
 // Limits. Both sides hold them; a message beyond one is an error.
 const (

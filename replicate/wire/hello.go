@@ -30,6 +30,8 @@ type Hello struct {
 	HeardEpoch index.Epoch
 	Heard      index.Seq
 	HeardRun   uint64
+	Ahead      index.Seq // the greatest position that it has heard ahead of its turn; 0: none behind Heard
+	AheadRun   uint64    // the run that wrote it
 
 	// What has to be known of each other's configuration.
 	Conflict    string // the conflict policy
@@ -89,8 +91,11 @@ func (m *Hello) check() error {
 	if m.Epoch == 0 {
 		return fmt.Errorf("no epoch")
 	}
-	if m.HeardEpoch == 0 && (m.Heard != 0 || m.HeardRun != 0) {
-		return fmt.Errorf("remembers position %d of no epoch", m.Heard)
+	if m.HeardEpoch == 0 && (m.Heard != 0 || m.HeardRun != 0 || m.Ahead != 0) {
+		return fmt.Errorf("remembers position %d of no epoch", max(m.Heard, m.Ahead))
+	}
+	if m.Ahead != 0 && m.Ahead <= m.Heard || m.Ahead == 0 && m.AheadRun != 0 {
+		return fmt.Errorf("remembers position %d, and ahead of its turn %d", m.Heard, m.Ahead)
 	}
 	if _, ok := befores[m.Before]; !ok {
 		return fmt.Errorf("its run before was %v", m.Before)
@@ -143,6 +148,7 @@ func (m *Hello) proto() *wirepb.Hello {
 		Share: m.Share, NodeName: m.NodeName, Node: uint64(m.Node),
 		Epoch: uint64(m.Epoch), Head: uint64(m.Head), Run: m.Run,
 		HeardEpoch: uint64(m.HeardEpoch), Heard: uint64(m.Heard), HeardRun: m.HeardRun,
+		Ahead: uint64(m.Ahead), AheadRun: m.AheadRun,
 		Conflict: m.Conflict, Deletes: m.Deletes,
 		SpecialBits: m.SpecialBits, SyncOwners: m.SyncOwners, Hold: m.Hold,
 		ClockNs: m.Clock, Records: m.Records,
@@ -161,6 +167,7 @@ func helloFrom(p *wirepb.Hello) (*Hello, error) {
 		Share: p.Share, NodeName: p.NodeName, Node: index.NodeID(p.Node),
 		Epoch: index.Epoch(p.Epoch), Head: index.Seq(p.Head), Run: p.Run,
 		HeardEpoch: index.Epoch(p.HeardEpoch), Heard: index.Seq(p.Heard), HeardRun: p.HeardRun,
+		Ahead: index.Seq(p.Ahead), AheadRun: p.AheadRun,
 		Conflict: p.Conflict, Deletes: p.Deletes,
 		SpecialBits: p.SpecialBits, SyncOwners: p.SyncOwners, Hold: p.Hold,
 		Clock: p.ClockNs, Records: p.Records, Reserves: p.Reserves, Life: p.Life, Guard: guardFrom(p.Guard),

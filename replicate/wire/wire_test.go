@@ -31,7 +31,7 @@ var (
 func hello() *Hello {
 	return &Hello{
 		Protocol: 1, Oldest: 1, Version: "1.2.3", Share: "images", NodeName: "tgt-a", Node: 0xa1,
-		Epoch: 3, Head: 100, Run: 0xbeef, HeardEpoch: 4, Heard: 50, HeardRun: 0xcafe,
+		Epoch: 3, Head: 100, Run: 0xbeef, HeardEpoch: 4, Heard: 50, HeardRun: 0xcafe, Ahead: 60, AheadRun: 0xaffe,
 		Conflict: "newer", Deletes: "track", SpecialBits: true, SyncOwners: true, Hold: true,
 		Clock: 1_700_000_000_000_000_000, Records: 12, Ignore: []string{"*.tmp", "", "!keep\xff"},
 		Before: index.EndedCrashed, Life: 0xf00d,
@@ -54,6 +54,7 @@ var samples = []struct {
 		},
 		Through: 12, Head: 13, Run: 5,
 	}},
+	{"changes ahead", &Changes{Changes: []Change{{Pos: 9, Agreed: 17}}, Through: 3, Head: 12, Ahead: true}},
 	{"no changes", &Changes{Changes: []Change{}, Through: 12, Head: 12}},
 	{"ack", &Ack{Heard: 77}},
 	{"ack of a node that has deleted", &Ack{Heard: 77, Guard: &Guard{Bounds: []Bound{{"", "100", 12}}}}},
@@ -160,6 +161,9 @@ func TestRulesHoldInBothDirections(t *testing.T) {
 		{"out of order", &Changes{Changes: []Change{{Pos: 3, Agreed: 1}, {Pos: 3, Agreed: 2}}, Through: 3, Head: 3}, "position 3 after 3"},
 		{"position 0", change(func(c *Change) { c.Pos = 0 }), "position 0 after 0"},
 		{"through too low", &Changes{Changes: []Change{{Pos: 3, Agreed: 1}}, Through: 2, Head: 3}, "out of order"},
+		{"ahead, and not behind", &Changes{Changes: []Change{{Pos: 3, Agreed: 1}}, Through: 3, Head: 3, Ahead: true}, "ahead of their turn"},
+		{"ahead of the head", &Changes{Changes: []Change{{Pos: 3, Agreed: 1}}, Through: 2, Head: 2, Ahead: true}, "ahead of their turn"},
+		{"nothing ahead", &Changes{Through: 2, Head: 2, Ahead: true}, "ahead of their turn"},
 		{"head too low", &Changes{Through: 4, Head: 3}, "out of order"},
 		{"leaves the root", change(func(c *Change) { c.Path = "a/../../b" }), `component ".."`},
 		{"absolute", change(func(c *Change) { c.Path = "/etc/passwd" }), "empty component"},

@@ -341,9 +341,13 @@ type Hello struct {
 	Head  uint64 `protobuf:"varint,8,opt,name=head,proto3" json:"head,omitempty"` // last position
 	Run   uint64 `protobuf:"fixed64,9,opt,name=run,proto3" json:"run,omitempty"`  // the run that writes it
 	// What the sender remembers of the receiver's journal.
-	HeardEpoch  uint64   `protobuf:"fixed64,10,opt,name=heard_epoch,json=heardEpoch,proto3" json:"heard_epoch,omitempty"`
-	Heard       uint64   `protobuf:"varint,11,opt,name=heard,proto3" json:"heard,omitempty"`
-	HeardRun    uint64   `protobuf:"fixed64,12,opt,name=heard_run,json=heardRun,proto3" json:"heard_run,omitempty"`
+	HeardEpoch uint64 `protobuf:"fixed64,10,opt,name=heard_epoch,json=heardEpoch,proto3" json:"heard_epoch,omitempty"`
+	Heard      uint64 `protobuf:"varint,11,opt,name=heard,proto3" json:"heard,omitempty"`
+	HeardRun   uint64 `protobuf:"fixed64,12,opt,name=heard_run,json=heardRun,proto3" json:"heard_run,omitempty"`
+	// From protocol version 6 on: the greatest position of it that was heard ahead of
+	// its turn, and the run that wrote that; absent: none behind heard.
+	Ahead       uint64   `protobuf:"varint,32,opt,name=ahead,proto3" json:"ahead,omitempty"`
+	AheadRun    uint64   `protobuf:"fixed64,33,opt,name=ahead_run,json=aheadRun,proto3" json:"ahead_run,omitempty"`
 	Conflict    string   `protobuf:"bytes,13,opt,name=conflict,proto3" json:"conflict,omitempty"` // policy
 	Deletes     string   `protobuf:"bytes,14,opt,name=deletes,proto3" json:"deletes,omitempty"`   // policy
 	SpecialBits bool     `protobuf:"varint,15,opt,name=special_bits,json=specialBits,proto3" json:"special_bits,omitempty"`
@@ -478,6 +482,20 @@ func (x *Hello) GetHeardRun() uint64 {
 	return 0
 }
 
+func (x *Hello) GetAhead() uint64 {
+	if x != nil {
+		return x.Ahead
+	}
+	return 0
+}
+
+func (x *Hello) GetAheadRun() uint64 {
+	if x != nil {
+		return x.AheadRun
+	}
+	return 0
+}
+
 func (x *Hello) GetConflict() string {
 	if x != nil {
 		return x.Conflict
@@ -578,12 +596,15 @@ func (x *Hello) GetGuard() *Guard {
 
 // Changes is a part of the sender's journal, in the order of its positions.
 type Changes struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Changes       []*Change              `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`    // at most 4096, increasing pos
-	Through       uint64                 `protobuf:"varint,2,opt,name=through,proto3" json:"through,omitempty"`   // nothing is missing up to here
-	Head          uint64                 `protobuf:"varint,3,opt,name=head,proto3" json:"head,omitempty"`         // the sender's last position
-	Run           uint64                 `protobuf:"fixed64,4,opt,name=run,proto3" json:"run,omitempty"`          // the run that wrote through
-	Scanning      bool                   `protobuf:"varint,5,opt,name=scanning,proto3" json:"scanning,omitempty"` // as in Hello; absent: not any more
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Changes  []*Change              `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`    // at most 4096, increasing pos
+	Through  uint64                 `protobuf:"varint,2,opt,name=through,proto3" json:"through,omitempty"`   // nothing is missing up to here
+	Head     uint64                 `protobuf:"varint,3,opt,name=head,proto3" json:"head,omitempty"`         // the sender's last position
+	Run      uint64                 `protobuf:"fixed64,4,opt,name=run,proto3" json:"run,omitempty"`          // the run that wrote through
+	Scanning bool                   `protobuf:"varint,5,opt,name=scanning,proto3" json:"scanning,omitempty"` // as in Hello; absent: not any more
+	// From protocol version 6 on: all of changes lie behind through, and will be told
+	// again in their turn; run is the one that wrote the last of them.
+	Ahead         bool `protobuf:"varint,6,opt,name=ahead,proto3" json:"ahead,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -649,6 +670,13 @@ func (x *Changes) GetRun() uint64 {
 func (x *Changes) GetScanning() bool {
 	if x != nil {
 		return x.Scanning
+	}
+	return false
+}
+
+func (x *Changes) GetAhead() bool {
+	if x != nil {
+		return x.Ahead
 	}
 	return false
 }
@@ -1892,7 +1920,7 @@ var File_replicate_wire_wirepb_wire_proto protoreflect.FileDescriptor
 
 const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\n" +
-	" replicate/wire/wirepb/wire.proto\x12\tduet.wire\x1a\x1fstore/index/indexpb/index.proto\"\x8b\x06\n" +
+	" replicate/wire/wirepb/wire.proto\x12\tduet.wire\x1a\x1fstore/index/indexpb/index.proto\"\xbe\x06\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x16\n" +
 	"\x06oldest\x18\x02 \x01(\rR\x06oldest\x12\x18\n" +
@@ -1907,7 +1935,9 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	" \x01(\x06R\n" +
 	"heardEpoch\x12\x14\n" +
 	"\x05heard\x18\v \x01(\x04R\x05heard\x12\x1b\n" +
-	"\theard_run\x18\f \x01(\x06R\bheardRun\x12\x1a\n" +
+	"\theard_run\x18\f \x01(\x06R\bheardRun\x12\x14\n" +
+	"\x05ahead\x18  \x01(\x04R\x05ahead\x12\x1b\n" +
+	"\tahead_run\x18! \x01(\x06R\baheadRun\x12\x1a\n" +
 	"\bconflict\x18\r \x01(\tR\bconflict\x12\x18\n" +
 	"\adeletes\x18\x0e \x01(\tR\adeletes\x12!\n" +
 	"\fspecial_bits\x18\x0f \x01(\bR\vspecialBits\x12\x1f\n" +
@@ -1927,13 +1957,14 @@ const file_replicate_wire_wirepb_wire_proto_rawDesc = "" +
 	"\n" +
 	"\x06UNSAID\x10\x00\x12\v\n" +
 	"\aSTOPPED\x10\x01\x12\v\n" +
-	"\aCRASHED\x10\x02\"\x92\x01\n" +
+	"\aCRASHED\x10\x02\"\xa8\x01\n" +
 	"\aChanges\x12+\n" +
 	"\achanges\x18\x01 \x03(\v2\x11.duet.wire.ChangeR\achanges\x12\x18\n" +
 	"\athrough\x18\x02 \x01(\x04R\athrough\x12\x12\n" +
 	"\x04head\x18\x03 \x01(\x04R\x04head\x12\x10\n" +
 	"\x03run\x18\x04 \x01(\x06R\x03run\x12\x1a\n" +
-	"\bscanning\x18\x05 \x01(\bR\bscanning\"\xc5\x01\n" +
+	"\bscanning\x18\x05 \x01(\bR\bscanning\x12\x14\n" +
+	"\x05ahead\x18\x06 \x01(\bR\x05ahead\"\xc5\x01\n" +
 	"\x06Change\x12\x10\n" +
 	"\x03pos\x18\x01 \x01(\x04R\x03pos\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\fR\x04path\x12'\n" +

@@ -1337,6 +1337,8 @@ type Meta struct {
 	Together      int64                  `protobuf:"fixed64,25,opt,name=together,proto3" json:"together,omitempty"`                     // the nodes were connected then; kept up only if a share is to be held after a long time apart
 	Leaves        []*Leave               `protobuf:"bytes,24,rep,name=leaves,proto3" json:"leaves,omitempty"`                           // what people said of deletes that waited, at most 64, oldest first
 	Reserve       *Reserve               `protobuf:"bytes,26,opt,name=reserve,proto3" json:"reserve,omitempty"`                         // what a person on this node has left out of a plan; absent: nothing
+	Ahead         uint64                 `protobuf:"varint,28,opt,name=ahead,proto3" json:"ahead,omitempty"`                            // the greatest position of the peer's that was heard ahead of its turn; absent: none behind heard
+	AheadRun      uint64                 `protobuf:"fixed64,29,opt,name=ahead_run,json=aheadRun,proto3" json:"ahead_run,omitempty"`     // the run that wrote it
 	PartedHow     uint32                 `protobuf:"varint,27,opt,name=parted_how,json=partedHow,proto3" json:"parted_how,omitempty"`   // how the last session ended: 0 unknown, 1 cut, 2 stopped, 3 crashed, 4 halted, 5 refused
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1552,6 +1554,20 @@ func (x *Meta) GetReserve() *Reserve {
 		return x.Reserve
 	}
 	return nil
+}
+
+func (x *Meta) GetAhead() uint64 {
+	if x != nil {
+		return x.Ahead
+	}
+	return 0
+}
+
+func (x *Meta) GetAheadRun() uint64 {
+	if x != nil {
+		return x.AheadRun
+	}
+	return 0
 }
 
 func (x *Meta) GetPartedHow() uint32 {
@@ -2209,7 +2225,7 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x04gone\x18\x04 \x01(\bR\x04gone\")\n" +
 	"\x03Run\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\x06R\x02id\"\xec\x05\n" +
+	"\x02id\x18\x02 \x01(\x06R\x02id\"\x9f\x06\n" +
 	"\x04Meta\x12\x14\n" +
 	"\x05share\x18\x01 \x01(\fR\x05share\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\x06R\x04node\x12\x14\n" +
@@ -2241,7 +2257,9 @@ const file_store_index_indexpb_index_proto_rawDesc = "" +
 	"\x05rules\x18\x17 \x01(\fR\x05rules\x12\x1a\n" +
 	"\btogether\x18\x19 \x01(\x10R\btogether\x12)\n" +
 	"\x06leaves\x18\x18 \x03(\v2\x11.duet.index.LeaveR\x06leaves\x12-\n" +
-	"\areserve\x18\x1a \x01(\v2\x13.duet.index.ReserveR\areserve\x12\x1d\n" +
+	"\areserve\x18\x1a \x01(\v2\x13.duet.index.ReserveR\areserve\x12\x14\n" +
+	"\x05ahead\x18\x1c \x01(\x04R\x05ahead\x12\x1b\n" +
+	"\tahead_run\x18\x1d \x01(\x06R\baheadRun\x12\x1d\n" +
 	"\n" +
 	"parted_how\x18\x1b \x01(\rR\tpartedHow\"\x91\x01\n" +
 	"\aReserve\x12\x12\n" +
