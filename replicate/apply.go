@@ -93,18 +93,8 @@ func (s *Share) unmoved(ctx context.Context, f *plan.Frame, o *plan.Orders, a Ap
 		l.ask(func() func() {
 			var moved string
 			err := s.st.View(func(tx *store.Tx) (err error) {
-				if pin, err = f.PinOf(tx, o); err != nil {
-					return err
-				}
-				if id := plan.ID(s.cfg.Name, pin); a.Pin == nil && id == a.ID || a.Pin != nil && plan.ID(s.cfg.Name, *a.Pin) == id {
-					return nil
-				}
-				if a.Pin == nil {
-					moved = fmt.Sprintf("this daemon does not know it: it remembers the last %d, and none across a restart, and what was asked for (--path, --choose and the like) has to be asked for again; a file that was made with --plan has all of it", maxPlans)
-					return nil
-				}
-				if moved, err = f.Moved(tx, *a.Pin, pin); moved == "" {
-					moved = "it was made with other options"
+				if pin, err = f.PinOf(tx, o); err == nil {
+					moved, err = s.moved(tx, f, a, pin)
 				}
 				return err
 			})
@@ -115,6 +105,25 @@ func (s *Share) unmoved(ctx context.Context, f *plan.Frame, o *plan.Orders, a Ap
 		})
 	})
 	return pin, err
+}
+
+// moved says what has moved since a plan was made, if the state is now at pin; nothing
+// if it is the same.
+func (s *Share) moved(tx *store.Tx, f *plan.Frame, a Applying, pin report.Pin) (string, error) {
+	id := plan.ID(s.cfg.Name, pin)
+	switch {
+	case a.Pin == nil && id == a.ID, a.Pin != nil && id == plan.ID(s.cfg.Name, *a.Pin):
+		return "", nil
+	case a.Pin == nil:
+		return fmt.Sprintf("this daemon does not know it: it remembers the last %d, and none across a restart, "+
+			"and what was asked for (--path, --choose and the like) has to be asked for again; "+
+			"a file that was made with --plan has all of it", maxPlans), nil
+	}
+	what, err := f.Moved(tx, *a.Pin, pin)
+	if what == "" {
+		what = "it was made with other options"
+	}
+	return what, err
 }
 
 // release lets both nodes go on, but for what is left out.

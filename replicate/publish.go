@@ -121,7 +121,9 @@ func (l *loop) word(st report.Status, failed int64) (report.State, string) {
 	case l.root.halt != "":
 		return l.root.halt, l.root.reason
 	case l.root.emptied:
-		return report.WaitingApproval, fmt.Sprintf("%s is empty, but was not: mount or restore it; if all of it was meant to go, run 'duet approve %s'; to have it filled from %s, 'duet reject %s'", l.s.cfg.Path, l.s.cfg.Name, l.s.cfg.PeerName, l.s.cfg.Name)
+		return report.WaitingApproval, fmt.Sprintf("%s is empty, but was not: mount or restore it; "+
+			"if all of it was meant to go, run 'duet approve %s'; to have it filled from %s, 'duet reject %s'",
+			l.s.cfg.Path, l.s.cfg.Name, l.s.cfg.PeerName, l.s.cfg.Name)
 	case l.root.ctx == nil:
 		return report.Starting, ""
 	case !l.root.ready:

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"duet/cmd/duet/inspect"
+	"duet/replicate/report"
 )
 
 // page builds the text: sections, each with its name in the margin.
@@ -221,10 +222,10 @@ func (a *Answer) nowText() (lines []string) {
 	}
 	m := a.Now
 	if m.Own != nil {
-		lines = append(lines, problemText("", m.Own.Error, m.Own.Skipped, inspect.When(m.Own.Since.UnixNano()), m.Own.Tries, nextText(m.Own.Next.UnixNano(), m.Own.Next.IsZero())))
+		lines = append(lines, problemText("", m.Own))
 	}
 	if m.Above != nil {
-		lines = append(lines, problemText(m.Above.Path+", above it, ", m.Above.Error, m.Above.Skipped, inspect.When(m.Above.Since.UnixNano()), m.Above.Tries, nextText(m.Above.Next.UnixNano(), m.Above.Next.IsZero())))
+		lines = append(lines, problemText(m.Above.Path+", above it, ", m.Above))
 	}
 	if m.Dirty {
 		lines = append(lines, "it was touched, and is about to be looked at")
@@ -244,18 +245,16 @@ func (a *Answer) nowText() (lines []string) {
 	return lines
 }
 
-func problemText(who, what string, skipped bool, since string, tries int, next string) string {
-	if skipped {
-		return fmt.Sprintf("%sskipped since %s: %s", who, since, what)
+func problemText(who string, p *report.Problem) string {
+	since := inspect.When(p.Since.UnixNano())
+	if p.Skipped {
+		return fmt.Sprintf("%sskipped since %s: %s", who, since, p.Error)
 	}
-	return fmt.Sprintf("%sfailed %s since %s%s: %s", who, times(tries), since, next, what)
-}
-
-func nextText(ns int64, none bool) string {
-	if none {
-		return ""
+	next := ""
+	if !p.Next.IsZero() {
+		next = ", tried again at " + inspect.When(p.Next.UnixNano())
 	}
-	return ", tried again at " + inspect.When(ns)
+	return fmt.Sprintf("%sfailed %s since %s%s: %s", who, times(p.Tries), since, next, p.Error)
 }
 
 func (a *Answer) gone(p *page) {
