@@ -17,32 +17,18 @@ type KeptDetail struct {
 	Versions  []uint64 `json:"versions"`  // all kept versions of its path, oldest first
 }
 
+// kept lists all, oldest first, or the newest Limit of them, newest first.
 func (r *run) kept() error {
 	match, err := r.Window.Match(r.names)
 	if err != nil {
 		return err
 	}
+	all := r.tx.AllKept()
 	if r.Limit > 0 {
-		return r.newestKept(match)
+		all = r.tx.KeptBack()
 	}
-	for k, err := range r.tx.AllKept() {
-		if err != nil {
-			return err
-		}
-		if !r.want.match(k.Path) || !match(&k) {
-			continue
-		}
-		if err := r.out.Encode(r.names.kept(r.Share, k)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// newestKept is kept for the newest Limit of them, newest first.
-func (r *run) newestKept(match func(*index.Kept) bool) error {
 	n := 0
-	for k, err := range r.tx.KeptBack() {
+	for k, err := range all {
 		if err != nil {
 			return err
 		}

@@ -48,6 +48,9 @@ func (q *PruneRequest) limits() (*expiry.Limits, error) {
 	}
 	if q.Size != "" {
 		l.Size, err = expiry.ParseAmount(q.Size)
+		if err == nil && l.Size == (expiry.Amount{}) && q.Size != "off" {
+			err = errors.New("0 would be no limit, as it is in the config: to let all go write --older-than 0s")
+		}
 		note("--size", err)
 	}
 	if len(errs) > 0 {
