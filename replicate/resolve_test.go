@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -316,4 +317,39 @@ func TestHeldDirectory(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Two conflicts that are settled together, of a directory and of a file in it: whoever
+// has the directory give way to a file has nothing in it settled besides. That
+// would be two entries of one version, and each node took its own for what both
+// have.
+func TestSettledAroundADirectory(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, nil)
+	p.a.write("d/f", "both")
+	p.start()
+	p.settle()
+	p.dispute("d/f")
+	p.bothOpen("d/f")
+	p.settle()
+	p.part()
+	if err := os.Chmod(filepath.Join(p.a.root, "d"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	p.a.write("d/f", "a's again")
+	p.b.remove("d")
+	p.b.write("d", "a file now")
+	p.noticed()
+	p.join()
+	p.bothOpen("d", "d/f")
+	p.settle()
+	p.has("d/f", "a's again", "a's again")
+	o := p.a.order("b", nil)
+	o.Force = true
+	r, err := p.a.share.Resolve(t.Context(), o, nil)
+	if err != nil || r.Failed > 0 || r.Skipped != 1 || !strings.Contains(fmt.Sprint(r.Items), "it goes with d") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	p.has("d", "a file now", "a file now")
+	p.settle()
 }
