@@ -169,3 +169,31 @@ func TestHeardSinceTheJob(t *testing.T) {
 		})
 	}
 }
+
+// The records that jobs were made from are still those of whoever made them.
+func TestKnownStaysAsItWas(t *testing.T) {
+	w := newWorld(t, scratch(t))
+	w.seed(tree{"d": dir(), "d/f": file("old"), "g": file("other")})
+	want := tree{"d": dir(), "d/f": file("new"), "h": file("other")}
+	w.hear(want)
+	jobs := w.jobs(want, map[string]string{"h": "g"})
+	var known []*index.Record
+	var before []index.Record
+	for i := range jobs {
+		for _, r := range []*index.Record{jobs[i].Known, jobs[i].KnownFrom} {
+			if r != nil {
+				known, before = append(known, r), append(before, *r)
+			}
+		}
+	}
+	w.batch(jobs)
+	for i, r := range known {
+		if *r != before[i] {
+			t.Errorf("%v was %+v, and is %+v", r.Path, before[i], *r)
+		}
+	}
+	if len(known) < 3 {
+		t.Errorf("only %d records are known", len(known))
+	}
+	w.check(false)
+}

@@ -111,10 +111,12 @@ func (b *batch) plan() error {
 	})
 }
 
-// record reads the record of p, unless it is known from when the index was as it is.
+// record reads the record of p, unless it is known from when the index was as it is. It
+// will be changed here, and whoever knows it may be reading it just now.
 func record(tx *store.Tx, p index.Path, known *index.Record, at store.Moment) (*index.Record, error) {
 	if known != nil && at == tx.Moment() && known.Path == p {
-		return known, nil
+		r := *known
+		return &r, nil
 	}
 	r, err := tx.Get(p)
 	if r == nil && err == nil {
