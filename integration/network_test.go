@@ -95,7 +95,8 @@ func TestTransferResumes(t *testing.T) {
 	p.Settle(scaled(patience))
 	sent := w.Delivered() - began
 	t.Logf("%d MiB went out for %d MiB, with %d cuts", sent>>20, size>>20, cuts)
-	if sent > size+size/5 {
+	// What is asked for ahead, 32 MiB, can be lost with each cut, where the receiver is slow.
+	if sent > size+int64(cuts)*(40<<20) {
 		t.Error("the transfer started over")
 	}
 	p.CheckIndexes()
