@@ -53,22 +53,28 @@ const (
 // after the exchange, which takes them along in one instant.
 func Order(steps []Step) []Step {
 	c := survey(steps)
-	out := make([]Step, len(steps))
+	settled, at := make([]Step, len(steps)), make([]place, len(steps))
 	for i, s := range steps {
-		out[i] = c.settleMove(s)
+		settled[i] = c.settleMove(s)
+		at[i] = place{c.phase(settled[i]), i}
 	}
-	slices.SortStableFunc(out, func(a, b Step) int {
-		pa, pb := c.phase(a), c.phase(b)
-		if pa != pb {
-			return cmp.Compare(pa, pb)
+	slices.SortFunc(at, func(a, b place) int {
+		p, q := settled[a.step].Path, settled[b.step].Path
+		if a.phase >= phaseRemove {
+			p, q = q, p
 		}
-		if pa >= phaseRemove {
-			return b.Path.Compare(a.Path)
-		}
-		return a.Path.Compare(b.Path)
+		return cmp.Or(cmp.Compare(a.phase, b.phase), p.Compare(q), cmp.Compare(a.step, b.step))
 	})
+	out := make([]Step, len(steps))
+	for i := range at {
+		out[i] = settled[at[i].step]
+	}
 	return out
 }
+
+// place is where a step, by its number, comes among the others: steps are large, and
+// to move them while they are sorted takes longer than the rest.
+type place struct{ phase, step int }
 
 // changes is what the steps as a whole do to the shape of the tree.
 type changes struct {

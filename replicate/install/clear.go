@@ -36,6 +36,9 @@ func (b *batch) clearings() {
 	if len(b.out) > 0 {
 		return // what gives way to a file has an order of its own
 	}
+	if !slices.ContainsFunc(b.tasks, func(t *task) bool { return t.clearable() && t.rec.Ours.Kind == index.Dir }) {
+		return
+	}
 	var tops []*clearing
 	byPath := slices.Clone(b.tasks)
 	slices.SortStableFunc(byPath, func(x, y *task) int { return x.path.Compare(y.path) })
