@@ -86,7 +86,11 @@ func TestLargeDirectoryIsLookedAt(t *testing.T) {
 				}
 				whole := false
 				w.fated(&fate{before: func(op string, p index.Path) { whole = whole || op == test.op && p == "old" }})
-				w.batch(jobs)
+				for _, o := range w.batch(jobs) {
+					if o.Path == "new" && o.Apart != (at >= 0) {
+						t.Errorf("it is to be taken apart: %v", o.Apart)
+					}
+				}
 				if whole != (at < 0) {
 					t.Errorf("the directory as a whole: %v", whole)
 				}

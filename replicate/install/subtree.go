@@ -35,6 +35,11 @@ func (tr *subtree) ordered() []*task {
 	return tr.sorted
 }
 
+// dirs are the directories among ordered.
+func (tr *subtree) dirs() []*task {
+	return slices.DeleteFunc(slices.Clone(tr.ordered()), func(t *task) bool { return t.entry.Kind != index.Dir })
+}
+
 // trees finds the directories that can be moved as a whole, as far as the index
 // knows. A job of a directory that names where it was is meant so.
 func (b *batch) trees(tx *store.Tx) error {
@@ -133,10 +138,20 @@ func (b *batch) part(t *task) {
 	}
 }
 
+// lookedAtTwice is how much may be in a tree for all of it to be looked at once more
+// before anything is written down. Of a larger one only the directories are: whatever
+// somebody saves in it, the look before the move finds, and then another batch takes
+// the tree apart.
+const lookedAtTwice = 3 * abreastPart
+
 // settleTrees looks whether the trees are what the index says.
 func (b *batch) settleTrees() {
 	for _, tr := range slices.Clone(b.moving) {
-		if err := b.intact(tr, func(t *task) index.Path { return t.from.path }); err != nil {
+		these := tr.ordered()
+		if len(these) > lookedAtTwice {
+			these = tr.dirs()
+		}
+		if err := b.intact(tr, these, func(t *task) index.Path { return t.from.path }); err != nil {
 			b.scatter(tr)
 			b.moving = slices.DeleteFunc(b.moving, func(x *subtree) bool { return x == tr })
 			continue
@@ -153,18 +168,17 @@ func (b *batch) settleTrees() {
 // errOther means that a tree is not what the index says.
 var errOther = errors.New("is not what the index says")
 
-// intact returns an error unless just what goes along is in a tree, each thing
-// with the stamp on record. at says where it is.
-func (b *batch) intact(tr *subtree, at func(*task) index.Path) error {
-	all := tr.ordered()
+// intact returns an error unless just what goes along is in a tree, and each of these
+// things has the stamp on record. at says where it is.
+func (b *batch) intact(tr *subtree, these []*task, at func(*task) index.Path) error {
 	holds := map[index.Path]int{} // so many things each directory
-	for _, t := range all {
+	for _, t := range tr.inside {
 		holds[at(t).Parent()]++
 	}
-	return abreast(len(all), func(from, end int) error {
+	return abreast(len(these), func(from, end int) error {
 		l := looker{files: b.files}
 		defer l.close()
-		for _, t := range all[from:end] {
+		for _, t := range these[from:end] {
 			if err := b.ctx.Err(); err != nil {
 				return err
 			}
@@ -195,7 +209,7 @@ func (b *batch) intact(tr *subtree, at func(*task) index.Path) error {
 // both has happened, all stays. No bytes leave the tree.
 func (b *batch) moveTree(tr *subtree) {
 	top := tr.top
-	if b.intact(tr, func(t *task) index.Path { return t.from.path }) != nil {
+	if b.intact(tr, tr.ordered(), func(t *task) index.Path { return t.from.path }) != nil {
 		b.notYet(tr)
 		return
 	}
@@ -207,7 +221,7 @@ func (b *batch) moveTree(tr *subtree) {
 		b.notYet(tr)
 		return
 	}
-	if b.intact(tr, func(t *task) index.Path { return t.path }) == nil {
+	if b.intact(tr, tr.ordered(), func(t *task) index.Path { return t.path }) == nil {
 		for _, t := range tr.ordered() {
 			t.done, t.from.done, t.now = true, true, t.from.rec.Stamp
 		}
