@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"duet/cmd/duet/exit"
 	"duet/cmd/duet/inspect"
 )
 
@@ -19,6 +20,9 @@ names that it had before, and to those that it got later.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completePaths("all"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if in.q.Limit < 0 {
+				return exit.Errorf(exit.Usage, "--limit %d: want a number of lines, or 0 for all", in.q.Limit)
+			}
 			p, err := a.print(cmd.Context(), in, first(args))
 			a.ifNone(p, err, "the journal mentions nothing"+a.at(first(args)))
 			return err

@@ -70,8 +70,11 @@ func (a *app) log(ctx context.Context, share string, l reading) error {
 		return err
 	}
 	q.Window.Since, q.Window.Until, q.Pattern = win.Since, win.Until, win.Pattern
-	if l.lines < 0 || win.Until != 0 && win.Until <= win.Since {
-		return exit.Errorf(exit.Usage, "--lines is less than 0, or --until is not after --since")
+	switch {
+	case l.lines < 0:
+		return exit.Errorf(exit.Usage, "--lines %d: want a number of lines, or 0 for all", l.lines)
+	case win.Until != 0 && win.Until <= win.Since:
+		return exit.Errorf(exit.Usage, "--until is not after --since")
 	}
 	list, err := shares(cfg, share)
 	if err != nil {
