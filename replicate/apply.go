@@ -196,7 +196,7 @@ func (l *loop) ordered() bool {
 // heldBy is the peer asking to apply nothing for now.
 func (l *loop) heldBy() {
 	if !l.ordered() {
-		l.talk.held = true
+		l.talk.held, l.talk.goesOn = true, nil
 	}
 }
 
@@ -204,10 +204,27 @@ func (l *loop) heldBy() {
 // either node, stands. It lets happen what only waited for somebody to look at
 // the plan, and nothing else: neither deletes that wait for approval, nor a share
 // that is paused or halted here.
+//
+// The peer has said before what was settled there. That is heard first: else it
+// would be decided here once more.
 func (l *loop) releasedBy(theirs *index.Reserve) {
 	if l.ordered() {
 		return
 	}
+	l.talk.goesOn = func() { l.goOn(theirs) }
+	l.heardBefore()
+}
+
+// heardBefore goes on if all is heard that came before the peer wanted it.
+func (l *loop) heardBefore() {
+	if t := &l.talk; t.goesOn != nil && t.heard >= t.came {
+		goOn := t.goesOn
+		t.goesOn = nil
+		goOn()
+	}
+}
+
+func (l *loop) goOn(theirs *index.Reserve) {
 	if !l.talk.reserve.Empty() {
 		l.log.Info("what was left out of a plan here goes on", "peer", l.s.cfg.PeerName, "by", l.s.cfg.PeerName)
 		l.ask(func() func() {

@@ -117,7 +117,7 @@ func (l *loop) begin(sess *talk.Session, ours *wire.Hello, m book.Meeting) {
 	if t.held {
 		t.heldWhy = l.whyHeld(ours)
 	}
-	t.head, t.heard = theirs.Head, m.Meta.Heard
+	t.head, t.heard, t.came = theirs.Head, m.Meta.Heard, m.Meta.Heard
 	from := index.Seq(0)
 	if theirs.HeardEpoch == m.Meta.Epoch {
 		from = theirs.Heard
@@ -290,6 +290,7 @@ func (l *loop) heard(out book.Heard) {
 	l.dropSnapshots(out.Agreed)
 	l.rounds.Kick()
 	l.heardWhole()
+	l.heardBefore()
 	if out.Noted {
 		t.wake()
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"duet/replicate"
 	"duet/replicate/report"
 	"duet/replicate/wire"
 	"duet/store"
@@ -172,4 +173,30 @@ func TestHelloAfterCommit(t *testing.T) {
 	if pp := p.puppetAgain(nil); pp.hello.Heard != 5 {
 		t.Errorf("a says that it has heard up to %d, while it writes down 5", pp.hello.Heard)
 	}
+}
+
+// Who is let go on has written down before what the peer said: it may have been settled
+// there.
+func TestGoesOnWhenAllIsHeard(t *testing.T) {
+	t.Parallel()
+	p := newPair(t, func(c *replicate.Config) { c.OnReconnect = "hold" })
+	var armed atomic.Bool
+	waits := make(chan bool, 1)
+	p.a.cfg.Doors.Commit = func(stage string) error {
+		if stage != "commit" || !armed.Swap(false) {
+			return nil
+		}
+		time.Sleep(300 * time.Millisecond) // that nothing happens can only be waited for
+		waits <- p.a.share.Status().State == report.WaitingApproval
+		return nil
+	}
+	pp := p.puppetOf(nil)
+	p.a.until("it to be held", func(st report.Status) bool { return st.State == report.WaitingApproval })
+	time.Sleep(50 * time.Millisecond) // for what is written down of the meeting
+	armed.Store(true)
+	pp.breathe(changes(fileAt(5, "x", "settled")), &wire.Control{Kind: wire.Release})
+	if !<-waits {
+		t.Error("a went on before it had written down what it heard")
+	}
+	p.a.until("what was settled", func(st report.Status) bool { return p.a.read("x") == "settled" })
 }

@@ -55,6 +55,7 @@ type conversation struct {
 	met          gauge.Lately   // sessions
 	weary        bool           // there were too many lately
 	orders       gauge.Lately   // of the peer's people, to hold and to go on
+	goesOn       func()         // what the last of them wants once all is heard that came before; nil: done
 	mending      talk.Mending   // of histories
 	ruling       talk.Mending   // of ignore rules
 
@@ -63,6 +64,7 @@ type conversation struct {
 	acked index.Seq       // the peer has heard us up to here
 	saved index.Seq       // of acked, committed
 	whole index.Seq       // ours: all that was deleted here is told up to there
+	came  index.Seq       // up to here it has come, if only into the inbox
 	inbox []*wire.Changes // bounded by the session
 	owes  bool            // an ack has to be sent
 
@@ -175,7 +177,7 @@ func (l *loop) parted(sess *talk.Session, err error) {
 		t.why = cmp.Or(link.Said(err), err.Error())
 	}
 	t.sess, t.greeted, t.said, t.held, t.scanning = nil, false, false, false, false
-	t.inbox, t.since = nil, time.Now()
+	t.inbox, t.goesOn, t.since = nil, nil, time.Now()
 	t.stuck, t.theirStuck = wire.Stuck{}, wire.Stuck{}
 	l.rounds.Parted()
 }
@@ -341,6 +343,7 @@ func (l *loop) heardUs(m *wire.Ack) {
 func (l *loop) changes(m *wire.Changes) {
 	t := &l.talk
 	t.head, t.scanning = max(t.head, m.Head), t.scanning && m.Scanning
+	t.came = m.Through
 	t.inbox = append(t.inbox, m)
 	l.rounds.Remember(m)
 }

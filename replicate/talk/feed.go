@@ -52,6 +52,9 @@ func (sess *Session) Feed(files vfs.Files, from index.Seq) error {
 				continue
 			}
 		}
+		if err := sess.sayLast(from); err != nil {
+			return err
+		}
 		var said wire.Msg
 		select {
 		case <-sess.wakeup:
@@ -68,7 +71,7 @@ func (sess *Session) Feed(files vfs.Files, from index.Seq) error {
 		default:
 		}
 		if said != nil {
-			if err := wire.WriteMsg(sess.stream, said); err != nil {
+			if err := sess.utter(said); err != nil {
 				return err
 			}
 		}
@@ -89,13 +92,43 @@ func (sess *Session) saySome() error {
 	for {
 		select {
 		case m := <-sess.say:
-			if err := wire.WriteMsg(sess.stream, m); err != nil {
+			if err := sess.utter(m); err != nil {
 				return err
 			}
 		default:
 			return nil
 		}
 	}
+}
+
+// last is what is said once the journal is told up to there.
+type last struct {
+	after index.Seq
+	msg   wire.Msg
+}
+
+// sayLast says what was to be said after what is told by now.
+func (sess *Session) sayLast(told index.Seq) error {
+	for len(sess.last) > 0 && sess.last[0].after <= told {
+		if err := wire.WriteMsg(sess.stream, sess.last[0].msg); err != nil {
+			return err
+		}
+		sess.last = sess.last[1:]
+	}
+	return nil
+}
+
+// utter says m now, or if that lets the peer go on, once it was told all that was done
+// before: what a person has just settled here the peer would else decide itself.
+func (sess *Session) utter(m wire.Msg) error {
+	if c, ok := m.(*wire.Control); !ok || c.Kind != wire.Release {
+		return wire.WriteMsg(sess.stream, m)
+	}
+	return sess.book.Store.View(func(tx *store.Tx) error {
+		sess.last = append(sess.last, last{tx.Head(), m})
+		sess.ahead.urgent = max(sess.ahead.urgent, tx.Head())
+		return nil
+	})
 }
 
 // compose makes the next message of changes after from; if there are none, nil,

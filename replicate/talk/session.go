@@ -56,6 +56,7 @@ type Session struct {
 	ahead  ahead                // what is not to wait for its turn
 
 	squeezes bool                     // the peer knows wire.Squeezed
+	last     []last                   // what is to be said after changes
 	farewell atomic.Pointer[farewell] // nil: none
 
 	early    bool          // our hello said that our first scan of all goes on

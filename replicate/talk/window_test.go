@@ -170,3 +170,37 @@ func TestFeedWaits(t *testing.T) {
 	<-done
 	<-done
 }
+
+// Who lets the peer go on has told it before what was done here: what a person has just
+// settled the peer would else decide by itself.
+func TestReleasedAfterWhatWasSettled(t *testing.T) {
+	root, files := windowTree(t)
+	sess, _, heard := both(t, make(chan struct{}))
+	if _, ok := heard().(*wire.Hello); !ok {
+		t.Fatal("no hello")
+	}
+	noteFiles(t, sess.book.Store, root, index.ByScan, 0, windowFiles, windowSize)
+	sess.Begin(0, 0, wire.Protocol, transfer.Options{})
+	sess.Scanned(0)
+	sess.window.most, sess.window.few = 10*cost("file000", windowSize), 0 // and not even for room it waits
+	if !sess.Say(&wire.Control{Kind: wire.Release}) {
+		t.Fatal("there is no room to say it")
+	}
+	done := make(chan error, 1)
+	go func() { done <- sess.Feed(files, 0) }()
+	told := 0
+	for {
+		m := heard()
+		if c, ok := m.(*wire.Changes); ok {
+			told += len(c.Changes)
+			continue
+		}
+		if c, ok := m.(*wire.Control); !ok || c.Kind != wire.Release || told < windowFiles {
+			t.Errorf("after %d changes it says %+v", told, m)
+		}
+		break
+	}
+	sess.Close()
+	sess.HangUp()
+	<-done
+}
