@@ -27,9 +27,12 @@ var pipes = []pipe{
 	{"cat | ssh", "cat", []string{"big"}, func(l *lab) string {
 		return fmt.Sprintf("cat %s/big | %s b 'cat > %s/big'", l.root(l.a), strings.Join(l.ssh(), " "), l.root(l.b))
 	}},
-	{"rsync", "rsync", []string{"first", "big", "edit", "insert"}, func(l *lab) string {
-		return fmt.Sprintf("rsync -a -e '%s' %s/ b:%s/", strings.Join(l.ssh(), " "), l.root(l.a), l.root(l.b))
-	}},
+	{"rsync", "rsync", []string{"first", "big", "edit", "insert"}, func(l *lab) string { return rsync(l, "") }},
+	{"rsync --fsync", "rsync", []string{"first", "big"}, func(l *lab) string { return rsync(l, "--fsync") }},
+}
+
+func rsync(l *lab, more string) string {
+	return fmt.Sprintf("rsync -a %s -e '%s' %s/ b:%s/", more, strings.Join(l.ssh(), " "), l.root(l.a), l.root(l.b))
 }
 
 func (s *suite) pipes(wanted map[string]bool, delay time.Duration) error {

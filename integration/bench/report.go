@@ -18,7 +18,7 @@ Two network namespaces joined by a veth pair, real files on one disk, Debian's r
 people use for the same purpose: lsyncd as two daemons with ` + "`delay = 1`" + ` and ` + "`rsync --update --temp-dir`" + `, unison on one host with
 ` + "`-repeat`" + `, syncthing with a watcher delay of one second, Duet with its defaults. Clocks start when the work starts, and end when the
 other host has all of it; then both trees are compared byte by byte. Duet verifies hashes and fsyncs before it acknowledges;
-the pipes, lsyncd and unison do not. Both "hosts" share the machine's processors and its disk.
+the pipes, lsyncd and unison do not, and rsync only with ` + "`--fsync`" + `, file by file. Both "hosts" share the machine's processors and its disk.
 
 Bytes on the wire are those of the interfaces, both ways, so that SSH, TCP and acknowledgements count. CPU is that of all processes of
 both hosts, sshd too. Memory is the peak of one host: all its processes, of which sshd's listener is about 8 MB resident.

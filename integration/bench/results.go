@@ -87,7 +87,7 @@ func workOrder(name string) int {
 }
 
 // order is how the tools stand in tables.
-var order = []string{"duet", "tar | ssh", "cat | ssh", "rsync", "lsyncd", "unison", "syncthing"}
+var order = []string{"duet", "tar | ssh", "cat | ssh", "rsync", "rsync --fsync", "lsyncd", "unison", "syncthing"}
 
 func toolOrder(name string) int { return slices.Index(order, name) }
 

@@ -138,7 +138,9 @@ func (sess *Session) utter(m wire.Msg) error {
 // nothing yet; and never more of them than it keeps until it gets to them, see
 // window. What does not fit waits, as long as the window says.
 func (sess *Session) compose(files vfs.Files, read *stock.Contents, from index.Seq, anyway bool) (*wire.Changes, error) {
-	if sess.window.deaf() {
+	// While our first scan goes on, and the peer has something of its own, we do not hear
+	// it to the end, and its acknowledgements come behind that.
+	if index.Seq(sess.live.Load()) != Never && sess.window.deaf() {
 		return nil, nil
 	}
 	next, err := sess.gather(from)

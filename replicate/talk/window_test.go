@@ -134,6 +134,40 @@ func TestWindow(t *testing.T) {
 	tell(103, 1, 0) // the little that is left
 }
 
+// No more is told than the peer acknowledges in time; but to one whose
+// acknowledgements come behind what is not heard yet, all is.
+func TestDeaf(t *testing.T) {
+	root, files := windowTree(t)
+	st, err := store.Open(filepath.Join(t.TempDir(), "s.db"), store.Options{Share: "s", Node: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	noteFiles(t, st, root, index.ByScan, 0, 2, windowSize)
+	sess := New(context.Background(), nil, &book.Book{Store: st, Now: time.Now})
+	defer sess.Close()
+	sess.window.told(1, maxOnTheWay, 0)
+	tells := func(want bool) {
+		t.Helper()
+		m, err := sess.compose(files, &stock.Contents{Most: maxStock}, 1, false)
+		if err != nil || (m != nil) != want {
+			t.Fatalf("tells %+v, %v; want it to: %v", m, err, want)
+		}
+	}
+	tells(false)
+	sess.live.Store(uint64(Never))
+	tells(true)
+	sess.live.Store(1)
+	tells(false)
+	if !sess.window.hears(1) {
+		t.Error("nothing waits for the acknowledgement")
+	}
+	tells(true)
+	if sess.window.hears(2) {
+		t.Error("something waits for the acknowledgement")
+	}
+}
+
 // What waits for the peer to take what it was told goes on when that says so.
 func TestFeedWaits(t *testing.T) {
 	root, files := windowTree(t)
