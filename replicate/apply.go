@@ -162,6 +162,7 @@ func (s *Share) release(ctx context.Context, left *index.Reserve) error {
 					done <- fmt.Errorf("%s could not be told just now: nothing was applied; try again with 'duet recover %s'", s.cfg.PeerName, s.cfg.Name)
 					return
 				}
+				t.theirStuck = wire.Stuck{}
 				l.leaveOut(left, nil)
 				l.released(s.cfg.NodeName)
 				done <- nil
@@ -212,6 +213,7 @@ func (l *loop) releasedBy(theirs *index.Reserve) {
 		return
 	}
 	l.talk.goesOn = func() { l.goOn(theirs) }
+	l.talk.theirStuck = wire.Stuck{} // what still is comes behind this
 	l.heardBefore()
 }
 

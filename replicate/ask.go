@@ -64,7 +64,7 @@ func (l *loop) released(by string) {
 		l.remember(func(m *store.Meta) { m.Connected = l.s.now().UnixNano() })
 	}
 	l.talk.held = false
-	l.talk.stuck, l.talk.theirStuck = wire.Stuck{}, wire.Stuck{} // on both nodes: what is still so is said again
+	l.talk.stuck, l.talk.owes = wire.Stuck{}, true // on both nodes: what is still so is said again
 	l.rounds.Kick()
 }
 

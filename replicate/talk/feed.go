@@ -107,13 +107,18 @@ type last struct {
 	msg   wire.Msg
 }
 
-// sayLast says what was to be said after what is told by now.
+// sayLast says what was to be said after what is told by now. What an acknowledgement
+// has said of this node meanwhile the peer forgets when it goes on: it is said again.
 func (sess *Session) sayLast(told index.Seq) error {
 	for len(sess.last) > 0 && sess.last[0].after <= told {
 		if err := wire.WriteMsg(sess.stream, sess.last[0].msg); err != nil {
 			return err
 		}
-		sess.last = sess.last[1:]
+		if sess.last = sess.last[1:]; sess.ack != nil {
+			if err := wire.WriteMsg(sess.stream, sess.ack); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -121,6 +126,9 @@ func (sess *Session) sayLast(told index.Seq) error {
 // utter says m now, or if that lets the peer go on, once it was told all that was done
 // before: what a person has just settled here the peer would else decide itself.
 func (sess *Session) utter(m wire.Msg) error {
+	if a, ok := m.(*wire.Ack); ok {
+		sess.ack = a
+	}
 	if c, ok := m.(*wire.Control); !ok || c.Kind != wire.Release {
 		return wire.WriteMsg(sess.stream, m)
 	}

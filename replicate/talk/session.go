@@ -57,6 +57,7 @@ type Session struct {
 
 	squeezes bool                     // the peer knows wire.Squeezed
 	last     []last                   // what is to be said after changes
+	ack      *wire.Ack                // the last that was said; nil: none
 	farewell atomic.Pointer[farewell] // nil: none
 
 	early    bool          // our hello said that our first scan of all goes on

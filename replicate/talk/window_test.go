@@ -217,7 +217,7 @@ func TestReleasedAfterWhatWasSettled(t *testing.T) {
 	sess.Begin(0, 0, wire.Protocol, transfer.Options{})
 	sess.Scanned(0)
 	sess.window.most, sess.window.few = 10*cost("file000", windowSize), 0 // and not even for room it waits
-	if !sess.Say(&wire.Control{Kind: wire.Release}) {
+	if !sess.Say(&wire.Control{Kind: wire.Release}) || !sess.Say(&wire.Ack{Stuck: wire.Stuck{For: wire.ForProblems, Text: "x"}}) {
 		t.Fatal("there is no room to say it")
 	}
 	done := make(chan error, 1)
@@ -229,10 +229,16 @@ func TestReleasedAfterWhatWasSettled(t *testing.T) {
 			told += len(c.Changes)
 			continue
 		}
+		if _, ok := m.(*wire.Ack); ok {
+			continue // nobody waits for the other with these
+		}
 		if c, ok := m.(*wire.Control); !ok || c.Kind != wire.Release || told < windowFiles {
 			t.Errorf("after %d changes it says %+v", told, m)
 		}
 		break
+	}
+	if a, ok := heard().(*wire.Ack); !ok || a.Stuck.For != wire.ForProblems {
+		t.Error("what was said meanwhile of this node, and is forgotten there now, is not said again")
 	}
 	sess.Close()
 	sess.HangUp()
